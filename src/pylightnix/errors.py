@@ -1,0 +1,94 @@
+"""Every error of the package: what went wrong, where, and what to do next. Unaware of everything else here."""
+
+from __future__ import annotations
+
+
+class PylightnixError(Exception):
+    """The base of all errors that this package raises on purpose.
+
+    Attributes:
+        what: one sentence: what was found.
+        where: the place: a parameter path, a stage, a file; empty if the sentence has it.
+        hint: what to do next; may be empty.
+        fields: the same facts for a program, JSON values only.
+    """
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "", **fields: object) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.hint = hint
+        self.fields = fields
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}\n  {self.hint}" if self.hint else text
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.what, self.where, self.hint, self.fields))
+
+
+def _rebuild(
+    kind: type[PylightnixError], what: str, where: str, hint: str, fields: dict[str, object]
+) -> PylightnixError:
+    return kind(what, where=where, hint=hint, **fields)
+
+
+class ConfigError(PylightnixError):
+    """A value that cannot stand in a configuration; `where` is its path, as in `model(opt.steps[2])`."""
+
+
+class ArgumentError(PylightnixError, TypeError):
+    """A stage was called with an unknown, missing or surplus argument."""
+
+
+class BadNameError(PylightnixError, ValueError):
+    """A name, reference or promised path that the store cannot take."""
+
+
+class UnknownPromiseError(PylightnixError, AttributeError):
+    """A promise that the derivation does not declare; the message lists those it does."""
+
+
+class HiddenError(PylightnixError, AttributeError):
+    """A builder looked at something of an input that is not part of its key."""
+
+
+class CodeError(PylightnixError):
+    """The code of a builder cannot be identified."""
+
+
+class GraphError(PylightnixError):
+    """The closure contradicts itself: a cycle, or one derivation under two matchers."""
+
+
+class TargetError(PylightnixError):
+    """What was asked for is not a derivation, or cannot be found."""
+
+
+class UnknownReferenceError(PylightnixError, LookupError):
+    """A reference that names nothing in the store, or more than one thing."""
+
+
+class MatcherError(PylightnixError):
+    """A matcher that refuses, is never satisfied, or breaks its contract."""
+
+
+class BuildError(PylightnixError):
+    """A builder failed; `fields` carry stage, params, seed, run, exception, log and the kept directory."""
+
+
+class PromiseError(BuildError):
+    """A builder returned, and something that it promised is not there or not as promised."""
+
+
+class StoreError(PylightnixError):
+    """The store cannot be read or written as it stands."""
+
+
+class FormatError(StoreError):
+    """The store, or a file in it, has a format that this version does not read."""
+
+
+class DamageError(StoreError):
+    """A file of the store is not what it must be."""

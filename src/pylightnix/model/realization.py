@@ -1,0 +1,323 @@
+"""A realization in the hand: artifacts, value, ancestry. It reads through a `Shelf` and is unaware of the layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Generic, Protocol, TypeVar, cast
+
+from pylightnix.errors import HiddenError, UnknownPromiseError
+from pylightnix.model.closure import shown_params, unslotted
+from pylightnix.model.config import decode
+from pylightnix.model.records import Context, InputChoice, Record, Run
+from pylightnix.names import DerivationRef, RealizationRef
+
+R_co = TypeVar("R_co", covariant=True)
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+class Shelf(Protocol):
+    """What reading a realization needs of the store that keeps it."""
+
+    def payload(self, record: Record) -> Path:
+        """The directory of the artifacts; it need not exist any more."""
+        ...
+
+    def runs(self, record: Record) -> tuple[Run, ...]:
+        """All runs that gave this realization, oldest first."""
+        ...
+
+    def files(self, record: Record) -> tuple[str, ...]:
+        """The relative names of all files and links."""
+        ...
+
+    def log(self, record: Record, run: Run) -> str:
+        """What a run wrote."""
+        ...
+
+    def context(self, record: Record, digest: str) -> Context:
+        """A context of this realization."""
+        ...
+
+    def chosen(self, choice: InputChoice) -> tuple[Record, ...]:
+        """The records that a choice names."""
+        ...
+
+    def derivation(self, ref: DerivationRef) -> Mapping[str, Any]:
+        """The document of a derivation."""
+        ...
+
+    def artifact(self, path: Path) -> bytes:
+        """The bytes of a small artifact."""
+        ...
+
+
+class Named(Mapping[str, Any]):
+    """A mapping whose keys are attributes too; unknown ones are errors that list what there is."""
+
+    def __init__(self, what: str, items: Mapping[str, Any]) -> None:
+        self._what = what
+        self._items = dict(items)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._items[name]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            return self._items[name]
+        except KeyError:
+            known = ", ".join(sorted(self._items)) or "none"
+            raise UnknownPromiseError(f"no {self._what} is named {name!r}", hint=f"known: {known}", name=name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._items]
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(f'{name}: {item!r}' for name, item in self._items.items())}}}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Named, (self._what, self._items))
+
+
+class Realization(Generic[R_co]):
+    """An immutable directory of artifacts, with the record of what it is and where it came from.
+
+    Promises and parameters are attributes too; own attributes win, and `promises[...]` and `params[...]` reach all.
+    What `realize` returned shows the choices of that call; what `Store.realization` returned, those of the run that
+    first made it.
+    """
+
+    __slots__ = ("__weakref__", "_context", "_contexts", "_document", "_record", "_shelf", "_types")
+
+    def __init__(
+        self,
+        record: Record,
+        shelf: Shelf,
+        context: Context | None = None,
+        contexts: Mapping[str, Context] = _NONE,
+        document: Mapping[str, Any] | None = None,
+        types: Mapping[str, object] = _NONE,
+    ) -> None:
+        self._record = record
+        self._shelf = shelf
+        self._context = context
+        self._contexts = contexts
+        self._document = document
+        self._types = types
+
+    @property
+    def record(self) -> Record:
+        """The record that the store keeps."""
+        return self._record
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where it is kept."""
+        return self._shelf
+
+    @property
+    def ref(self) -> RealizationRef:
+        """`<40 hexadecimal digits>-<name>`."""
+        return self._record.ref
+
+    @property
+    def name(self) -> str:
+        """The name of the stage."""
+        return self._record.ref.name
+
+    @property
+    def path(self) -> Path:
+        """The directory of the artifacts."""
+        return self._shelf.payload(self._record)
+
+    @property
+    def value(self) -> R_co:
+        """What the builder returned, None if it returned nothing."""
+        return cast(R_co, decode(self._record.value, {}))
+
+    @property
+    def promises(self) -> Named:
+        """The promised artifacts by name: absolute paths."""
+        path = self.path
+        return Named("promise", {name: path / kept.path for name, kept in self._record.promises.items()})
+
+    @property
+    def params(self) -> Named:
+        """The parameters by name, but for those in which inputs stand: these are in `deps`."""
+        params, _ = unslotted(self._description()["params"])
+        return Named("parameter", decode(shown_params(params), self._types))
+
+    @property
+    def deps(self) -> Named:
+        """The inputs by the name of their parameter: realizations, tuples of them, in lists and dicts where they stood."""
+        params, inputs = unslotted(self._description()["params"])
+        shown = shown_params(params)
+        context = self.context
+        return Named(
+            "input",
+            {
+                name: decode(tree, self._types, lambda index: self._chosen(context.inputs[inputs[index].derivation]))
+                for name, tree in params.items()
+                if name not in shown
+            },
+        )
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The relative names of all files and links, in byte order."""
+        return self._shelf.files(self._record)
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The executions that gave exactly this, oldest first."""
+        return self._shelf.runs(self._record)
+
+    @property
+    def log(self) -> str:
+        """What the newest run wrote to its standard output and error."""
+        runs = self.runs
+        return self._shelf.log(self._record, runs[-1]) if runs else ""
+
+    @property
+    def context(self) -> Context:
+        """The choices that this stands in: of the call that returned it, else of the run that first made it."""
+        if self._context is None:
+            self._context = self._lookup_context(self._record, self.runs[0].context)
+        return self._context
+
+    def _lookup_context(self, record: Record, digest: str) -> Context:
+        known = self._contexts.get(digest)
+        return known if known is not None else self._shelf.context(record, digest)
+
+    def _description(self) -> Mapping[str, Any]:
+        if self._document is None:
+            self._document = self._shelf.derivation(self.context.derivation)
+        return self._document
+
+    def _chosen(self, choice: InputChoice) -> object:
+        made = tuple(
+            Realization[Any](record, self._shelf, self._lookup_context(record, choice.context), self._contexts)
+            for record in self._shelf.chosen(choice)
+        )
+        return made if choice.many else made[0]
+
+    def __truediv__(self, relative: str) -> Path:
+        return self.path / relative
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        kept = self._record.promises.get(name)
+        if kept is not None:
+            return self.path / kept.path
+        params = self.params
+        if name in params:
+            return params[name]
+        raise unknown_attribute(self.name, name, self._record.promises, params)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._record.promises, *self.params]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Realization) and self.ref == other.ref
+
+    def __hash__(self) -> int:
+        return hash(self._record.ref)
+
+    def __repr__(self) -> str:
+        return f"Realization({self.ref.short}-{self.name}{f', value={self.value!r}' if self.value is not None else ''})"
+
+
+class VisibleInput(Realization[R_co]):
+    """A realization as a builder sees it: what is in the builder's key, and nothing else."""
+
+    __slots__ = ("_list_files", "_params", "_path", "_promises", "_value")
+
+    def __init__(
+        self,
+        path: Path,
+        promises: Mapping[str, str],
+        params: Mapping[str, Any],
+        value: object,
+        list_files: Callable[[Path], tuple[str, ...]],
+    ) -> None:
+        self._path = path
+        self._promises = dict(promises)
+        self._params = dict(params)
+        self._value = value
+        self._list_files = list_files
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    @property
+    def value(self) -> R_co:
+        return cast(R_co, self._value)
+
+    @property
+    def promises(self) -> Named:
+        return Named("promise", {name: self._path / inner for name, inner in self._promises.items()})
+
+    @property
+    def params(self) -> Named:
+        return Named("parameter", self._params)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return self._list_files(self._path)
+
+    def _hidden(self) -> Any:
+        raise HiddenError(
+            "a builder sees of an input its promises, parameters, value and files: the rest is not in its key, "
+            "so using it would make the result depend on something that no name tells",
+            hint="give what is needed as a parameter or an input of its own",
+        )
+
+    record = shelf = ref = name = deps = runs = log = context = property(_hidden)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name in self._promises:
+            return self._path / self._promises[name]
+        if name in self._params:
+            return self._params[name]
+        raise unknown_attribute("the input", name, self._promises, self._params)
+
+    def __dir__(self) -> list[str]:
+        return ["files", "params", "path", "promises", "value", *self._promises, *self._params]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, VisibleInput) and self._path == other._path
+
+    def __hash__(self) -> int:
+        return hash(self._path)
+
+    def __repr__(self) -> str:
+        return f"Realization({self._path.name})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (VisibleInput, (self._path, self._promises, self._params, self._value, self._list_files))
+
+
+def unknown_attribute(owner: str, name: str, promises: Mapping[str, Any], params: Mapping[str, Any]) -> Exception:
+    """The error for an attribute that is neither a promise nor a parameter."""
+    return UnknownPromiseError(
+        f"{owner} has no promise or parameter {name!r}",
+        hint=f"promises: {', '.join(sorted(promises)) or 'none'}; parameters: {', '.join(sorted(params)) or 'none'}",
+        name=name,
+    )

@@ -1,0 +1,148 @@
+"""What the store writes about a realization: the record, its runs and contexts. Unaware of files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pylightnix.hashing import digest_document
+from pylightnix.names import DerivationRef, KeyRef, RealizationRef
+
+
+class PromiseRecord(NamedTuple):
+    """A promise that was kept: where, what it turned out to be, and the hash of that artifact alone."""
+
+    path: str
+    kind: str
+    tree: str
+
+
+class Record:
+    """What a realization is. Its identity is `hash(key, tree, value)`; the rest follows from what was built.
+
+    Attributes:
+        key: the full hash of what the builder could see.
+        tree: the hash of the artifacts.
+        value: the encoded return value.
+        promises: by name.
+        size: bytes in all files.
+        files: number of files.
+        ref: names the realization.
+        home: names the key; with `ref` it says where the record stands.
+    """
+
+    __slots__ = ("_digest", "_value_hash", "files", "home", "key", "promises", "ref", "size", "tree", "value")
+
+    def __init__(
+        self,
+        ref: RealizationRef,
+        home: KeyRef,
+        key: str,
+        tree: str,
+        value: Any,
+        promises: Mapping[str, PromiseRecord],
+        size: int,
+        files: int,
+    ) -> None:
+        self.ref = ref
+        self.home = home
+        self.key = key
+        self.tree = tree
+        self.value = value
+        self.promises = promises
+        self.size = size
+        self.files = files
+        self._value_hash: str | None = None
+
+    @property
+    def value_hash(self) -> str:
+        """The hash of the encoded value."""
+        if self._value_hash is None:
+            self._value_hash = hash_value(self.value)
+        return self._value_hash
+
+
+_NO_VALUE = digest_document("value", {"value": None})
+
+
+def hash_value(value: Any) -> str:
+    """The hash of an encoded value."""
+    return _NO_VALUE if value is None else digest_document("value", {"value": value})
+
+
+def hash_realization(key: str, tree: str, value_hash: str) -> str:
+    """The identity of a realization."""
+    return digest_document("realization", {"key": key, "tree": tree, "value": value_hash})
+
+
+def seed_of(key: str, run: int) -> int:
+    """The seed of a run: 63 bits that follow from the key and the index of the run, and from nothing else."""
+    return int(digest_document("seed", {"key": key, "run": run})[:16], 16) >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a builder.
+
+    Attributes:
+        index: counts the runs of a key from 0; never used twice.
+        seed: what `build.seed` was.
+        started: UTC, ISO 8601 with microseconds.
+        duration: seconds, by the monotonic clock.
+        derivation: the derivation that was built.
+        context: the hash of the choices it was built with.
+        log: name of the log's file, None if nothing was written.
+        facts: host, python, environment, git, peak memory and what else was noted; never part of an identity.
+    """
+
+    index: int
+    seed: int
+    started: str
+    duration: float
+    derivation: DerivationRef
+    context: str
+    log: str | None
+    facts: Mapping[str, Any]
+
+    def order(self) -> tuple[int, str]:
+        """Sorts runs by age; the clock only decides between runs of stores that were merged."""
+        return (self.index, self.started)
+
+
+class InputChoice(NamedTuple):
+    """What was chosen for one input: the realizations, under which key, in which context of their own."""
+
+    key: KeyRef
+    chosen: tuple[RealizationRef, ...]
+    many: bool
+    context: str
+    matcher: str
+
+
+class Context(NamedTuple):
+    """The choices that a realization was made or used with; those of its inputs are reached through their hashes."""
+
+    hash: str
+    derivation: DerivationRef
+    inputs: Mapping[DerivationRef, InputChoice]
+
+    def document(self) -> dict[str, Any]:
+        """As it stands in its file, but for the kind."""
+        return context_document(self.derivation, self.inputs)
+
+
+def context_document(derivation: DerivationRef, inputs: Mapping[DerivationRef, InputChoice]) -> dict[str, Any]:
+    """The fields of a context; their hash names it. How a matcher printed is kept, and is part of the hash."""
+    return {
+        "derivation": derivation,
+        "inputs": {
+            ref: {"chosen": list(c.chosen), "context": c.context, "key": c.key, "many": c.many, "matcher": c.matcher}
+            for ref, c in inputs.items()
+        },
+    }
+
+
+def make_context(derivation: DerivationRef, inputs: Mapping[DerivationRef, InputChoice]) -> Context:
+    """A context with its hash."""
+    return Context(digest_document("context", context_document(derivation, inputs)), derivation, inputs)
