@@ -8,7 +8,6 @@ file that is named by its hash.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from blake3 import blake3
@@ -37,32 +36,42 @@ def digest_bytes(data: bytes) -> str:
     return blake3(data).hexdigest()
 
 
-def canonical(document: object, default: Callable[[Any], object] | None = None) -> bytes:
-    """Canonical JSON: sorted keys, no spaces, UTF-8, no final newline, no NaN.
-
-    Args:
-        document: JSON values; anything else is handed to `default`.
-        default: turns a placeholder into JSON values.
-    """
-    if default is None:
-        return _plain(document).encode()
-    return (
-        json.JSONEncoder(
-            sort_keys=True,
-            separators=(",", ":"),
-            ensure_ascii=False,
-            allow_nan=False,
-            check_circular=False,
-            default=default,
-        )
-        .encode(document)
-        .encode()
-    )
+def canonical(document: object) -> bytes:
+    """Canonical JSON of JSON values: sorted keys, no spaces, UTF-8, no final newline, no NaN."""
+    return _encode(document).encode()
 
 
-_plain = json.JSONEncoder(
+_encode = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
 ).encode
+
+
+class Template:
+    """Canonical documents that are alike but for their kind and one field: what is alike is encoded once.
+
+    Args:
+        fields: what all have in common, without the varying field.
+        varying: the name of the varying field.
+    """
+
+    def __init__(self, fields: dict[str, Any], varying: str) -> None:
+        self._fields = fields
+        self._varying = varying
+        self._ends: dict[str, tuple[str, str]] = {}
+
+    def fill(self, kind: str, text: str) -> bytes:
+        """The canonical bytes of the document of this kind; `text` is the canonical JSON of the varying field."""
+        ends = self._ends.get(kind)
+        if ends is None:
+            ends = self._ends[kind] = self._make_ends(kind)
+        return f"{ends[0]}{text}{ends[1]}".encode()
+
+    def _make_ends(self, kind: str) -> tuple[str, str]:
+        fields = {**self._fields, "pylightnix": kind_tag(kind)}
+        before = canonical({name: value for name, value in fields.items() if name < self._varying}).decode()
+        after = canonical({name: value for name, value in fields.items() if name > self._varying}).decode()
+        field = f'"{self._varying}":'
+        return (f"{before[:-1]},{field}" if before != "{}" else f"{{{field}", f",{after[1:]}" if after != "{}" else "}")
 
 
 def kind_tag(kind: str) -> str:
@@ -70,6 +79,6 @@ def kind_tag(kind: str) -> str:
     return f"{kind}/{VERSION}"
 
 
-def digest_document(kind: str, fields: dict[str, Any], default: Callable[[Any], object] | None = None) -> str:
+def digest_document(kind: str, fields: dict[str, Any]) -> str:
     """The hash of a document: its fields and its kind, in canonical JSON."""
-    return blake3(canonical({**fields, "pylightnix": f"{kind}/{VERSION}"}, default)).hexdigest()
+    return blake3(canonical({**fields, "pylightnix": f"{kind}/{VERSION}"})).hexdigest()

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pylightnix.model.promises import Promise
+
+if TYPE_CHECKING:  # imported by whoever uses them: a fresh worker starts twice as fast without
+    import logging
+    from concurrent.futures import Future
 
 
 class Build:
     """What a builder is told of its own run, if its first parameter is annotated `Build`.
 
+    `scratch`, `checkpoint` and `log` are made when they are first asked for, by what is given here.
+
     Attributes:
         out: the output directory; what is in it when the builder returns are the artifacts.
         seed: 63 bits that follow from the key and `run`; the same build has the same seed.
         run: 0-based index of this run.
-        scratch: a temporary directory, gone afterwards.
-        checkpoint: a directory that a later attempt gets back if this one dies; gone after success.
-        log: a logger; what it is told stands in the log of the run.
     """
 
     def __init__(
@@ -29,18 +31,34 @@ class Build:
         out: Path,
         seed: int,
         run: int,
-        scratch: Path,
-        checkpoint: Path,
-        log: logging.Logger,
+        *,
+        scratch: Callable[[], Path],
+        checkpoint: Callable[[], Path],
+        log: Callable[[], logging.Logger],
         progress: Callable[[float, float | None], None],
     ) -> None:
         self.out = out
         self.seed = seed
         self.run = run
-        self.scratch = scratch
-        self.checkpoint = checkpoint
-        self.log = log
+        self._scratch = scratch
+        self._checkpoint = checkpoint
+        self._log = log
         self._progress = progress
+
+    @cached_property
+    def scratch(self) -> Path:
+        """A temporary directory, gone afterwards."""
+        return self._scratch()
+
+    @cached_property
+    def checkpoint(self) -> Path:
+        """A directory that a later attempt gets back if this one dies; gone after success."""
+        return self._checkpoint()
+
+    @cached_property
+    def log(self) -> logging.Logger:
+        """A logger of this run alone; what it is told stands in the log of the run, whatever its level."""
+        return self._log()
 
     def progress(self, done: float, total: float | None = None) -> None:
         """Tell how far the run is, in any unit; shown to people, kept nowhere."""
@@ -60,10 +78,10 @@ class BuildRequest:
         key: what the run is keyed by, for messages.
         run: index of the run.
         seed: for `Build.seed`.
-        out: an existing empty directory for the artifacts.
-        scratch: an existing empty directory; the executor removes nothing.
-        checkpoint: a directory that may exist with what an earlier attempt left; made when asked for.
-        log: the file that gets standard output and error; made when something is written.
+        out: an existing empty directory for the artifacts; this and the following paths are absolute.
+        scratch: a directory, made when the builder asks for it; the executor removes nothing.
+        checkpoint: a directory that may exist with what an earlier attempt left; made when the builder asks for it.
+        log: the file that gets standard output and error; made when something is written, and of bounded size.
     """
 
     stage: str
@@ -92,13 +110,15 @@ class Failure:
             ended by itself), "killed" (by a signal), "transport" (request or result could not be carried).
         what: one sentence; for an exception its type and text.
         traceback: as Python prints it, may be empty.
-        fields: facts for a program; for a promise its name, path and what was found.
+        fields: facts for a program, JSON values; for a promise its name, path and what was found.
+        hint: what to do next; may be empty.
     """
 
     kind: FailureKind
     what: str
     traceback: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +130,8 @@ class BuildResult:
         value: the encoded return value.
         started: UTC, ISO 8601 with microseconds.
         duration: seconds, by the monotonic clock.
-        facts: what the executor knows of where it ran: host, pid, python, platform, peak_memory in bytes
-            (of the process that ran it), executor; JSON values.
+        facts: what the executor knows of where it ran: host, pid, python, platform, executor, peak_memory in bytes
+            and peak_memory_of: "run" (its processes alone) or "process" (the calling one, all its life); JSON values.
         error: the exception itself where it is at hand (inline), to be the cause of the error that is raised.
     """
 
@@ -131,7 +151,7 @@ class Executor(Protocol):
 
     `submit` never raises for what the builder does: the future always gets a `BuildResult`. KeyboardInterrupt and
     SystemExit of the calling process pass through. `stop` ends running builders and waits for them; a stopped
-    executor takes no more.
+    executor takes no more (`ExecutorError`). What `progress` raises is nobody's failure: it is dropped.
     """
 
     @property

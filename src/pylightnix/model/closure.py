@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pylightnix.model.config import Slot, slots_in
+from pylightnix.hashing import Template, canonical
 from pylightnix.model.matching import Matcher
+from pylightnix.model.params import Params
 from pylightnix.model.promises import Promise
 from pylightnix.names import DerivationRef
 
@@ -21,11 +23,11 @@ class InputRef(NamedTuple):
     derivation: DerivationRef
     promise: str | None = None
 
-    def document(self) -> dict[str, object]:
-        """The tagged object that stands for it in a derivation's file."""
+    def text(self) -> str:
+        """The tagged object that stands for it in a derivation's file: canonical JSON."""
         if self.promise is None:
-            return {"$derivation": self.derivation}
-        return {"$promise": {"derivation": self.derivation, "name": self.promise}}
+            return f'{{"$derivation":"{self.derivation}"}}'
+        return canonical({"$promise": {"derivation": self.derivation, "name": self.promise}}).decode()
 
 
 class Origin(NamedTuple):
@@ -36,14 +38,14 @@ class Origin(NamedTuple):
     qualname: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Pinned:
+class Pinned(NamedTuple):
     """A derivation as it is at the moment of one plan: its code identity taken, its document fixed.
 
     Attributes:
         ref: names the derivation.
         document: canonical JSON; its hash is in `ref`.
-        fields: the same as an object, with a `Slot` where an input stands.
+        template: makes the documents that differ from it in kind and parameters.
+        params: the parameters, encoded, with a hole where an input stands.
         inputs: what stands in each slot.
         types: what decoding the parameters needs.
         promises: by name.
@@ -57,7 +59,8 @@ class Pinned:
 
     ref: DerivationRef
     document: bytes
-    fields: Mapping[str, Any]
+    template: Template
+    params: Params
     inputs: tuple[InputRef, ...]
     types: Mapping[str, object]
     promises: Mapping[str, Promise]
@@ -65,27 +68,21 @@ class Pinned:
     builder: Callable[..., object] | None
     wants_build: bool
     origin: Origin
-    fixed: Realization[Any] | None = None
+    fixed: Realization[Any] | None
 
     @property
     def name(self) -> str:
         """The name of the stage."""
         return self.ref.name
 
-    @property
-    def params(self) -> Mapping[str, Any]:
-        """The parameters, encoded, with slots."""
-        params: Mapping[str, Any] = self.fields["params"]
-        return params
-
-
-def shown_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that a builder sees of an input: those in which no input stands."""
-    return {name: tree for name, tree in params.items() if not slots_in(tree)}
+    def parsed(self) -> Mapping[str, Any]:
+        """The document as an object, as reading its file would give it."""
+        parsed: Mapping[str, Any] = json.loads(self.document)
+        return parsed
 
 
 def unslotted(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[InputRef]]:
-    """The parameters of a derivation's file with a `Slot` for each reference, and what stands in the slots."""
+    """The parameters of a derivation's file with `{"$slot": n}` for each reference, and what stands there."""
     inputs: list[InputRef] = []
     return {name: _to_slots(tree, inputs) for name, tree in params.items()}, inputs
 
@@ -97,11 +94,11 @@ def _to_slots(tree: Any, inputs: list[InputRef]) -> Any:
         return tree
     if len(tree) == 1 and "$derivation" in tree:
         inputs.append(InputRef(DerivationRef.parse(tree["$derivation"])))
-        return Slot(len(inputs) - 1)
+        return {"$slot": len(inputs) - 1}
     if len(tree) == 1 and "$promise" in tree:
         content = tree["$promise"]
         inputs.append(InputRef(DerivationRef.parse(content["derivation"]), content["name"]))
-        return Slot(len(inputs) - 1)
+        return {"$slot": len(inputs) - 1}
     return {name: _to_slots(item, inputs) for name, item in tree.items()}
 
 

@@ -1,7 +1,8 @@
 """Configuration values and their canonical encoding, there and back. Unaware of what an input is.
 
 Encoded, a value is a JSON tree. What JSON lacks is a tagged object: one key that begins with "$". A dict of the user's
-with such a key is itself tagged (`$dict`), so nothing of the user's is ever mistaken for a tag.
+with such a key is written as a list of pairs (`$dict`), so no key of the user's is ever mistaken for a tag, not even
+in the text: `{"$` in canonical JSON always begins a tagged object.
 """
 
 from __future__ import annotations
@@ -23,13 +24,6 @@ MAX_DEPTH = 100
 """Levels of nesting that a value may have."""
 
 _PLAIN_INT = 2**63
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Slot:
-    """A place in an encoded tree where an input stands; `index` counts the inputs of one derivation."""
-
-    index: int
 
 
 class Encoder(NamedTuple):
@@ -115,7 +109,7 @@ class Encoding:
         token = self._input_of(value)
         if token is not None:
             self.inputs.append(token)
-            return Slot(len(self.inputs) - 1)
+            return {"$slot": len(self.inputs) - 1}
         if len(self._open) >= MAX_DEPTH:
             raise self._refuse(
                 path, f"nesting deeper than {MAX_DEPTH} levels", "give a flatter value, or a file as an input"
@@ -163,7 +157,7 @@ class Encoding:
             self._text(key, f"{path}[{key!r}]")
             tagged = tagged or key.startswith("$")
             tree[key] = self.encode(item, f"{path}[{key!r}]")
-        return {"$dict": tree} if tagged else tree
+        return {"$dict": [[key, tree[key]] for key in sorted(tree)]} if tagged else tree
 
     def _dataclass(self, kind: type, value: Any, path: str) -> Any:
         fields = {f.name: self.encode(getattr(value, f.name), f"{path}.{f.name}") for f in dataclasses.fields(value)}
@@ -234,8 +228,6 @@ def decode(tree: Any, types: Mapping[str, object], given: Callable[[int], object
     kind = type(tree)
     if kind is list:
         return [decode(item, types, given) for item in tree]
-    if kind is Slot:
-        return given(tree.index) if given is not None else tree
     if kind is not dict:
         return tree
     if len(tree) == 1:
@@ -250,7 +242,9 @@ def _decode_tagged(tag: str, content: Any, types: Mapping[str, object], given: C
         case "$tuple":
             return tuple(decode(item, types, given) for item in content)
         case "$dict":
-            return {key: decode(item, types, given) for key, item in content.items()}
+            return {key: decode(item, types, given) for key, item in content}
+        case "$slot" if given is not None:
+            return given(content)
         case "$int":
             return int(content, 16)
         case "$float":
@@ -282,16 +276,6 @@ def _make_dataclass(kind: type, fields: dict[str, Any]) -> Any:
         if name not in taken:
             object.__setattr__(value, name, item)
     return value
-
-
-def slots_in(tree: Any) -> bool:
-    """Whether an input stands anywhere in a tree."""
-    kind = type(tree)
-    if kind is Slot:
-        return True
-    if kind is dict:
-        return any(slots_in(item) for item in tree.values())
-    return kind is list and any(slots_in(item) for item in tree)
 
 
 def encode_value(value: object, stage: str) -> Any:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 
 from pylightnix.errors import HiddenError, UnknownPromiseError
-from pylightnix.model.closure import shown_params, unslotted
+from pylightnix.model.closure import Pinned, unslotted
 from pylightnix.model.config import decode
+from pylightnix.model.params import Params
 from pylightnix.model.records import Context, InputChoice, Record, Run
 from pylightnix.names import DerivationRef, RealizationRef
 
 R_co = TypeVar("R_co", covariant=True)
-
-_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class Shelf(Protocol):
@@ -35,6 +34,10 @@ class Shelf(Protocol):
 
     def log(self, record: Record, run: Run) -> str:
         """What a run wrote."""
+        ...
+
+    def origin(self, record: Record) -> Context:
+        """The context of the run that first made this realization."""
         ...
 
     def context(self, record: Record, digest: str) -> Context:
@@ -89,6 +92,16 @@ class Named(Mapping[str, Any]):
         return (Named, (self._what, self._items))
 
 
+class Around(NamedTuple):
+    """What the call that returned a realization knew: its choices and its derivations, also those not in the store."""
+
+    contexts: Mapping[str, Context]
+    closure: Mapping[DerivationRef, Pinned]
+
+
+_ALONE = Around(MappingProxyType({}), MappingProxyType({}))
+
+
 class Realization(Generic[R_co]):
     """An immutable directory of artifacts, with the record of what it is and where it came from.
 
@@ -97,23 +110,19 @@ class Realization(Generic[R_co]):
     first made it.
     """
 
-    __slots__ = ("__weakref__", "_context", "_contexts", "_document", "_record", "_shelf", "_types")
+    __slots__ = ("__weakref__", "_around", "_context", "_record", "_shelf")
 
     def __init__(
         self,
         record: Record,
         shelf: Shelf,
         context: Context | None = None,
-        contexts: Mapping[str, Context] = _NONE,
-        document: Mapping[str, Any] | None = None,
-        types: Mapping[str, object] = _NONE,
+        around: Around | None = None,
     ) -> None:
         self._record = record
         self._shelf = shelf
         self._context = context
-        self._contexts = contexts
-        self._document = document
-        self._types = types
+        self._around = around or _ALONE
 
     @property
     def record(self) -> Record:
@@ -154,19 +163,24 @@ class Realization(Generic[R_co]):
     @property
     def params(self) -> Named:
         """The parameters by name, but for those in which inputs stand: these are in `deps`."""
-        params, _ = unslotted(self._description()["params"])
-        return Named("parameter", decode(shown_params(params), self._types))
+        types = self._types()
+        return Named("parameter", {name: decode(tree, types) for name, tree in self._shown().items()})
+
+    def _shown(self) -> dict[str, Any]:
+        params, _ = unslotted(self.description()["params"])
+        return Params.of_trees(params).shown_trees()
 
     @property
     def deps(self) -> Named:
         """The inputs by the name of their parameter: realizations, tuples of them, in lists and dicts where they stood."""
-        params, inputs = unslotted(self._description()["params"])
-        shown = shown_params(params)
+        params, inputs = unslotted(self.description()["params"])
+        shown = self._shown()
         context = self.context
+        types = self._types()
         return Named(
             "input",
             {
-                name: decode(tree, self._types, lambda index: self._chosen(context.inputs[inputs[index].derivation]))
+                name: decode(tree, types, lambda index: self._chosen(context.inputs[inputs[index].derivation]))
                 for name, tree in params.items()
                 if name not in shown
             },
@@ -192,21 +206,26 @@ class Realization(Generic[R_co]):
     def context(self) -> Context:
         """The choices that this stands in: of the call that returned it, else of the run that first made it."""
         if self._context is None:
-            self._context = self._lookup_context(self._record, self.runs[0].context)
+            self._context = self._shelf.origin(self._record)
         return self._context
 
     def _lookup_context(self, record: Record, digest: str) -> Context:
-        known = self._contexts.get(digest)
+        known = self._around.contexts.get(digest)
         return known if known is not None else self._shelf.context(record, digest)
 
-    def _description(self) -> Mapping[str, Any]:
-        if self._document is None:
-            self._document = self._shelf.derivation(self.context.derivation)
-        return self._document
+    def description(self) -> Mapping[str, Any]:
+        """The document of the derivation that this stands for."""
+        ref = self.context.derivation
+        pinned = self._around.closure.get(ref)
+        return pinned.parsed() if pinned is not None else self._shelf.derivation(ref)
+
+    def _types(self) -> Mapping[str, object]:
+        pinned = self._around.closure.get(self.context.derivation)
+        return pinned.types if pinned is not None else {}
 
     def _chosen(self, choice: InputChoice) -> object:
         made = tuple(
-            Realization[Any](record, self._shelf, self._lookup_context(record, choice.context), self._contexts)
+            Realization[Any](record, self._shelf, self._lookup_context(record, choice.context), self._around)
             for record in self._shelf.chosen(choice)
         )
         return made if choice.many else made[0]
@@ -292,6 +311,8 @@ class VisibleInput(Realization[R_co]):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
+        if hasattr(Realization, name):
+            self._hidden()
         if name in self._promises:
             return self._path / self._promises[name]
         if name in self._params:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pylightnix.hashing import digest_document
+from pylightnix.hashing import canonical, digest_bytes, digest_document, kind_tag
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 
 
@@ -30,9 +31,10 @@ class Record:
         files: number of files.
         ref: names the realization.
         home: names the key; with `ref` it says where the record stands.
+        made_in: the hash of the context of the run that first made it.
     """
 
-    __slots__ = ("_digest", "_value_hash", "files", "home", "key", "promises", "ref", "size", "tree", "value")
+    __slots__ = ("_value_hash", "files", "home", "key", "made_in", "promises", "ref", "size", "tree", "value")
 
     def __init__(
         self,
@@ -44,6 +46,7 @@ class Record:
         promises: Mapping[str, PromiseRecord],
         size: int,
         files: int,
+        made_in: str = "",
     ) -> None:
         self.ref = ref
         self.home = home
@@ -53,6 +56,7 @@ class Record:
         self.promises = promises
         self.size = size
         self.files = files
+        self.made_in = made_in
         self._value_hash: str | None = None
 
     @property
@@ -81,35 +85,6 @@ def seed_of(key: str, run: int) -> int:
     return int(digest_document("seed", {"key": key, "run": run})[:16], 16) >> 1
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One execution of a builder.
-
-    Attributes:
-        index: counts the runs of a key from 0; never used twice.
-        seed: what `build.seed` was.
-        started: UTC, ISO 8601 with microseconds.
-        duration: seconds, by the monotonic clock.
-        derivation: the derivation that was built.
-        context: the hash of the choices it was built with.
-        log: name of the log's file, None if nothing was written.
-        facts: host, python, environment, git, peak memory and what else was noted; never part of an identity.
-    """
-
-    index: int
-    seed: int
-    started: str
-    duration: float
-    derivation: DerivationRef
-    context: str
-    log: str | None
-    facts: Mapping[str, Any]
-
-    def order(self) -> tuple[int, str]:
-        """Sorts runs by age; the clock only decides between runs of stores that were merged."""
-        return (self.index, self.started)
-
-
 class InputChoice(NamedTuple):
     """What was chosen for one input: the realizations, under which key, in which context of their own."""
 
@@ -119,6 +94,20 @@ class InputChoice(NamedTuple):
     context: str
     matcher: str
 
+    def text(self) -> str:
+        """Canonical JSON."""
+        chosen = ",".join([f'"{ref}"' for ref in self.chosen])
+        many = "true" if self.many else "false"
+        return (
+            f'{{"chosen":[{chosen}],"context":"{self.context}","key":"{self.key}","many":{many},'
+            f'"matcher":{_quoted(self.matcher)}}}'
+        )
+
+
+@functools.lru_cache(maxsize=256)
+def _quoted(text: str) -> str:
+    return canonical(text).decode()
+
 
 class Context(NamedTuple):
     """The choices that a realization was made or used with; those of its inputs are reached through their hashes."""
@@ -127,22 +116,52 @@ class Context(NamedTuple):
     derivation: DerivationRef
     inputs: Mapping[DerivationRef, InputChoice]
 
-    def document(self) -> dict[str, Any]:
-        """As it stands in its file, but for the kind."""
-        return context_document(self.derivation, self.inputs)
+    def to_bytes(self) -> bytes:
+        """Its file: canonical JSON, the hash of which names it."""
+        return _context_bytes(self.derivation, self.inputs)
 
 
-def context_document(derivation: DerivationRef, inputs: Mapping[DerivationRef, InputChoice]) -> dict[str, Any]:
-    """The fields of a context; their hash names it. How a matcher printed is kept, and is part of the hash."""
-    return {
-        "derivation": derivation,
-        "inputs": {
-            ref: {"chosen": list(c.chosen), "context": c.context, "key": c.key, "many": c.many, "matcher": c.matcher}
-            for ref, c in inputs.items()
-        },
-    }
+def _context_bytes(derivation: DerivationRef, inputs: Mapping[DerivationRef, InputChoice]) -> bytes:
+    """Canonical JSON put together by hand, since every warm stage needs one: references need no escaping."""
+    told = ",".join([f'"{ref}":{inputs[ref].text()}' for ref in sorted(inputs)])
+    return f'{{"derivation":"{derivation}","inputs":{{{told}}},"pylightnix":"{_CONTEXT}"}}'.encode()
+
+
+_CONTEXT = kind_tag("context")
 
 
 def make_context(derivation: DerivationRef, inputs: Mapping[DerivationRef, InputChoice]) -> Context:
     """A context with its hash."""
-    return Context(digest_document("context", context_document(derivation, inputs)), derivation, inputs)
+    return Context(digest_bytes(_context_bytes(derivation, inputs)), derivation, inputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a builder.
+
+    Attributes:
+        index: counts the runs of a key from 0; never used twice.
+        seed: what `build.seed` was.
+        started: UTC, ISO 8601 with microseconds.
+        duration: seconds, by the monotonic clock.
+        context: the choices it was built with.
+        log: name of the log's file, None if nothing was written.
+        facts: host, python, environment, git, peak memory and what else was noted; never part of an identity.
+    """
+
+    index: int
+    seed: int
+    started: str
+    duration: float
+    context: Context
+    log: str | None
+    facts: Mapping[str, Any]
+
+    @property
+    def derivation(self) -> DerivationRef:
+        """The derivation that was built."""
+        return self.context.derivation
+
+    def order(self) -> tuple[int, str]:
+        """Sorts runs by age; the clock only decides between runs of stores that were merged."""
+        return (self.index, self.started)

@@ -1,0 +1,162 @@
+"""Pins derivations: takes the code identity of this moment, fixes each document, puts inputs before their users."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pylightnix.dsl.code import Memo, identify
+from pylightnix.dsl.derivation import Derivation, Recipe
+from pylightnix.errors import ConfigError, GraphError
+from pylightnix.hashing import Template, canonical, digest_bytes
+from pylightnix.model.closure import Closure, InputRef, Origin, Pinned, unslotted
+from pylightnix.model.params import Params
+from pylightnix.names import DerivationRef
+
+_OPEN = DerivationRef("")
+
+
+def pin(targets: Iterable[Derivation[Any]]) -> Closure:
+    """The closure of some derivations.
+
+    Raises:
+        GraphError: a cycle, or one derivation under two matchers.
+        CodeError: the code of a builder cannot be identified.
+    """
+    return _Pinning().closure(list(targets))
+
+
+class _Shared(NamedTuple):
+    """What all derivations of a recipe have in common, beside the recipe itself (kept alive: it is known by its id)."""
+
+    recipe: Recipe
+    template: Template
+    origin: Origin
+
+
+class _Pinning:
+    """One walk: what it has pinned, and what it has learned of each recipe."""
+
+    def __init__(self) -> None:
+        self._memo = Memo()
+        self._recipes: dict[int, _Shared] = {}
+        self._refs: dict[int, DerivationRef] = {}
+        self._by_ref: dict[DerivationRef, Pinned] = {}
+
+    def closure(self, targets: Sequence[Derivation[Any]]) -> Closure:
+        for target in targets:
+            self._walk(target)
+        return Closure(tuple(self._by_ref.values()), tuple(self._refs[id(target)] for target in targets), self._by_ref)
+
+    def _walk(self, target: Derivation[Any]) -> None:
+        """Depth first and without recursion: a chain may be longer than any stack."""
+        refs = self._refs
+        stack = [target]
+        while stack:
+            derivation = stack[-1]
+            state = refs.get(id(derivation))
+            if state:
+                stack.pop()
+                continue
+            waiting = [d for d, _ in derivation._encoding.inputs if not refs.get(id(d))]
+            if not waiting:
+                refs[id(derivation)] = self._pin(derivation)
+                stack.pop()
+                continue
+            if state is _OPEN:
+                raise GraphError(f"a cycle: {_cycle(derivation)}", hint="a derivation cannot be its own input")
+            refs[id(derivation)] = _OPEN
+            stack.extend(reversed(waiting))
+
+    def _pin(self, derivation: Derivation[Any]) -> DerivationRef:
+        made = _pin_fixed(derivation) if derivation._fixed is not None else self._pin_described(derivation)
+        known = self._by_ref.setdefault(made.ref, made)
+        if known is not made and known.matcher != made.matcher:
+            raise GraphError(
+                f"one derivation under two matchers: {known.matcher!r} and {made.matcher!r}",
+                where=f"{made.name} {made.ref.short}",
+                hint="a plan makes one choice for a derivation: use one matcher, or give the realization of the other choice "
+                "from an earlier realize",
+                derivation=made.ref,
+            )
+        return made.ref
+
+    def _pin_described(self, derivation: Derivation[Any]) -> Pinned:
+        recipe = derivation._recipe
+        encoding = derivation._encoding
+        shared = self._shared(recipe)
+        inputs = tuple([InputRef(self._refs[id(d)], promise) for d, promise in encoding.inputs])
+
+        document = shared.template.fill("derivation", derivation._params.fill([ref.text() for ref in inputs]))
+        ref = DerivationRef.of(digest_bytes(document), recipe.name)
+        return Pinned(
+            ref, document, shared.template, derivation._params, inputs, encoding.types, recipe.promises, derivation._matcher, recipe.builder,
+            recipe.wants_build, shared.origin, None,
+        )  # fmt: skip
+
+    def _shared(self, recipe: Recipe) -> _Shared:
+        """What all derivations of a recipe have in common; computed once in a walk."""
+        known = self._recipes.get(id(recipe))
+        if known is None:
+            known = self._recipes[id(recipe)] = _Shared(
+                recipe, Template(self._describe(recipe), "params"), recipe.origin
+            )
+        return known
+
+    def _describe(self, recipe: Recipe) -> dict[str, Any]:
+        shared: dict[str, Any] = {"code": self._code(recipe), "name": recipe.name}
+        promises = {}
+        for name, promise in recipe.promises.items():
+            promises[name] = promise.document()
+            if promise.check is not None:
+                promises[name]["check"] = identify(promise.check, own_defaults=True, memo=self._memo).digest
+        shared["promises"] = promises
+        if recipe.env:
+            shared["env"] = {name: _version(recipe.name, name) for name in recipe.env}
+        return shared
+
+    def _code(self, recipe: Recipe) -> dict[str, Any]:
+        if recipe.version is not None:
+            return {"version": recipe.version}
+        if recipe.code == "ignore":
+            return {"ignored": True}
+        identity = identify(recipe.builder, own_defaults=recipe.own_defaults, memo=self._memo)
+        return {"parts": dict(identity.parts)}
+
+
+def _pin_fixed(derivation: Derivation[Any]) -> Pinned:
+    """The derivation that a realization was made or used as. Its inputs are not walked: it is there already."""
+    realization = derivation._fixed
+    if realization is None:
+        raise AssertionError("BUG: not fixed")
+    document: Mapping[str, Any] = realization.description()
+    params, inputs = unslotted(document["params"])
+    common = {name: value for name, value in document.items() if name not in ("params", "pylightnix")}
+    return Pinned(
+        realization.context.derivation, canonical(document), Template(common, "params"), Params.of_trees(params), tuple(inputs), {},
+        derivation._recipe.promises, derivation._matcher, None, False, derivation._recipe.origin, realization,
+    )  # fmt: skip
+
+
+def _version(stage: str, distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        raise ConfigError(
+            f"no distribution named {distribution!r} is installed",
+            where=f"{stage}: env",
+            hint="give the name that pip shows, such as scikit-learn for the module sklearn",
+        ) from None
+
+
+def _cycle(start: Derivation[Any]) -> str:
+    """The names along a cycle through a derivation."""
+    path = [start]
+    seen = {id(start)}
+    while True:
+        following = next((d for d, _ in path[-1]._encoding.inputs if id(d) in seen), None)
+        if following is not None:
+            return " → ".join(d.name for d in [*path, following])
+        path.append(path[-1]._encoding.inputs[0][0])
+        seen.add(id(path[-1]))

@@ -1,0 +1,68 @@
+"""The parameters of a builder, read once from its signature. Unaware of what they will be given."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from pylightnix.errors import ConfigError
+from pylightnix.model.build import Build
+from pylightnix.model.promises import Promise
+
+
+class Parameter(NamedTuple):
+    """One parameter: its name, its default (or `REQUIRED`), whether it may be given by position."""
+
+    name: str
+    default: Any
+    positional: bool
+    is_build: bool
+
+    @property
+    def promise(self) -> Promise | None:
+        """The promise that it declares, if it does."""
+        return self.default if isinstance(self.default, Promise) else None
+
+
+REQUIRED = inspect.Parameter.empty
+"""Stands for the default of a parameter that has none."""
+
+
+def read_parameters(function: Callable[..., object]) -> list[Parameter]:
+    """The parameters in order; ConfigError for kinds that a name cannot be given to."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{function!r} has no readable signature", hint="wrap it in a function of your own"
+        ) from error
+    found = []
+    for position, parameter in enumerate(signature.parameters.values()):
+        where = f"{getattr(function, '__qualname__', function)}({parameter})"
+        is_build = _is_build(function, parameter.annotation)
+        if is_build and position > 0:
+            raise ConfigError("the Build stands first or not at all", where=where)
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise ConfigError("a stage names each of its parameters", where=where, hint="give a list or a dict instead")
+        if parameter.kind is parameter.POSITIONAL_ONLY and not is_build:
+            raise ConfigError(
+                "parameters are given by name: this one has none outside", where=where, hint="remove the /"
+            )
+        found.append(
+            Parameter(parameter.name, parameter.default, parameter.kind is not parameter.KEYWORD_ONLY, is_build)
+        )
+    return found
+
+
+def _is_build(function: Callable[..., object], annotation: object) -> bool:
+    if annotation is Build:
+        return True
+    if not isinstance(annotation, str) or not annotation.endswith("Build"):
+        return False
+    scope = getattr(inspect.unwrap(function), "__globals__", {})
+    first, *rest = annotation.split(".")
+    found = scope.get(first)
+    for name in rest:
+        found = getattr(found, name, None)
+    return found is Build or (found is None and annotation == "Build")

@@ -1,0 +1,48 @@
+"""What the engine tells while it works, to whoever listens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from pylightnix.model.build import BuildRequest, BuildResult
+from pylightnix.model.plan import Step
+
+
+class Listener(Protocol):
+    """Hears of decisions and runs, in the thread that called realize, except `progress`, which may come from others."""
+
+    def begin(self, total: int) -> None:
+        """A realize begins over so many derivations."""
+        ...
+
+    def decided(self, step: Step) -> None:
+        """A decision was made and is acted on."""
+        ...
+
+    def started(self, request: BuildRequest) -> None:
+        """A run starts."""
+        ...
+
+    def progress(self, request: BuildRequest, done: float, total: float | None) -> None:
+        """A builder told how far it is."""
+        ...
+
+    def finished(self, request: BuildRequest, result: BuildResult, kept: Path | None) -> None:
+        """A run ended; `kept` is the directory of a failed one."""
+        ...
+
+    def end(self) -> None:
+        """The realize is over, well or not."""
+        ...
+
+
+class Silent:
+    """Listens to nothing."""
+
+    def begin(self, total: int) -> None: ...
+    def decided(self, step: Step) -> None: ...
+    def started(self, request: BuildRequest) -> None: ...
+    def progress(self, request: BuildRequest, done: float, total: float | None) -> None: ...
+    def finished(self, request: BuildRequest, result: BuildResult, kept: Path | None) -> None: ...
+    def end(self) -> None: ...

@@ -1,0 +1,188 @@
+"""Brings a closure into being: decide, run what is wanted, ask again. The loop around decider, scheduler, executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
+from typing import Any
+
+from pylightnix.engine.decide import Decider, Decision
+from pylightnix.engine.events import Listener
+from pylightnix.engine.runs import Job, Running, Runs
+from pylightnix.engine.scheduler import Scheduler
+from pylightnix.errors import MatcherError, PylightnixError
+from pylightnix.model.build import BuildResult, Executor
+from pylightnix.model.closure import Closure, Pinned
+from pylightnix.model.keeping import Keeper
+from pylightnix.model.plan import Step
+from pylightnix.names import DerivationRef
+
+RUN_LIMIT = 10_000
+"""Runs of one derivation in one realize after which its matcher counts as never satisfied."""
+
+
+def plan_steps(closure: Closure, keeper: Keeper, rebuild: Iterable[DerivationRef] = ()) -> list[Step]:
+    """What realize would do, in order, and why. Reads only."""
+    decider = Decider(closure, keeper, rebuild)
+    steps = [
+        decider.decide(pinned).step if decider.ready(pinned) else decider.waiting(pinned) for pinned in closure.order
+    ]
+    decider.check_consistency()
+    return steps
+
+
+class Realizer:
+    """One realize of one closure.
+
+    Args:
+        closure: what to bring into being.
+        keeper: the store.
+        executor: runs the builders; it is not stopped here unless something goes wrong.
+        listener: is told.
+        facts: what to note of a derivation's project and environment in the record of a run.
+        rebuild: derivations that get one more run even where their matcher is satisfied.
+    """
+
+    def __init__(
+        self,
+        closure: Closure,
+        keeper: Keeper,
+        executor: Executor,
+        listener: Listener,
+        facts: Callable[[Pinned], Mapping[str, Any]],
+        rebuild: Iterable[DerivationRef] = (),
+    ) -> None:
+        self.decider = Decider(closure, keeper, rebuild)
+        self.steps: dict[DerivationRef, Step] = {}
+        self._closure = closure
+        self._keeper = keeper
+        self._executor = executor
+        self._listener = listener
+        self._runs = Runs(self.decider, keeper, facts)
+        self._scheduler = Scheduler[Job](
+            {p.ref: () if p.fixed is not None else [ref for ref, _ in p.inputs] for p in closure.order}
+        )
+        self._asked: dict[DerivationRef, int] = {}
+        self._running: dict[Future[BuildResult], Running] = {}
+        self._failure: PylightnixError | None = None
+
+    def run(self) -> None:
+        """Realize everything; what was chosen is in `decider.choices` afterwards.
+
+        Raises:
+            BuildError: a builder failed; everything that was finished before stays.
+            MatcherError: a matcher refused, was never satisfied, or broke its contract.
+        """
+        self._listener.begin(len(self._closure.order))
+        try:
+            self._loop()
+        except BaseException:
+            self._abandon()
+            raise
+        finally:
+            self._listener.end()
+        if self._failure is not None:
+            raise self._failure
+        self.decider.check_consistency()
+
+    def _loop(self) -> None:
+        while True:
+            self._decide_ready()
+            started = self._start_next()
+            if self._running and (not started or len(self._running) >= self._executor.slots):
+                self._collect()
+            elif not started:
+                return
+
+    def _decide_ready(self) -> None:
+        while (ref := self._scheduler.next_ready()) is not None:
+            try:
+                self._decide(self._closure.by_ref[ref])
+            except PylightnixError as error:
+                self._fail(error)
+
+    def _decide(self, pinned: Pinned) -> None:
+        decision = self.decider.decide(pinned)
+        self.steps.setdefault(pinned.ref, decision.step)
+        self._listener.decided(decision.step)
+        if decision.choice is not None:
+            self._scheduler.done(pinned.ref)
+            return
+        jobs = [Job(pinned, decision.key, remake.record) for remake in decision.remake]
+        if not jobs:
+            jobs = [Job(pinned, decision.key)] * decision.step.wanted
+            self._count(pinned, decision)
+        self.decider.satisfied_rebuild(pinned.ref)
+        self._scheduler.want(pinned.ref, jobs)
+
+    def _count(self, pinned: Pinned, decision: Decision) -> None:
+        """A matcher may ask for more, but not for ever."""
+        asked = self._asked[pinned.ref] = self._asked.get(pinned.ref, 0) + decision.step.wanted
+        limit = getattr(pinned.matcher, "limit", RUN_LIMIT)
+        if asked > limit:
+            raise MatcherError(
+                f"{pinned.matcher!r} is not satisfied after {asked - decision.step.wanted} runs: {decision.step.why}",
+                where=f"{pinned.name} {pinned.ref.short}",
+                hint=f"its limit is {limit} runs in one realize; what was built is kept",
+                derivation=pinned.ref,
+                limit=limit,
+            )
+
+    def _start_next(self) -> bool:
+        """Start one run, if one is wanted; whether it was."""
+        following = self._scheduler.next_task()
+        if following is None:
+            return False
+        try:
+            running = self._runs.begin(following[1])
+        except PylightnixError as error:
+            self._fail(error)
+            return True
+        self._listener.started(running.request)
+        try:
+            future = self._executor.submit(running.request, self._listener.progress)
+        except BaseException:
+            self._keeper.discard(running.workspace)
+            raise
+        if future.done():
+            self._end(running, future.result())
+        else:
+            self._running[future] = running
+        return True
+
+    def _collect(self) -> None:
+        """Wait until some run has ended, and see to all that have."""
+        for future in wait(self._running, return_when=FIRST_COMPLETED).done:
+            self._end(self._running.pop(future), future.result())
+
+    def _end(self, running: Running, result: BuildResult) -> None:
+        kept: Path | None = None
+        try:
+            record = self._runs.end(running, result)
+        except PylightnixError as error:
+            kept = Path(str(error.fields["kept"])) if "kept" in error.fields else None
+            self._keeper.discard(running.workspace)
+            self._fail(error)
+        else:
+            remake = running.job.remake
+            if remake is not None and record.ref != remake.ref:
+                self.decider.lose(remake)
+            self._scheduler.finished(running.job.pinned.ref)
+        self._listener.finished(running.request, result, kept)
+
+    def _fail(self, error: PylightnixError) -> None:
+        """Nothing new starts; what runs is waited for and kept; the first failure is told."""
+        self._scheduler.stop()
+        if self._failure is None:
+            self._failure = error
+        else:
+            self._failure.add_note(f"and: {error}")
+
+    def _abandon(self) -> None:
+        """Interrupted: end what runs and leave nothing behind."""
+        self._scheduler.stop()
+        self._executor.stop()
+        for running in self._running.values():
+            self._keeper.discard(running.workspace)
+        self._running.clear()

@@ -1,0 +1,184 @@
+"""One run from request to registration: what the builder is given, what becomes of what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pylightnix.engine.decide import Choice, Decider, Key
+from pylightnix.errors import BuildError, MatcherError, PromiseError
+from pylightnix.model.build import BuildRequest, BuildResult, Failure
+from pylightnix.model.closure import Pinned
+from pylightnix.model.config import decode
+from pylightnix.model.keeping import Keeper, Sealed, Workspace
+from pylightnix.model.realization import Realization, VisibleInput
+from pylightnix.model.records import Context, Record, Run, seed_of
+from pylightnix.names import printable
+
+LOG_TAIL = 20
+"""Lines of the log that stand in the message of a failure."""
+
+
+class Job(NamedTuple):
+    """A run that is wanted: of which derivation, under which key; `remake` is the record of one to make again."""
+
+    pinned: Pinned
+    key: Key
+    remake: Record | None = None
+
+
+class Running(NamedTuple):
+    """A run under way."""
+
+    job: Job
+    workspace: Workspace
+    request: BuildRequest
+    context: Context
+
+
+class Runs:
+    """Begins and ends runs.
+
+    Args:
+        decider: knows what was chosen for the inputs.
+        keeper: gives workspaces and takes what was made.
+        facts: of the project that a builder is part of and of the environment, for the record of the run.
+    """
+
+    def __init__(self, decider: Decider, keeper: Keeper, facts: Callable[[Pinned], Mapping[str, Any]]) -> None:
+        self._decider = decider
+        self._keeper = keeper
+        self._facts = facts
+
+    def begin(self, job: Job) -> Running:
+        """Write the derivation, reserve the run, and say all that the executor needs to know."""
+        pinned = job.pinned
+        if pinned.builder is None:
+            raise BuildError(
+                "only the description is at hand, not the code that builds it", where=f"{pinned.name} {pinned.ref.short}",
+                hint="give the stage itself", stage=pinned.name,
+            )  # fmt: skip
+        context = self._decider.context_of(pinned)
+        self._keeper.write_derivation(pinned.ref, pinned.document)
+        index = self._index(job)
+        workspace = self._keeper.workspace(job.key.home, index)
+        request = BuildRequest(
+            stage=pinned.name, builder=pinned.builder, wants_build=pinned.wants_build, arguments=self._arguments(pinned),
+            promises=pinned.promises, key=job.key.home, run=index, seed=seed_of(job.key.full, index), out=workspace.out,
+            scratch=workspace.scratch, checkpoint=workspace.checkpoint, log=workspace.log,
+        )  # fmt: skip
+        return Running(job, workspace, request, context)
+
+    def _index(self, job: Job) -> int:
+        if job.remake is None:
+            return self._keeper.reserve(job.key.home)
+        return self._keeper.runs(job.remake)[0].index
+
+    def _arguments(self, pinned: Pinned) -> dict[str, Any]:
+        inputs = pinned.inputs
+
+        def given(index: int) -> object:
+            choice = self._decider.choices[inputs[index].derivation]
+            seen = [self._visible(inputs[index].derivation, choice, r, inputs[index].promise) for r in choice.records]
+            return tuple(seen) if choice.many else seen[0]
+
+        return {name: decode(tree, pinned.types, given) for name, tree in pinned.params.trees().items()}
+
+    def _visible(self, ref: Any, choice: Choice, record: Record, promise: str | None) -> object:
+        path = self._keeper.payload(record)
+        if promise is not None:
+            return path / record.promises[promise].path
+        pinned = self._decider.closure.by_ref[ref]
+        params = {name: decode(tree, pinned.types) for name, tree in pinned.params.shown_trees().items()}
+        promises = {name: kept.path for name, kept in pinned.promises.items()}
+        return VisibleInput[Any](path, promises, params, decode(record.value, {}), self._keeper.list_files)
+
+    def end(self, running: Running, result: BuildResult) -> Record:
+        """Register what a run gave, or keep what it left and raise.
+
+        Raises:
+            BuildError: the builder failed (PromiseError: it broke a promise).
+            MatcherError: the matcher refused the realization; it was not registered.
+        """
+        job, workspace = running.job, running.workspace
+        if result.failure is not None:
+            raise self.failed(running, result, result.failure)
+        promises = {name: promise.path for name, promise in job.pinned.promises.items()}
+        sealed = self._keeper.seal(workspace, job.key.home, job.key.full, result.value, promises)
+        self._admit(running, sealed)
+        run = Run(
+            running.request.run, running.request.seed, result.started, result.duration, running.context,
+            None, {**self._facts(job.pinned), **result.facts},
+        )  # fmt: skip
+        return self._keeper.register(sealed, run)
+
+    def _admit(self, running: Running, sealed: Sealed) -> None:
+        job = running.job
+        records = self._keeper.candidates(job.key.home, job.key.full)
+        reason = job.pinned.matcher.refuse([Realization(record, self._keeper) for record in records], sealed.ref)
+        if reason is None:
+            return
+        facts = {"what": reason, "kind": "refused", "ref": sealed.ref, **_about(running)}
+        kept = self._keeper.keep_failed(running.workspace, job.pinned.name, facts)
+        raise MatcherError(
+            reason, where=f"{job.pinned.name} {job.pinned.ref.short}",
+            hint=f"nothing was registered; what was made is kept in {printable(str(kept))}",
+            stage=job.pinned.name, kept=str(kept), run=running.request.run, seed=running.request.seed,
+        )  # fmt: skip
+
+    def failed(self, running: Running, result: BuildResult, failure: Failure) -> BuildError:
+        """Keep what a failed run left; the error that tells of it."""
+        about = _about(running)
+        log = _tail(running.workspace.log)
+        facts = {
+            "what": failure.what, "kind": failure.kind, "traceback": failure.traceback, "fields": dict(failure.fields),
+            "started": result.started, "duration": result.duration, **about, **result.facts,
+        }  # fmt: skip
+        kept = self._keeper.keep_failed(running.workspace, running.job.pinned.name, facts)
+        kind = PromiseError if failure.kind == "promise" else BuildError
+        error = kind(
+            failure.what, where=f"{about['stage']} failed", hint=_failure_text(about, failure, log, kept),
+            **about, **dict(failure.fields), kind=failure.kind, traceback=failure.traceback, log=log, kept=str(kept),
+        )  # fmt: skip
+        error.__cause__ = result.error
+        return error
+
+
+def _about(running: Running) -> dict[str, Any]:
+    pinned = running.job.pinned
+    return {
+        "stage": pinned.name, "derivation": pinned.ref, "params": pinned.parsed()["params"], "key": running.job.key.home,
+        "run": running.request.run, "seed": running.request.seed,
+    }  # fmt: skip
+
+
+def _tail(log: Path) -> str:
+    """The last lines of a log; bounded, whatever its size."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(0, 2)
+            stream.seek(max(0, stream.tell() - 16384))
+            text = stream.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(printable(line) for line in text.splitlines()[-LOG_TAIL:])
+
+
+def _failure_text(about: Mapping[str, Any], failure: Failure, log: str, kept: Path) -> str:
+    from pylightnix.hashing import canonical  # noqa: PLC0415
+
+    params = canonical(about["params"]).decode()
+    lines = [
+        f"parameters: {printable(params if len(params) <= 400 else params[:397] + '…')}",
+        f"run {about['run']}, seed {about['seed']}",
+    ]
+    if failure.traceback:
+        lines += [
+            "traceback of the builder:",
+            *(f"  {printable(line)}" for line in failure.traceback.rstrip().splitlines()[-30:]),
+        ]
+    if log:
+        lines += ["last lines of its log:", *(f"  {line}" for line in log.splitlines())]
+    lines += [f"kept: {printable(str(kept))}", f"to look again: pylightnix show {kept.name}"]
+    return "\n  ".join(lines)

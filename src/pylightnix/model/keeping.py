@@ -1,0 +1,92 @@
+"""What realizing needs of a store: the seam between those who make and those who keep. Pure: a contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from pylightnix.model.realization import Shelf
+from pylightnix.model.records import Context, Record, Run
+from pylightnix.names import DerivationRef, KeyRef, RealizationRef
+
+
+class Workspace(NamedTuple):
+    """Where one run is made, below the store and seen by nobody.
+
+    Attributes:
+        notes: a directory for what is written about the run; it becomes the record.
+        out: a directory for the artifacts.
+        scratch, checkpoint: directories for the builder, made when it asks for them.
+        log: the file for what the builder writes.
+    """
+
+    notes: Path
+    out: Path
+    scratch: Path
+    checkpoint: Path
+    log: Path
+
+
+class Sealed(NamedTuple):
+    """Artifacts that are finished and read-only but not registered: nobody sees them yet."""
+
+    workspace: Workspace
+    ref: RealizationRef
+    record: Record
+
+
+class Keeper(Shelf, Protocol):
+    """Keeps derivations and realizations. Every method that writes is safe to be killed in, and to be run again."""
+
+    def candidates(self, home: KeyRef, key: str) -> list[Record]:
+        """The records under a key, ordered by reference; damaged ones are left out with a warning."""
+        ...
+
+    def present(self, record: Record) -> bool:
+        """Whether the artifacts are there."""
+        ...
+
+    def history(self, name: str) -> Sequence[Mapping[str, Any]]:
+        """The documents of the derivations of this name, oldest first; for explanations only."""
+        ...
+
+    def write_derivation(self, ref: DerivationRef, document: bytes) -> None:
+        """Write a derivation's file, if it is not there."""
+        ...
+
+    def add_context(self, record: Record, context: Context, document: bytes) -> None:
+        """Note that a realization is used in a context; a store that cannot be written is left as it is."""
+        ...
+
+    def reserve(self, home: KeyRef) -> int:
+        """A run index of this key that nobody had before."""
+        ...
+
+    def workspace(self, home: KeyRef, run: int) -> Workspace:
+        """A new place to build in."""
+        ...
+
+    def seal(self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str]) -> Sealed:
+        """Make the artifacts read-only and find out what they are; `promises` are paths by name."""
+        ...
+
+    def register(self, sealed: Sealed, run: Run) -> Record:
+        """Publish: artifacts first, the record last. An equal realization that is there gets the run."""
+        ...
+
+    def keep_failed(self, workspace: Workspace, name: str, facts: Mapping[str, Any]) -> Path:
+        """Keep what a failed run left, with the facts of the failure; returns the directory."""
+        ...
+
+    def discard(self, workspace: Workspace) -> None:
+        """Remove a workspace and all in it."""
+        ...
+
+    def list_files(self, path: Path) -> tuple[str, ...]:
+        """The relative names of all files and links of a directory; a function that can be pickled."""
+        ...
+
+    def environment(self, facts: Mapping[str, Any]) -> str:
+        """Store a description of an environment once; returns its hash."""
+        ...

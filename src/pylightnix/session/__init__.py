@@ -1,0 +1,1 @@
+"""Where describing, keeping and making meet: the public verbs, the location of the store, what is told of the work."""

@@ -1,0 +1,74 @@
+"""What a realize tells people: plain lines on standard error, which stages ran and why. Standard output is theirs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TextIO
+
+from pylightnix.model.build import BuildRequest, BuildResult
+from pylightnix.model.plan import Step, Steps
+from pylightnix.names import DerivationRef
+
+MOST_LINES = 40
+"""Steps and runs up to which each is told as it happens; beyond, those of one kind are counted together at the end."""
+
+
+class PlainTelling:
+    """Tells each run as it ends, and at the end what was not run and why.
+
+    Args:
+        stream: where to; default the standard error of the moment.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
+        self._reused: list[Step] = []
+        self._built: Counter[DerivationRef] = Counter()
+        self._untold: list[Step] = []
+        self._began = time.monotonic()
+        self._runs = 0
+        self._total = 0
+
+    def begin(self, total: int) -> None:
+        self._total = total
+
+    def decided(self, step: Step) -> None:
+        if step.action == "build":
+            self._built[step.derivation] += step.wanted
+            if self._total <= MOST_LINES:
+                self._say(step.line())
+            else:
+                self._untold.append(step)
+        elif step.derivation not in self._built:
+            self._reused.append(step)
+        elif self._built[step.derivation] > 1:
+            self._say(f"{'choose':<8} {step.derivation.short}  {step.derivation.name}  {step.why}")
+
+    def started(self, request: BuildRequest) -> None:
+        self._runs += 1
+
+    def progress(self, request: BuildRequest, done: float, total: float | None) -> None:
+        pass
+
+    def finished(self, request: BuildRequest, result: BuildResult, kept: Path | None) -> None:
+        if self._runs <= MOST_LINES or result.failure is not None:
+            state = "failed" if result.failure is not None else "done"
+            seconds = f"{result.duration:.2f} s"
+            self._say(f"{state:<8} {request.stage}  run {request.run}, seed {request.seed}, {seconds}")
+
+    def end(self) -> None:
+        for steps in (self._untold, self._reused):
+            for line in Steps(steps).lines(limit=MOST_LINES) if steps else ():
+                self._say(line)
+        made = f"{self._runs} run{'s' if self._runs != 1 else ''}"
+        self._say(f"{len(self._reused)} of {self._total} reused, {made}, {time.monotonic() - self._began:.1f} s")
+
+    def _say(self, line: str) -> None:
+        stream = self._stream or sys.stderr
+        try:
+            print(line, file=stream, flush=True)
+        except (OSError, ValueError, AttributeError):
+            pass  # a reader that is gone must not end the work

@@ -1,0 +1,246 @@
+"""The public verbs: plan, instantiate, realize, realize_many. Each takes what was asked for and a store."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar, overload
+
+from pylightnix.dsl.closure import pin
+from pylightnix.dsl.derivation import Derivation
+from pylightnix.dsl.stage import Stage
+from pylightnix.engine.events import Listener, Silent
+from pylightnix.engine.realize import Realizer, plan_steps
+from pylightnix.errors import ArgumentError, ConfigError, TargetError
+from pylightnix.executors import InlineExecutor, ProcessExecutor
+from pylightnix.model.build import Executor
+from pylightnix.model.closure import Closure
+from pylightnix.model.plan import Step, Steps
+from pylightnix.model.realization import Realization
+from pylightnix.names import DerivationRef
+from pylightnix.session.facts import Facts
+from pylightnix.session.location import as_store
+from pylightnix.session.targets import Targets
+from pylightnix.session.telling import PlainTelling
+from pylightnix.store.store import Store
+
+T = TypeVar("T")
+R = TypeVar("R")
+T_co = TypeVar("T_co", covariant=True)
+
+Asked = Any
+StoreLike = Store | Path | str | None
+ExecutorLike = Executor | Literal["inline", "process"] | None
+
+
+class Plan(Steps, Generic[T_co]):
+    """What would happen to each derivation of a closure, and why. Print it; iterate over its steps; realize it.
+
+    Attributes:
+        steps: inputs before what uses them.
+        store: the store that it was held against.
+        work: whether there is anything to do.
+    """
+
+    def __init__(self, targets: Targets, closure: Closure, store: Store, steps: Sequence[Step]) -> None:
+        super().__init__(steps)
+        self.targets = targets
+        self.closure = closure
+        self.store = store
+
+    def __repr__(self) -> str:
+        return f"<plan: {self.summary()}>"
+
+
+def _read(asked: Asked, store: StoreLike) -> tuple[Targets, Store]:
+    if isinstance(asked, Plan):
+        return asked.targets, as_store(store) if store is not None else asked.store
+    return Targets(asked), as_store(store)
+
+
+def _rebuilds(rebuild: Iterable[object], closure: Closure) -> list[DerivationRef]:
+    """The derivations of which one more run is wanted."""
+    if isinstance(rebuild, (Derivation, Stage, Realization)):
+        rebuild = [rebuild]
+    asked = Targets(list(rebuild)).derivations
+    if not asked:
+        return []
+    refs = list(pin(asked).targets)
+    for ref in refs:
+        if ref not in closure.by_ref:
+            names = ", ".join(sorted({pinned.name for pinned in closure.order}))
+            raise TargetError(
+                f"{ref.name} {ref.short} is to be rebuilt and is not in the closure",
+                where="rebuild",
+                hint=f"give it with the arguments it has in the closure; there are: {names}",
+            )
+    return refs
+
+
+@overload
+def plan(
+    asked: Derivation[R] | Stage[[], R], *, store: StoreLike = None, rebuild: Iterable[object] = ()
+) -> Plan[Realization[R]]: ...
+@overload
+def plan(asked: Asked, *, store: StoreLike = None, rebuild: Iterable[object] = ()) -> Plan[Any]: ...
+def plan(asked: Asked, *, store: StoreLike = None, rebuild: Iterable[object] = ()) -> Plan[Any]:
+    """What `realize` would do, and why; reads only.
+
+    Args:
+        asked: a derivation or stage, or lists, tuples and dicts of them.
+        store: a `Store` or the path of one; default: see `Store` location in the documentation.
+        rebuild: as for `realize`.
+
+    Raises:
+        PylightnixError: what was asked for cannot be planned.
+    """
+    targets, found = _read(asked, store)
+    closure = pin(targets.derivations)
+    return Plan(targets, closure, found, plan_steps(closure, found.keeper, _rebuilds(rebuild, closure)))
+
+
+@overload
+def instantiate(asked: Derivation[R] | Stage[[], R], *, store: StoreLike = None) -> Plan[Realization[R]]: ...
+@overload
+def instantiate(asked: Asked, *, store: StoreLike = None) -> Plan[Any]: ...
+def instantiate(asked: Asked, *, store: StoreLike = None) -> Plan[Any]:
+    """Write the derivations of a closure to the store and return the plan; no builder runs.
+
+    Args:
+        asked: a derivation or stage, or lists, tuples and dicts of them.
+        store: a `Store` or the path of one.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    made = plan(asked, store=store)
+    for pinned in made.closure.order:
+        made.store.keeper.write_derivation(pinned.ref, pinned.document)
+    return made
+
+
+@overload
+def realize(
+    asked: Derivation[R] | Stage[[], R], *, store: StoreLike = None, rebuild: Iterable[object] = (), jobs: int = 1,
+    executor: ExecutorLike = None, listener: Listener | None = None, quiet: bool = False,
+) -> Realization[R]: ...  # fmt: skip
+@overload
+def realize(
+    asked: Plan[T], *, store: StoreLike = None, rebuild: Iterable[object] = (), jobs: int = 1,
+    executor: ExecutorLike = None, listener: Listener | None = None, quiet: bool = False,
+) -> T: ...  # fmt: skip
+@overload
+def realize(
+    asked: Mapping[str, Derivation[R]], *, store: StoreLike = None, rebuild: Iterable[object] = (), jobs: int = 1,
+    executor: ExecutorLike = None, listener: Listener | None = None, quiet: bool = False,
+) -> dict[str, Realization[R]]: ...  # fmt: skip
+@overload
+def realize(
+    asked: list[Derivation[R]], *, store: StoreLike = None, rebuild: Iterable[object] = (), jobs: int = 1,
+    executor: ExecutorLike = None, listener: Listener | None = None, quiet: bool = False,
+) -> list[Realization[R]]: ...  # fmt: skip
+@overload
+def realize(
+    asked: Asked, *, store: StoreLike = None, rebuild: Iterable[object] = (), jobs: int = 1,
+    executor: ExecutorLike = None, listener: Listener | None = None, quiet: bool = False,
+) -> Any: ...  # fmt: skip
+def realize(
+    asked: Asked,
+    *,
+    store: StoreLike = None,
+    rebuild: Iterable[object] = (),
+    jobs: int = 1,
+    executor: ExecutorLike = None,
+    listener: Listener | None = None,
+    quiet: bool = False,
+) -> Any:
+    """Bring derivations into being: reuse what counts, build what is missing, and tell on standard error what was done.
+
+    Args:
+        asked: a derivation or stage, lists, tuples and dicts of them (which keep their shape), or a plan.
+        store: a `Store` or the path of one; default: `$PYLIGHTNIX_STORE`, else a `.pylightnix` directory at or above
+            the working directory, else the user data directory.
+        rebuild: derivations of the closure that get one more run where their matcher is satisfied.
+        jobs: how many builders run at a time; 1 runs them in this process, more in processes of their own.
+        executor: "inline", "process", or an `Executor`; default by `jobs`.
+        listener: is told what happens, instead of standard error.
+        quiet: tell nothing.
+
+    Returns:
+        A `Realization` for each derivation asked for.
+
+    Raises:
+        BuildError: a builder failed; its message carries stage, parameters, seed, exception, log and the kept directory.
+        TargetError: a matcher chooses many (see `realize_many`), or something asked for is no derivation.
+        PylightnixError: all else that can go wrong.
+    """
+    targets, found = _read(asked, store)
+    for position, derivation in enumerate(targets.derivations):
+        if derivation.matcher.many:
+            raise TargetError(
+                f"{derivation.matcher!r} chooses many", where=f"{derivation.name} (target {position})",
+                hint="use realize_many, or a matcher that chooses one", derivation=derivation.name,
+            )  # fmt: skip
+    with _executor(executor, jobs) as runner:
+        results = _realize(targets, found, rebuild, runner, _listener(listener, quiet))
+    return targets.fill(lambda index: results[index][0])
+
+
+def realize_many(
+    asked: Asked,
+    *,
+    store: StoreLike = None,
+    rebuild: Iterable[object] = (),
+    jobs: int = 1,
+    executor: ExecutorLike = None,
+    listener: Listener | None = None,
+    quiet: bool = False,
+) -> Any:
+    """As `realize`, with a tuple of realizations for each derivation, whatever its matcher."""
+    targets, found = _read(asked, store)
+    with _executor(executor, jobs) as runner:
+        results = _realize(targets, found, rebuild, runner, _listener(listener, quiet))
+    return targets.fill(lambda index: results[index])
+
+
+def _realize(
+    targets: Targets, store: Store, rebuild: Iterable[object], executor: Executor, listener: Listener
+) -> list[tuple[Realization[Any], ...]]:
+    closure = pin(targets.derivations)
+    realizer = Realizer(closure, store.keeper, executor, listener, Facts(store), _rebuilds(rebuild, closure))
+    realizer.run()
+    return [realizer.decider.realization(ref) for ref in closure.targets]
+
+
+@contextlib.contextmanager
+def _executor(executor: ExecutorLike, jobs: int) -> Iterator[Executor]:
+    """The executor that is meant; one that is made here is stopped, one that was given is its owner's to stop."""
+    if type(jobs) is not int or jobs < 1:
+        raise ArgumentError(f"jobs={jobs!r} is no positive number", where="realize")
+    if executor is not None and not isinstance(executor, str):
+        yield executor
+        return
+    made = _make_executor(executor or ("inline" if jobs == 1 else "process"), jobs)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def _make_executor(name: str, jobs: int) -> Executor:
+    if name == "process":
+        return ProcessExecutor(slots=jobs)
+    if name != "inline":
+        raise ConfigError(f"executor={name!r} is unknown", where="realize", hint='"inline", "process" or an Executor')
+    if jobs > 1:
+        raise ArgumentError(
+            f"jobs={jobs} with the inline executor, which runs one builder at a time",
+            where="realize",
+            hint='use executor="process"',
+        )
+    return InlineExecutor()
+
+
+def _listener(listener: Listener | None, quiet: bool) -> Listener:
+    return listener if listener is not None else Silent() if quiet else PlainTelling()
