@@ -10,6 +10,7 @@ from pylightnix.dsl.code import Memo, identify
 from pylightnix.dsl.derivation import Derivation, Recipe
 from pylightnix.errors import ConfigError, GraphError
 from pylightnix.hashing import Template, canonical, digest_bytes
+from pylightnix.model.allocation import collector_paused
 from pylightnix.model.closure import Closure, InputRef, Origin, Pinned, unslotted
 from pylightnix.model.params import Params
 from pylightnix.names import DerivationRef
@@ -24,7 +25,8 @@ def pin(targets: Iterable[Derivation[Any]]) -> Closure:
         GraphError: a cycle, or one derivation under two matchers.
         CodeError: the code of a builder cannot be identified.
     """
-    return _Pinning().closure(list(targets))
+    with collector_paused():
+        return _Pinning().closure(list(targets))
 
 
 class _Shared(NamedTuple):
@@ -59,7 +61,8 @@ class _Pinning:
             if state:
                 stack.pop()
                 continue
-            waiting = [d for d, _ in derivation._encoding.inputs if not refs.get(id(d))]
+            inputs = derivation._encoding.inputs
+            waiting = [d for d, _ in inputs if not refs.get(id(d))] if inputs else ()
             if not waiting:
                 refs[id(derivation)] = self._pin(derivation)
                 stack.pop()
@@ -91,9 +94,19 @@ class _Pinning:
         document = shared.template.fill("derivation", derivation._params.fill([ref.text() for ref in inputs]))
         ref = DerivationRef.of(digest_bytes(document), recipe.name)
         return Pinned(
-            ref, document, shared.template, derivation._params, inputs, encoding.types, recipe.promises, derivation._matcher, recipe.builder,
-            recipe.wants_build, shared.origin, None,
-        )  # fmt: skip
+            ref,
+            document,
+            shared.template,
+            derivation._params,
+            inputs,
+            encoding.types,
+            recipe.promises,
+            derivation._matcher,
+            recipe.builder,
+            recipe.wants_build,
+            shared.origin,
+            None,
+        )
 
     def _shared(self, recipe: Recipe) -> _Shared:
         """What all derivations of a recipe have in common; computed once in a walk."""
@@ -134,9 +147,19 @@ def _pin_fixed(derivation: Derivation[Any]) -> Pinned:
     params, inputs = unslotted(document["params"])
     common = {name: value for name, value in document.items() if name not in ("params", "pylightnix")}
     return Pinned(
-        realization.context.derivation, canonical(document), Template(common, "params"), Params.of_trees(params), tuple(inputs), {},
-        derivation._recipe.promises, derivation._matcher, None, False, derivation._recipe.origin, realization,
-    )  # fmt: skip
+        realization.context.derivation,
+        canonical(document),
+        Template(common, "params"),
+        Params.of_trees(params),
+        tuple(inputs),
+        {},
+        derivation._recipe.promises,
+        derivation._matcher,
+        None,
+        False,
+        derivation._recipe.origin,
+        realization,
+    )
 
 
 def _version(stage: str, distribution: str) -> str:

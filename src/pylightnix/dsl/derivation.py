@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 from pylightnix.dsl.match import exact, latest
-from pylightnix.dsl.signature import read_parameters
+from pylightnix.dsl.signature import check_call
 from pylightnix.errors import ConfigError, TargetError, UnknownPromiseError
 from pylightnix.model.closure import Origin
 from pylightnix.model.config import Encoding, decode
@@ -108,9 +108,15 @@ class Derivation(Generic[R_co]):
                 f"{', '.join(both)}: both a parameter and a promise", where=name, hint="rename one of them"
             )
         recipe = Recipe(
-            check_name(name), builder, kept, takes_build(builder), check_code(name, code), check_version(name, version),
-            check_env(name, env), own_defaults=True,
-        )  # fmt: skip
+            check_name(name),
+            builder,
+            kept,
+            check_call(str(name), builder, {*params, *kept}),
+            check_code(name, code),
+            check_version(name, version),
+            check_env(name, env),
+            own_defaults=True,
+        )
         self._fill(recipe, params, check_matcher(name, matcher) if matcher is not None else latest())
 
     def _fill(self, recipe: Recipe, params: Mapping[str, object], matcher: Matcher) -> None:
@@ -151,7 +157,7 @@ class Derivation(Generic[R_co]):
     @property
     def ref(self) -> str:
         """The reference that it has with the code of this moment; computed at each access."""
-        from pylightnix.dsl.closure import pin  # noqa: PLC0415 (pinning walks derivations; this is its only way back)
+        from pylightnix.dsl.closure import pin
 
         return pin([self]).targets[0]
 
@@ -255,12 +261,6 @@ def unknown_promise(owner: str, name: str, promises: Mapping[str, Promise]) -> U
     return UnknownPromiseError(f"{owner} promises no {name!r}", hint=f"its promises: {known}", stage=owner, name=name)
 
 
-def takes_build(function: Callable[..., object]) -> bool:
-    """Whether the first parameter of a builder is annotated `Build`."""
-    parameters = read_parameters(function)
-    return bool(parameters) and parameters[0].is_build
-
-
 def check_matcher(where: str, matcher: object) -> Matcher:
     """The matcher, if it is one."""
     if isinstance(matcher, type) or not isinstance(matcher, Matcher):
@@ -272,8 +272,8 @@ def check_matcher(where: str, matcher: object) -> Matcher:
 
 def check_code(where: str, code: object) -> Literal["track", "ignore"]:
     """The way the code counts, if it is one."""
-    if code == "track" or code == "ignore":
-        return code
+    if code in ("track", "ignore"):
+        return cast(Literal["track", "ignore"], code)
     raise ConfigError(f"code={code!r} is unknown", where=where, hint='"track" or "ignore"')
 
 

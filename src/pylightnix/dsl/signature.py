@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
-from pylightnix.errors import ConfigError
+from pylightnix.errors import ArgumentError, ConfigError
 from pylightnix.model.build import Build
 from pylightnix.model.promises import Promise
 
@@ -29,16 +29,46 @@ REQUIRED = inspect.Parameter.empty
 """Stands for the default of a parameter that has none."""
 
 
-def read_parameters(function: Callable[..., object]) -> list[Parameter]:
-    """The parameters in order; ConfigError for kinds that a name cannot be given to."""
+def _signature(function: Callable[..., object]) -> inspect.Signature:
     try:
-        signature = inspect.signature(function)
+        return inspect.signature(function)
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"{function!r} has no readable signature", hint="wrap it in a function of your own"
         ) from error
+
+
+def check_call(name: str, function: Callable[..., object], given: Collection[str]) -> bool:
+    """See that a plain builder can be called with these names; whether it takes the `Build` first.
+
+    Raises:
+        ArgumentError: it cannot.
+    """
+    parameters = list(_signature(function).parameters.values())
+    wants_build = bool(parameters) and _is_build(function, parameters[0].annotation)
+    takes = parameters[1:] if wants_build else parameters
+    named = {p.name: p for p in takes if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in takes)
+    unknown = sorted(set(given) - set(named))
+    if unknown and not open_ended:
+        raise ArgumentError(
+            f"the builder has no parameter {', '.join(unknown)}",
+            where=name,
+            hint=f"its parameters: {', '.join(named) or 'none'}",
+        )
+    missing = [p.name for p in named.values() if p.default is p.empty and p.name not in given]
+    missing += [p.name for p in takes if p.kind is p.POSITIONAL_ONLY and p.default is p.empty]
+    if missing:
+        raise ArgumentError(
+            f"the builder needs {', '.join(missing)}", where=name, hint="give it in params or promises, by name"
+        )
+    return wants_build
+
+
+def read_parameters(function: Callable[..., object]) -> list[Parameter]:
+    """The parameters of a stage in order; ConfigError for kinds that a name cannot be given to."""
     found = []
-    for position, parameter in enumerate(signature.parameters.values()):
+    for position, parameter in enumerate(_signature(function).parameters.values()):
         where = f"{getattr(function, '__qualname__', function)}({parameter})"
         is_build = _is_build(function, parameter.annotation)
         if is_build and position > 0:

@@ -36,7 +36,7 @@ class Dep(Protocol):
 
 
 class Deps(Protocol):
-    """Many inputs: a derivation whose matcher chooses many when you describe, a tuple of realizations when you build."""
+    """Many inputs: a derivation whose matcher chooses many when you describe, a tuple when you build."""
 
     def __iter__(self) -> Iterator[Any]: ...
     def __len__(self) -> int: ...
@@ -131,9 +131,11 @@ class Stage(Generic[P, R_co]):
                 f"there is no argument {name!r}", where=self.name, hint=meant + self._known(), name=name
             )
         raise ArgumentError(
-            f"missing: {', '.join(missing)}", where=self.name, hint="parameters without a default are given when the stage is called",
+            f"missing: {', '.join(missing)}",
+            where=self.name,
+            hint="parameters without a default are given when the stage is called",
             name=missing[0],
-        )  # fmt: skip
+        )
 
     def _known(self) -> str:
         return f"its arguments: {', '.join(name for name, _ in self._params) or 'none'}"

@@ -61,14 +61,18 @@ class Decider:
         closure: what is walked.
         keeper: where candidates are.
         rebuild: derivations of which one more run is wanted even where the matcher is satisfied.
+        note: whether the keeper notes in which contexts realizations are used; a plan only looks.
     """
 
-    def __init__(self, closure: Closure, keeper: Keeper, rebuild: Iterable[DerivationRef] = ()) -> None:
+    def __init__(
+        self, closure: Closure, keeper: Keeper, rebuild: Iterable[DerivationRef] = (), *, note: bool = True
+    ) -> None:
         self.closure = closure
         self.choices: dict[DerivationRef, Choice] = {}
         self.contexts: dict[str, Context] = {}
         self._keeper = keeper
         self._rebuild = set(rebuild)
+        self._note = note
         self._history = History(keeper)
         self._common: dict[DerivationRef, str] = {}
         self._promises: dict[int, tuple[Mapping[str, Promise], str]] = {}
@@ -178,7 +182,7 @@ class Decider:
         context = self.context_of(pinned)
         self.contexts[context.hash] = context
         for record in records:
-            if record.made_in != context.hash:
+            if self._note and record.made_in != context.hash:
                 self._keeper.add_context(record, context, pinned.document)
         choice = Choice(records, pinned.matcher.many, home, context, self._printed(pinned.matcher))
         self.choices[pinned.ref] = choice

@@ -7,8 +7,8 @@ from typing import Any
 
 from pylightnix.hashing import canonical
 from pylightnix.model.closure import Pinned, unslotted
-from pylightnix.model.params import Params
 from pylightnix.model.keeping import Keeper
+from pylightnix.model.params import Params
 from pylightnix.model.realization import Realization
 
 

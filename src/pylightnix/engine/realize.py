@@ -12,6 +12,7 @@ from pylightnix.engine.events import Listener
 from pylightnix.engine.runs import Job, Running, Runs
 from pylightnix.engine.scheduler import Scheduler
 from pylightnix.errors import MatcherError, PylightnixError
+from pylightnix.model.allocation import collector_paused
 from pylightnix.model.build import BuildResult, Executor
 from pylightnix.model.closure import Closure, Pinned
 from pylightnix.model.keeping import Keeper
@@ -24,7 +25,7 @@ RUN_LIMIT = 10_000
 
 def plan_steps(closure: Closure, keeper: Keeper, rebuild: Iterable[DerivationRef] = ()) -> list[Step]:
     """What realize would do, in order, and why. Reads only."""
-    decider = Decider(closure, keeper, rebuild)
+    decider = Decider(closure, keeper, rebuild, note=False)
     steps = [
         decider.decide(pinned).step if decider.ready(pinned) else decider.waiting(pinned) for pinned in closure.order
     ]
@@ -96,11 +97,12 @@ class Realizer:
                 return
 
     def _decide_ready(self) -> None:
-        while (ref := self._scheduler.next_ready()) is not None:
-            try:
-                self._decide(self._closure.by_ref[ref])
-            except PylightnixError as error:
-                self._fail(error)
+        with collector_paused():
+            while (ref := self._scheduler.next_ready()) is not None:
+                try:
+                    self._decide(self._closure.by_ref[ref])
+                except PylightnixError as error:
+                    self._fail(error)
 
     def _decide(self, pinned: Pinned) -> None:
         decision = self.decider.decide(pinned)

@@ -56,18 +56,29 @@ class Runs:
         pinned = job.pinned
         if pinned.builder is None:
             raise BuildError(
-                "only the description is at hand, not the code that builds it", where=f"{pinned.name} {pinned.ref.short}",
-                hint="give the stage itself", stage=pinned.name,
-            )  # fmt: skip
+                "only the description is at hand, not the code that builds it",
+                where=f"{pinned.name} {pinned.ref.short}",
+                hint="give the stage itself",
+                stage=pinned.name,
+            )
         context = self._decider.context_of(pinned)
         self._keeper.write_derivation(pinned.ref, pinned.document)
         index = self._index(job)
         workspace = self._keeper.workspace(job.key.home, index)
         request = BuildRequest(
-            stage=pinned.name, builder=pinned.builder, wants_build=pinned.wants_build, arguments=self._arguments(pinned),
-            promises=pinned.promises, key=job.key.home, run=index, seed=seed_of(job.key.full, index), out=workspace.out,
-            scratch=workspace.scratch, checkpoint=workspace.checkpoint, log=workspace.log,
-        )  # fmt: skip
+            stage=pinned.name,
+            builder=pinned.builder,
+            wants_build=pinned.wants_build,
+            arguments=self._arguments(pinned),
+            promises=pinned.promises,
+            key=job.key.home,
+            run=index,
+            seed=seed_of(job.key.full, index),
+            out=workspace.out,
+            scratch=workspace.scratch,
+            checkpoint=workspace.checkpoint,
+            log=workspace.log,
+        )
         return Running(job, workspace, request, context)
 
     def _index(self, job: Job) -> int:
@@ -108,9 +119,14 @@ class Runs:
         sealed = self._keeper.seal(workspace, job.key.home, job.key.full, result.value, promises)
         self._admit(running, sealed)
         run = Run(
-            running.request.run, running.request.seed, result.started, result.duration, running.context,
-            None, {**self._facts(job.pinned), **result.facts},
-        )  # fmt: skip
+            running.request.run,
+            running.request.seed,
+            result.started,
+            result.duration,
+            running.context,
+            None,
+            {**self._facts(job.pinned), **result.facts},
+        )
         return self._keeper.register(sealed, run)
 
     def _admit(self, running: Running, sealed: Sealed) -> None:
@@ -122,25 +138,42 @@ class Runs:
         facts = {"what": reason, "kind": "refused", "ref": sealed.ref, **_about(running)}
         kept = self._keeper.keep_failed(running.workspace, job.pinned.name, facts)
         raise MatcherError(
-            reason, where=f"{job.pinned.name} {job.pinned.ref.short}",
+            reason,
+            where=f"{job.pinned.name} {job.pinned.ref.short}",
             hint=f"nothing was registered; what was made is kept in {printable(str(kept))}",
-            stage=job.pinned.name, kept=str(kept), run=running.request.run, seed=running.request.seed,
-        )  # fmt: skip
+            stage=job.pinned.name,
+            kept=str(kept),
+            run=running.request.run,
+            seed=running.request.seed,
+        )
 
     def failed(self, running: Running, result: BuildResult, failure: Failure) -> BuildError:
         """Keep what a failed run left; the error that tells of it."""
         about = _about(running)
         log = _tail(running.workspace.log)
         facts = {
-            "what": failure.what, "kind": failure.kind, "traceback": failure.traceback, "fields": dict(failure.fields),
-            "started": result.started, "duration": result.duration, **about, **result.facts,
-        }  # fmt: skip
+            "what": failure.what,
+            "kind": failure.kind,
+            "traceback": failure.traceback,
+            "fields": dict(failure.fields),
+            "started": result.started,
+            "duration": result.duration,
+            **about,
+            **result.facts,
+        }
         kept = self._keeper.keep_failed(running.workspace, running.job.pinned.name, facts)
         kind = PromiseError if failure.kind == "promise" else BuildError
         error = kind(
-            failure.what, where=f"{about['stage']} failed", hint=_failure_text(about, failure, log, kept),
-            **about, **dict(failure.fields), kind=failure.kind, traceback=failure.traceback, log=log, kept=str(kept),
-        )  # fmt: skip
+            failure.what,
+            where=f"{about['stage']} failed",
+            hint=_failure_text(about, failure, log, kept),
+            **about,
+            **dict(failure.fields),
+            kind=failure.kind,
+            traceback=failure.traceback,
+            log=log,
+            kept=str(kept),
+        )
         error.__cause__ = result.error
         return error
 
@@ -148,9 +181,13 @@ class Runs:
 def _about(running: Running) -> dict[str, Any]:
     pinned = running.job.pinned
     return {
-        "stage": pinned.name, "derivation": pinned.ref, "params": pinned.parsed()["params"], "key": running.job.key.home,
-        "run": running.request.run, "seed": running.request.seed,
-    }  # fmt: skip
+        "stage": pinned.name,
+        "derivation": pinned.ref,
+        "params": pinned.parsed()["params"],
+        "key": running.job.key.home,
+        "run": running.request.run,
+        "seed": running.request.seed,
+    }
 
 
 def _tail(log: Path) -> str:
@@ -166,7 +203,7 @@ def _tail(log: Path) -> str:
 
 
 def _failure_text(about: Mapping[str, Any], failure: Failure, log: str, kept: Path) -> str:
-    from pylightnix.hashing import canonical  # noqa: PLC0415
+    from pylightnix.hashing import canonical
 
     params = canonical(about["params"]).decode()
     lines = [

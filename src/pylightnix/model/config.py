@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
+import inspect
 import math
 import sys
 from collections.abc import Callable, Mapping
@@ -24,6 +26,7 @@ MAX_DEPTH = 100
 """Levels of nesting that a value may have."""
 
 _PLAIN_INT = 2**63
+_PLAIN_CONTAINERS = frozenset({list, tuple, dict})
 
 
 class Encoder(NamedTuple):
@@ -106,10 +109,11 @@ class Encoding:
             return self._text(value, path)
         if kind is float:
             return value if math.isfinite(value) else self._not_finite(value, path)
-        token = self._input_of(value)
-        if token is not None:
-            self.inputs.append(token)
-            return {"$slot": len(self.inputs) - 1}
+        if kind not in _PLAIN_CONTAINERS:
+            token = self._input_of(value)
+            if token is not None:
+                self.inputs.append(token)
+                return {"$slot": len(self.inputs) - 1}
         if len(self._open) >= MAX_DEPTH:
             raise self._refuse(
                 path, f"nesting deeper than {MAX_DEPTH} levels", "give a flatter value, or a file as an input"
@@ -136,15 +140,17 @@ class Encoding:
         if isinstance(value, enum.Enum) and self._typed:
             if isinstance(value, enum.Flag):
                 raise self._refuse(path, f"a flag, {value!r}", "give its value, or a list of members")
-            return {"$enum": {"type": self._remember(kind), "name": value.name}}
-        if dataclasses.is_dataclass(value) and self._typed:
+            meaning = self.encode(value.value, f"{path}.value")
+            return {"$enum": {"type": self._remember(kind), "name": value.name, "value": meaning}}
+        if dataclasses.is_dataclass(value) and not isinstance(value, type) and self._typed:
             return self._dataclass(kind, value, path)
         if isinstance(value, PurePath) and self._typed:
             return {"$path": self._text(value.as_posix(), path)}
         scalar = _numpy_scalar(value)
         if scalar is not None:
             return self.encode(scalar, path)
-        raise self._refuse(path, *_describe(value))
+        found, hint = _describe(value)
+        raise self._refuse(path, found, hint if self._typed else "return plain values, or write it to a promised file")
 
     def _dict(self, value: Mapping[Any, Any], path: str) -> Any:
         tree: dict[str, Any] = {}
@@ -160,6 +166,9 @@ class Encoding:
         return {"$dict": [[key, tree[key]] for key in sorted(tree)]} if tagged else tree
 
     def _dataclass(self, kind: type, value: Any, path: str) -> Any:
+        if not _can_be_made_again(kind):
+            found = f"a dataclass that cannot be made again from its fields, {kind.__qualname__},"
+            raise self._refuse(path, found, "let its __init__ take its fields and no more, or see register_encoder")
         fields = {f.name: self.encode(getattr(value, f.name), f"{path}.{f.name}") for f in dataclasses.fields(value)}
         return {"$dataclass": {"type": self._remember(kind), "fields": fields}}
 
@@ -210,6 +219,8 @@ def _describe(value: object) -> tuple[str, str]:
         return f"a {name}", "give sorted(…): a list has an order"
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f"{name}", "give text (.hex()), or put the bytes in a file that a stage makes"
+    if getattr(value, "shape", None) == ():
+        return f"a {name}", "give int(…), float(…) or str(…) of it"
     if hasattr(value, "shape") or hasattr(value, "__array__"):
         return f"an array ({name})", "give .tolist() if it is small, else make it in a stage and give that as an input"
     if hasattr(value, "isoformat"):
@@ -268,13 +279,22 @@ def _decode_tagged(tag: str, content: Any, types: Mapping[str, object], given: C
             return Opaque(tag, content)
 
 
+@functools.lru_cache(maxsize=256)
+def _can_be_made_again(kind: type) -> bool:
+    """Whether the `__init__` of a dataclass takes its fields, and needs nothing else (an `InitVar`, say)."""
+    fields = {f.name for f in dataclasses.fields(kind) if f.init}
+    parameters = inspect.signature(kind).parameters.values()
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    needed = {p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    return needed <= fields and (takes_any or fields <= {p.name for p in parameters})
+
+
 def _make_dataclass(kind: type, fields: dict[str, Any]) -> Any:
-    """Make an instance from all its fields; those that `__init__` does not take are set afterwards."""
+    """Make an instance with exactly these fields: what `__post_init__` did to them is in them already."""
     taken = {f.name for f in dataclasses.fields(kind) if f.init}
     value = kind(**{name: item for name, item in fields.items() if name in taken})
     for name, item in fields.items():
-        if name not in taken:
-            object.__setattr__(value, name, item)
+        object.__setattr__(value, name, item)
     return value
 
 

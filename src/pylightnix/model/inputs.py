@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pylightnix.errors import StoreError
 from pylightnix.model.closure import unslotted
-from pylightnix.model.config import Slot
+from pylightnix.model.config import Opaque, decode
 from pylightnix.model.realization import Realization
 from pylightnix.model.records import InputChoice
 from pylightnix.names import DerivationRef
@@ -36,42 +36,38 @@ def inputs_of(realization: Realization[Any]) -> list[Input]:
     return [
         Input(label, reference.derivation, reference.promise, context.inputs[reference.derivation])
         for name, tree in params.items()
-        for label, index in _slots(tree, name)
-        for reference in [references[index]]
+        for label, place in _places(decode(tree, {}, _Place), name)
+        for reference in [references[place.slot]]
     ]
 
 
-def _slots(tree: Any, label: str) -> Iterator[tuple[str, int]]:
-    """Where inputs stand in a parameter: labels as one would write them in Python, and indices of slots."""
-    if type(tree) is Slot:
-        yield label, tree.index
-    elif type(tree) is list:
-        for position, item in enumerate(tree):
-            yield from _slots(item, f"{label}[{position}]")
-    elif type(tree) is dict:
-        yield from _slots_in_dict(tree, label)
+class _Place(NamedTuple):
+    """Marks where an input stands in a decoded parameter."""
+
+    slot: int
 
 
-def _slots_in_dict(tree: dict[str, Any], label: str) -> Iterator[tuple[str, int]]:
-    tag, content = next(iter(tree.items())) if len(tree) == 1 else ("", None)
-    if tag in ("$tuple", "$dict"):
-        yield from _slots(content, label) if tag == "$tuple" else _slots_in_items(content, label)
-    elif tag in ("$dataclass", "$custom"):
-        for name, item in content["fields"].items() if tag == "$dataclass" else [("value", content["value"])]:
-            yield from _slots(item, f"{label}.{name}")
-    else:
-        yield from _slots_in_items(tree, label)
-
-
-def _slots_in_items(items: dict[str, Any], label: str) -> Iterator[tuple[str, int]]:
-    for key, item in items.items():
-        yield from _slots(item, f"{label}[{key!r}]")
+def _places(value: Any, label: str) -> Iterator[tuple[str, _Place]]:
+    """Where inputs stand in a parameter; labels are as one would write them in Python."""
+    if type(value) is _Place:
+        yield label, value
+    elif type(value) in (list, tuple):
+        for position, item in enumerate(value):
+            yield from _places(item, f"{label}[{position}]")
+    elif type(value) is dict:
+        for key, item in value.items():
+            yield from _places(item, f"{label}[{key!r}]")
+    elif type(value) is Opaque and type(value.content) is dict:
+        for key, item in value.content.items():
+            yield from _places(item, f"{label}.{key}")
+    elif type(value) is Opaque:
+        yield from _places(value.content, label)
 
 
 def realizations_of(realization: Realization[Any], choice: InputChoice) -> tuple[Realization[Any], ...] | StoreError:
-    """The realizations behind a choice of this realization's context; the error, if they were removed or are damaged."""
+    """The realizations behind a choice of this realization's context; the error if they were removed or are damaged."""
     try:
         chosen = realization._chosen(choice)
     except StoreError as error:
         return error
-    return chosen if isinstance(chosen, tuple) else (chosen,)  # type: ignore[return-value]
+    return chosen if isinstance(chosen, tuple) else (chosen,)

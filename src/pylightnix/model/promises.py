@@ -37,6 +37,8 @@ class Promise:
                 where=f"promise({self.path!r})",
                 hint="file, directory or any",
             )
+        if not isinstance(self.empty, bool):
+            raise ConfigError(f"empty={self.empty!r} is unknown", where=f"promise({self.path!r})", hint="True or False")
         if self.check is not None and not callable(self.check):
             raise ConfigError(f"check is no function: {self.check!r}", where=f"promise({self.path!r})")
 

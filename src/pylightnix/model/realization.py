@@ -239,6 +239,8 @@ class Realization(Generic[R_co]):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
+        if hasattr(Realization, name):  # a property of ours failed with an AttributeError: let it be seen
+            return object.__getattribute__(self, name)
         kept = self._record.promises.get(name)
         if kept is not None:
             return self.path / kept.path
@@ -255,6 +257,12 @@ class Realization(Generic[R_co]):
 
     def __hash__(self) -> int:
         return hash(self._record.ref)
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows."""
+        from pylightnix.model.html import to_html
+
+        return to_html(self)
 
     def __repr__(self) -> str:
         return f"Realization({self.ref.short}-{self.name}{f', value={self.value!r}' if self.value is not None else ''})"
@@ -327,6 +335,10 @@ class VisibleInput(Realization[R_co]):
 
     def __hash__(self) -> int:
         return hash(self._path)
+
+    def _repr_html_(self) -> str | None:
+        """Nothing: a builder has no notebook, and most of what would be shown is not in its key."""
+        return None
 
     def __repr__(self) -> str:
         return f"Realization({self._path.name})"

@@ -24,7 +24,7 @@ def standing(asked: object, store: Store | None = None) -> Any:
     """
     targets, found = Targets(asked), as_store(store)
     closure = pin(targets.derivations)
-    decider = Decider(closure, found.keeper)
+    decider = Decider(closure, found.keeper, note=False)
     for pinned in closure.order:
         decision = decider.decide(pinned)
         if decision.choice is None:

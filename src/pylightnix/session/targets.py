@@ -53,9 +53,10 @@ def _fill(shape: Any, results: Callable[[int], object]) -> Any:
 def _no_target(asked: object, where: str) -> TargetError:
     if isinstance(asked, Promised):
         return TargetError(
-            f"{asked!r} is a promise of a derivation, and derivations are realized", where=where,
+            f"{asked!r} is a promise of a derivation, and derivations are realized",
+            where=where,
             hint=f"realize the derivation and take .{asked.name} of the result",
-        )  # fmt: skip
+        )
     if callable(asked):
         return TargetError(
             f"{asked!r} is a function, no stage",

@@ -61,12 +61,12 @@ def _read(asked: Asked, store: StoreLike) -> tuple[Targets, Store]:
 
 def _rebuilds(rebuild: Iterable[object], closure: Closure) -> list[DerivationRef]:
     """The derivations of which one more run is wanted."""
-    if isinstance(rebuild, (Derivation, Stage, Realization)):
+    if isinstance(rebuild, (Derivation, Stage, Realization, str)):
         rebuild = [rebuild]
-    asked = Targets(list(rebuild)).derivations
-    if not asked:
-        return []
-    refs = list(pin(asked).targets)
+    listed = list(rebuild)
+    refs = [ref for text in listed if isinstance(text, str) for ref in _named(text, closure)]
+    asked = Targets([item for item in listed if not isinstance(item, str)]).derivations
+    refs += pin(asked).targets if asked else ()
     for ref in refs:
         if ref not in closure.by_ref:
             names = ", ".join(sorted({pinned.name for pinned in closure.order}))
@@ -76,6 +76,17 @@ def _rebuilds(rebuild: Iterable[object], closure: Closure) -> list[DerivationRef
                 hint=f"give it with the arguments it has in the closure; there are: {names}",
             )
     return refs
+
+
+def _named(text: str, closure: Closure) -> list[DerivationRef]:
+    """The derivations of a closure of which this is the name of the stage, or the beginning of the reference."""
+    found = [pinned.ref for pinned in closure.order if text and (pinned.name == text or pinned.ref.startswith(text))]
+    if not found:
+        names = ", ".join(sorted({pinned.name for pinned in closure.order}))
+        raise TargetError(
+            f"nothing in the closure is named {text!r}", where="rebuild", hint=f"there are: {names}", name=text
+        )
+    return found
 
 
 @overload
@@ -122,29 +133,59 @@ def instantiate(asked: Asked, *, store: StoreLike = None) -> Plan[Any]:
 
 @overload
 def realize(
-    asked: Derivation[R] | Stage[[], R], *, store: StoreLike = None, rebuild: Iterable[object] = (), jobs: int = 1,
-    executor: ExecutorLike = None, listener: Listener | None = None, quiet: bool = False,
-) -> Realization[R]: ...  # fmt: skip
+    asked: Derivation[R] | Stage[[], R],
+    *,
+    store: StoreLike = None,
+    rebuild: Iterable[object] = (),
+    jobs: int = 1,
+    executor: ExecutorLike = None,
+    listener: Listener | None = None,
+    quiet: bool = False,
+) -> Realization[R]: ...
 @overload
 def realize(
-    asked: Plan[T], *, store: StoreLike = None, rebuild: Iterable[object] = (), jobs: int = 1,
-    executor: ExecutorLike = None, listener: Listener | None = None, quiet: bool = False,
-) -> T: ...  # fmt: skip
+    asked: Plan[T],
+    *,
+    store: StoreLike = None,
+    rebuild: Iterable[object] = (),
+    jobs: int = 1,
+    executor: ExecutorLike = None,
+    listener: Listener | None = None,
+    quiet: bool = False,
+) -> T: ...
 @overload
 def realize(
-    asked: Mapping[str, Derivation[R]], *, store: StoreLike = None, rebuild: Iterable[object] = (), jobs: int = 1,
-    executor: ExecutorLike = None, listener: Listener | None = None, quiet: bool = False,
-) -> dict[str, Realization[R]]: ...  # fmt: skip
+    asked: Mapping[str, Derivation[R]],
+    *,
+    store: StoreLike = None,
+    rebuild: Iterable[object] = (),
+    jobs: int = 1,
+    executor: ExecutorLike = None,
+    listener: Listener | None = None,
+    quiet: bool = False,
+) -> dict[str, Realization[R]]: ...
 @overload
 def realize(
-    asked: list[Derivation[R]], *, store: StoreLike = None, rebuild: Iterable[object] = (), jobs: int = 1,
-    executor: ExecutorLike = None, listener: Listener | None = None, quiet: bool = False,
-) -> list[Realization[R]]: ...  # fmt: skip
+    asked: list[Derivation[R]],
+    *,
+    store: StoreLike = None,
+    rebuild: Iterable[object] = (),
+    jobs: int = 1,
+    executor: ExecutorLike = None,
+    listener: Listener | None = None,
+    quiet: bool = False,
+) -> list[Realization[R]]: ...
 @overload
 def realize(
-    asked: Asked, *, store: StoreLike = None, rebuild: Iterable[object] = (), jobs: int = 1,
-    executor: ExecutorLike = None, listener: Listener | None = None, quiet: bool = False,
-) -> Any: ...  # fmt: skip
+    asked: Asked,
+    *,
+    store: StoreLike = None,
+    rebuild: Iterable[object] = (),
+    jobs: int = 1,
+    executor: ExecutorLike = None,
+    listener: Listener | None = None,
+    quiet: bool = False,
+) -> Any: ...
 def realize(
     asked: Asked,
     *,
@@ -161,7 +202,8 @@ def realize(
         asked: a derivation or stage, lists, tuples and dicts of them (which keep their shape), or a plan.
         store: a `Store` or the path of one; default: `$PYLIGHTNIX_STORE`, else a `.pylightnix` directory at or above
             the working directory, else the user data directory.
-        rebuild: derivations of the closure that get one more run where their matcher is satisfied.
+        rebuild: derivations of the closure that get one more run where their matcher is satisfied; a str is the name
+            of a stage, or the beginning of a derivation's reference, and means all in the closure that it fits.
         jobs: how many builders run at a time; 1 runs them in this process, more in processes of their own.
         executor: "inline", "process", or an `Executor`; default by `jobs`.
         listener: is told what happens, instead of standard error.
@@ -179,9 +221,11 @@ def realize(
     for position, derivation in enumerate(targets.derivations):
         if derivation.matcher.many:
             raise TargetError(
-                f"{derivation.matcher!r} chooses many", where=f"{derivation.name} (target {position})",
-                hint="use realize_many, or a matcher that chooses one", derivation=derivation.name,
-            )  # fmt: skip
+                f"{derivation.matcher!r} chooses many",
+                where=f"{derivation.name} (target {position})",
+                hint="use realize_many, or a matcher that chooses one",
+                derivation=derivation.name,
+            )
     with _executor(executor, jobs) as runner:
         results = _realize(targets, found, rebuild, runner, _listener(listener, quiet))
     return targets.fill(lambda index: results[index][0])
