@@ -1,0 +1,7 @@
+"""Code identity: a hash of what a builder means, whatever its text looks like. Unaware of stores and of running."""
+
+from __future__ import annotations
+
+from pylightnix.dsl.code.identity import CodeIdentity, Memo, Unfollowed, identify, identity_text, normal_form, same_code
+
+__all__ = ["CodeIdentity", "Memo", "Unfollowed", "identify", "identity_text", "normal_form", "same_code"]

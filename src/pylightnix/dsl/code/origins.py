@@ -1,0 +1,151 @@
+"""Where a thing comes from: the project, or outside it; and the public name of what is outside. Reads no source.
+
+The project is everything but the standard library, site-packages (dist-packages), and this package itself. What is
+installed as editable lies elsewhere, so it is project.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import sysconfig
+from types import FunctionType, ModuleType
+from typing import Any
+
+_OWN = "pylightnix"
+_OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_INSTALLED = ("site-packages", "dist-packages")
+_SAME_ON_ALL_SYSTEMS = {"posixpath": "os.path", "ntpath": "os.path", "posix": "os", "nt": "os"}
+
+
+def _library_folders() -> tuple[str, ...]:
+    found = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), os.path.dirname(os.__file__)}
+    folders = {os.path.abspath(folder) for folder in found if folder}
+    return tuple(f"{folder}{os.sep}" for folder in sorted(folders | {os.path.realpath(f) for f in folders}))
+
+
+_OUTSIDE = (*_library_folders(), f"{_OWN_FOLDER}{os.sep}")
+
+
+@functools.lru_cache(maxsize=10_000)
+def is_project_file(filename: str) -> bool:
+    """Whether a source file belongs to the project; a made-up name like `<frozen os>` does not."""
+    if filename.startswith("<"):
+        return False
+    path = os.path.abspath(filename)
+    return not path.startswith(_OUTSIDE) and not any(part in _INSTALLED for part in path.split(os.sep))
+
+
+def is_project_module(module: ModuleType) -> bool:
+    """Whether a module belongs to the project; an interactive `__main__` does."""
+    space = vars(module)
+    file = space.get("__file__")
+    if isinstance(file, str):
+        return is_project_file(file)
+    if "__path__" in space:
+        return any(is_project_file(os.path.join(folder, "x")) for folder in space["__path__"])
+    return space.get("__name__") == "__main__" or space.get("__spec__") is None
+
+
+def is_project_function(function: FunctionType) -> bool:
+    """Whether the code of a function was written in the project, whatever a decorator says of its module."""
+    filename = function.__code__.co_filename
+    if filename.startswith("<frozen "):
+        return False
+    if not filename.startswith("<"):
+        return is_project_file(filename)
+    return _is_project_name(function.__globals__.get("__name__"))
+
+
+def is_project_class(kind: type) -> bool:
+    """Whether a class was written in the project."""
+    return _is_project_name(kind.__module__)
+
+
+def _is_project_name(name: object) -> bool:
+    if name == "__main__":
+        return True
+    module = (sys.modules.get(name) or sys.modules.get(name.partition(".")[0])) if isinstance(name, str) else None
+    return module is None or is_project_module(module)
+
+
+def is_own(thing: Any) -> bool:
+    """Whether something is part of this package: the decorators of stages, mostly."""
+    while isinstance(thing, functools.partial):
+        thing = thing.func
+    if isinstance(thing, ModuleType):
+        return is_own_name(thing.__name__)
+    module = thing.__module__ if isinstance(thing, (type, FunctionType)) else type(thing).__module__
+    return isinstance(module, str) and is_own_name(module)
+
+
+def is_own_name(module: str) -> bool:
+    """Whether this is the name of a module of this package."""
+    return module == _OWN or module.startswith(f"{_OWN}.")
+
+
+def module_name(module: ModuleType) -> str:
+    """The name of a module, the same on all systems."""
+    return _SAME_ON_ALL_SYSTEMS.get(module.__name__, module.__name__)
+
+
+def public_name(thing: Any) -> str | None:
+    """The shortest `module.name` outside the project under which a thing can be imported now.
+
+    The shortest, so that private modules can move; outside, whatever a decorator says of the thing's module.
+    None if it cannot be imported under its own name.
+    """
+    name = _text(thing, "__qualname__") or _text(thing, "__name__")
+    if name is None or "<" in name:
+        return None
+    for module in _modules_of(thing):
+        for home in _homes(module):
+            if _is_project_name(home):
+                continue
+            if _walk(home, name) is thing or _is_same_method(_walk(home, name), thing):
+                return f"{_SAME_ON_ALL_SYSTEMS.get(home, home)}.{name}"
+        name = _text(thing, "__name__") or name
+    return None
+
+
+def _modules_of(thing: Any) -> list[str]:
+    owner = getattr(thing, "__objclass__", type(thing))
+    found = (_text(thing, "__module__"), _text(owner, "__module__"))
+    return [module for module in dict.fromkeys(found) if module is not None]
+
+
+def _homes(module: str) -> list[str]:
+    """The packages that may offer what a module has, shortest first, the module itself last."""
+    pieces = module.split(".")
+    homes = [".".join(pieces[:count]) for count in range(1, len(pieces) + 1)]
+    if module.startswith("_") and len(pieces) == 1:
+        homes.insert(0, module.lstrip("_"))
+    return homes
+
+
+def _walk(module: str, name: str) -> Any:
+    """What stands at `module.name` now, None if nothing does; a lazy module may load something."""
+    found: Any = sys.modules.get(module)
+    for step in name.split("."):
+        if found is None:
+            return None
+        try:
+            found = getattr(found, step, None)
+        except Exception:  # a lazy module may fail in any way
+            return None
+    return found
+
+
+def _is_same_method(found: Any, thing: Any) -> bool:
+    """`random.randint` is made anew at each look, bound to the same object."""
+    owner = getattr(thing, "__self__", None)
+    return owner is not None and type(found) is type(thing) and bool(found == thing)
+
+
+def _text(thing: Any, attribute: str) -> str | None:
+    try:
+        found = getattr(thing, attribute, None)
+    except Exception:  # a proxy may fail in any way
+        return None
+    return found if isinstance(found, str) else None
