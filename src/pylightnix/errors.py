@@ -25,7 +25,9 @@ class PylightnixError(Exception):
         return f"{text}\n  {self.hint}" if self.hint else text
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (type(self), self.what, self.where, self.hint, self.fields))
+        notes = getattr(self, "__notes__", None)
+        state = {"__notes__": notes} if notes else None
+        return (_rebuild, (type(self), self.what, self.where, self.hint, self.fields), state)
 
 
 def _rebuild(
@@ -80,6 +82,10 @@ class BuildError(PylightnixError):
 
 class PromiseError(BuildError):
     """A builder returned, and something that it promised is not there or not as promised."""
+
+
+class ExecutorError(PylightnixError):
+    """An executor that cannot run here, or was stopped."""
 
 
 class StoreError(PylightnixError):

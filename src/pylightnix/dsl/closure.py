@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -163,9 +162,11 @@ def _pin_fixed(derivation: Derivation[Any]) -> Pinned:
 
 
 def _version(stage: str, distribution: str) -> str:
+    from importlib import metadata  # slow to import, and few stages have an env
+
     try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
         raise ConfigError(
             f"no distribution named {distribution!r} is installed",
             where=f"{stage}: env",

@@ -102,6 +102,10 @@ class Derivation(Generic[R_co]):
         if not callable(builder):
             raise ConfigError(f"the builder is no function: {builder!r}", where=str(name))
         kept = {key: made if isinstance(made, Promise) else Promise(made) for key, made in promises.items()}
+        for key in params:
+            if not (isinstance(key, str) and key.isidentifier()):
+                hint = "the builder is called with it: give a str that could be an argument"
+                raise ConfigError(f"{key!r} is not a name for a parameter", where=str(name), hint=hint)
         both = sorted(set(kept) & set(params))
         if both:
             raise ConfigError(

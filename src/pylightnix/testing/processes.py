@@ -1,0 +1,86 @@
+"""Builders for the contract suite of executors that need a process of their own: they end it, or leave others."""
+
+# ruff: noqa: T201
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+
+def read_input() -> list[str]:
+    """Read standard input, which must not wait for anybody."""
+    inner = subprocess.run([sys.executable, "-c", "print(repr(input.__name__))"], capture_output=True, check=True)
+    return [sys.stdin.read(), inner.stdout.decode().strip()]
+
+
+def die(how: str) -> None:
+    """End the process without returning."""
+    print("last words")
+    match how:
+        case "exit 0":
+            os._exit(0)
+        case "exit 3":
+            os._exit(3)
+        case "segfault":
+            ctypes.string_at(0)
+        case _:
+            os.kill(os.getpid(), signal.Signals[how])
+    time.sleep(60)
+
+
+def write_from_children() -> None:
+    """Write by descriptor, and by processes."""
+    os.write(1, b"by descriptor \xff\n")
+    subprocess.run(["sh", "-c", "echo from a child; echo its error >&2"], check=True)
+
+
+def leave_daemon(how: str, out: Path) -> int:
+    """Leave a process behind that writes later; its pid."""
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        if how != "child":
+            os.setsid()
+        if how == "daemon" and os.fork() != 0:
+            os._exit(0)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        os.write(writer, str(os.getpid()).encode())
+        for _ in range(300):
+            with out.open("a") as stream:
+                stream.write("x")
+            time.sleep(0.02)
+        os._exit(0)
+    return int(os.read(reader, 100))
+
+
+def return_twice() -> str:
+    """Fork, and return in both processes."""
+    return "parent" if os.fork() else "child"
+
+
+def close_descriptors() -> None:
+    """Close all that daemons close."""
+    os.closerange(3, 1024)
+
+
+def sleep(pid_file: Path, *, stubborn: bool = False) -> None:
+    """Sleep long, perhaps deaf to SIGTERM."""
+    if stubborn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    partial = pid_file.with_suffix(".part")
+    partial.write_text(str(os.getpid()))
+    partial.rename(pid_file)
+    time.sleep(60)
+
+
+def leave_thread() -> str:
+    """Leave a thread behind that never ends."""
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    return "done"
