@@ -1,0 +1,22 @@
+"""Executors: where builders run. One contract (`model.build.Executor`), one file for each way to keep it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pylightnix.executors.inline import InlineExecutor
+    from pylightnix.executors.process import ProcessExecutor
+
+__all__ = ["InlineExecutor", "ProcessExecutor"]
+
+_HOMES = {"InlineExecutor": "inline", "ProcessExecutor": "process"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import an executor when it is asked for: the process of a run needs none of them."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,84 @@
+"""What the process of a run tells by its pipe of events, and what its silence means. Unaware of pipes and processes."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pylightnix.model.build import Failure
+
+
+@dataclass(slots=True)
+class Told:
+    """What came so far.
+
+    Attributes:
+        worker: the process of the user's code, once it was started.
+        result: what the worker says came of the run.
+        end: what the supervisor says when all processes have ended: status (negative: a signal), maxrss, swept.
+    """
+
+    worker: int | None = None
+    result: dict[str, Any] | None = None
+    end: dict[str, Any] | None = None
+    _rest: bytearray = field(default_factory=bytearray)
+
+    def hear(self, data: bytes) -> Iterator[tuple[float, float | None]]:
+        """Take some bytes; gives the messages of progress among them."""
+        self._rest += data
+        if b"\n" not in data:
+            return
+        *lines, self._rest = self._rest.split(b"\n")
+        for line in lines:
+            try:
+                message = json.loads(line)
+            except ValueError:  # empty, or cut off by the worker's death
+                continue
+            if "progress" in message:
+                done, total = message["progress"]
+                yield done, total
+            elif "result" in message:
+                self.result = message["result"]
+            elif "worker" in message:
+                self.worker = message["worker"]
+            elif "status" in message:
+                self.end = message
+
+
+def why_lost(told: Told, code: int, *, stopped: bool) -> Failure:
+    """Why there is no result.
+
+    Args:
+        told: what was told instead.
+        code: the supervisor's exit code, negative for a signal.
+        stopped: whether the run was ended from here.
+    """
+    if stopped:
+        return Failure("killed", "the run was ended because the executor was stopped", fields={"stopped": True})
+    if told.worker is None:
+        return Failure(
+            "transport",
+            f"the process for the run did not come up: it {_ending(code)}",
+            hint="the log of the run has what it said; see whether this Python can import pylightnix",
+        )
+    if told.end is None:
+        return Failure("killed", f"the process that watched over the run {_ending(code)}")
+    status = told.end["status"]
+    if status >= 0:
+        return Failure("exit", f"the process {_ending(status)} before the builder returned", fields={"code": status})
+    hint = "a SIGKILL from nobody is most often the system's, for want of memory" if -status == signal.SIGKILL else ""
+    return Failure("killed", f"the process {_ending(status)}", fields={"signal": _signal_name(-status)}, hint=hint)
+
+
+def _ending(status: int) -> str:
+    return f"was killed by {_signal_name(-status)}" if status < 0 else f"exited with code {status}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

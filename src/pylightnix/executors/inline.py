@@ -1,0 +1,143 @@
+"""Runs builders in this process and this thread: easy to debug, nothing to carry. Unaware of other processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from pylightnix.errors import ExecutorError
+from pylightnix.executors.runlog import RunLog
+from pylightnix.executors.streams import tees
+from pylightnix.executors.telling import bytes_of_maxrss, host_facts
+from pylightnix.executors.work import Outcome, perform
+from pylightnix.model.build import BuildRequest, BuildResult, Progress
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+try:
+    from resource import RUSAGE_SELF, getrusage
+except ImportError:  # not everywhere
+    getrusage = None  # type: ignore[assignment]
+
+_turn = threading.RLock()
+"""Streams, directory and environment belong to the whole process, so its runs take turns; a run may hold another."""
+
+
+class Surroundings:
+    """What of the process a builder may change and we put back: streams, working directory, environment, umask.
+
+    The state of random generators is not touched, and what descriptors, threads and imports do stays done.
+    """
+
+    def __init__(self) -> None:
+        self.stdout, self.stderr = sys.stdout, sys.stderr
+        self._environ = os.environ
+        self._variables = _variables().copy()
+        self._umask = os.umask(0o077)
+        os.umask(self._umask)
+        self._cwd = _cwd()
+
+    def restore(self) -> None:
+        """Put everything back."""
+        sys.stdout, sys.stderr = self.stdout, self.stderr
+        os.umask(self._umask)
+        os.environ = self._environ  # noqa: B003  (the very same object, if another was put there)
+        if _variables() != self._variables:
+            self._restore_variables()
+        if self._cwd is not None and _cwd() != self._cwd:
+            with contextlib.suppress(OSError):
+                os.chdir(self._cwd)
+
+    def _restore_variables(self) -> None:
+        store: Any = os.environb if os.supports_bytes_environ else os.environ
+        for name in set(store) - self._variables.keys():
+            del store[name]
+        for name, value in self._variables.items():
+            if store.get(name) != value:
+                store[name] = value
+
+
+def _variables() -> dict[Any, Any]:
+    """The environment as it is kept inside `os.environ`: copying that costs a hundredth of decoding it."""
+    inner = getattr(os.environ, "_data", None)
+    return inner if isinstance(inner, dict) else dict(os.environb if os.supports_bytes_environ else os.environ)
+
+
+def _cwd() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
+class InlineExecutor:
+    """Runs each builder at once, in the thread that submits it; the future that is given back is done.
+
+    What the builder prints goes to the log of the run and to this process's standard error. Runs see one another's
+    state: imported modules, caches, random generators. KeyboardInterrupt passes through.
+    """
+
+    name = "inline"
+    slots = 1
+
+    def __init__(self) -> None:
+        self._stopped = False
+
+    def submit(self, request: BuildRequest, progress: Progress | None = None) -> Future[BuildResult]:
+        """Run the builder.
+
+        Raises:
+            ExecutorError: the executor was stopped.
+        """
+        from concurrent.futures import Future
+
+        if self._stopped:
+            raise ExecutorError("this executor was stopped", hint="make a new one", executor=self.name)
+        future: Future[BuildResult] = Future()
+        future.set_running_or_notify_cancel()
+        with _turn:
+            result = self._run(request, progress)
+        future.set_result(result)
+        return future
+
+    def stop(self) -> None:
+        """Take no more."""
+        self._stopped = True
+
+    def _run(self, request: BuildRequest, progress: Progress | None) -> BuildResult:
+        log = RunLog(request.log)
+        around = Surroundings()
+
+        def tell(done: float, total: float | None) -> None:
+            if progress is None:
+                return
+            inside = sys.stdout, sys.stderr
+            sys.stdout, sys.stderr = around.stdout, around.stderr  # what the listener prints is not the builder's
+            try:
+                with contextlib.suppress(Exception):
+                    progress(request, done, total)
+            finally:
+                sys.stdout, sys.stderr = inside
+
+        out, err = tees(log, around.stdout, around.stderr)
+        sys.stdout, sys.stderr = out, err
+        try:
+            outcome = perform(request, err, tell)  # type: ignore[arg-type]
+        finally:
+            around.restore()
+            log.close()
+        return _result(outcome, log)
+
+
+def _result(outcome: Outcome, log: RunLog) -> BuildResult:
+    facts = {**host_facts(), "executor": "inline", "pid": os.getpid()}
+    if getrusage is not None:
+        facts["peak_memory"] = bytes_of_maxrss(getrusage(RUSAGE_SELF).ru_maxrss)
+        facts["peak_memory_of"] = "process"
+    if log.problem:
+        facts["log_problem"] = log.problem
+    return BuildResult(outcome.failure, outcome.value, outcome.started, outcome.duration, facts, outcome.error)

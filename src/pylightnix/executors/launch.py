@@ -1,0 +1,216 @@
+"""One run in a process of its own, as the thread sees it that waits for it. Unaware of other runs and of queues."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from pylightnix.executors.events import Told, why_lost
+from pylightnix.executors.runlog import RunLog
+from pylightnix.executors.telling import bytes_of_maxrss, host_facts, utc_now
+from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
+
+_ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+_BOOT = (
+    "import sys; sys.path.insert(0, sys.argv[3]); from pylightnix.executors.supervisor import main; "
+    "del sys.path[0]; main()"
+)
+_CHUNK = 2**16
+_LOOK = 0.5
+"""Seconds of silence after which we look whether the supervisor is still there."""
+_LINGER = 5.0
+"""Seconds that are left to read what is in the pipes of a supervisor that is gone."""
+
+
+class _Channel:
+    """A pipe whose ends are closed once, in whatever order."""
+
+    def __init__(self) -> None:
+        self.read, self.write = os.pipe()
+
+    def close(self, *, read: bool = True, write: bool = True) -> None:
+        if read and self.read >= 0:
+            os.close(self.read)
+            self.read = -1
+        if write and self.write >= 0:
+            os.close(self.write)
+            self.write = -1
+
+
+def _opened(stack: contextlib.ExitStack) -> _Channel:
+    channel = _Channel()
+    stack.callback(channel.close)
+    return channel
+
+
+@dataclass(slots=True, eq=False)
+class Launch:
+    """A run to be carried out in a new process.
+
+    Attributes:
+        request: the run.
+        parcel: the same as bytes.
+        environ: the environment for the process.
+        name: of the executor, for the facts.
+        progress: hears of the progress, in the waiting thread.
+    """
+
+    request: BuildRequest
+    parcel: bytes
+    environ: dict[str, str]
+    name: str
+    progress: Progress | None
+    _process: subprocess.Popen[bytes] | None = None
+    _ending: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def carry(self) -> BuildResult:
+        """Start the process, wait for its end, and tell what came of it; call it once."""
+        started, begin = utc_now(), time.perf_counter()
+        log = RunLog(self.request.log)
+        told = Told()
+        try:
+            with contextlib.ExitStack() as stack:
+                failure = self._converse(stack, log, told)
+        finally:
+            log.close()
+        facts = self._facts(told, log)
+        if failure is not None or told.result is None:
+            return BuildResult(failure, None, started, time.perf_counter() - begin, facts)
+        failed = told.result["failure"] and Failure(*told.result["failure"])
+        return BuildResult(failed, told.result["value"], told.result["started"], told.result["duration"], facts)
+
+    def end(self, *, now: bool = False) -> None:
+        """End the run: SIGTERM and, two seconds later or `now`, SIGKILL to all its processes; any thread may call."""
+        with self._lock:
+            self._ending = True
+            if self._process is not None:
+                self._process.send_signal(signal.SIGHUP if now else signal.SIGTERM)
+
+    def kill(self) -> None:
+        """The last resort: kill the supervisor, and with it the worker."""
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
+
+    def _converse(self, stack: contextlib.ExitStack, log: RunLog, told: Told) -> Failure | None:
+        """Start the process, hear it out, and wait for its end; why there is no result, None if there is one."""
+        try:
+            control, events, output = (_opened(stack) for _ in range(3))
+            process = self._start(control, events, output)
+        except OSError as error:
+            return Failure("transport", f"no process could be started for the run: {error}")
+        control.close(write=False)
+        events.close(read=False)
+        output.close(read=False)
+        try:
+            self._exchange(process, control, events, output, log, told)
+        finally:
+            control.close()  # the supervisor, if it still lives, ends all
+            code = process.wait()
+        if told.end is None and told.worker is not None:
+            with contextlib.suppress(OSError):
+                os.killpg(told.worker, signal.SIGKILL)
+        return why_lost(told, code, stopped=self._ending) if told.result is None else None
+
+    def _start(self, control: _Channel, events: _Channel, output: _Channel) -> subprocess.Popen[bytes]:
+        with self._lock:
+            process = self._process = subprocess.Popen(
+                [*_interpreter(), "-c", _BOOT, str(control.read), str(events.write), _ROOT, self.request.stage],
+                stdin=subprocess.DEVNULL,
+                stdout=output.write,
+                stderr=output.write,
+                pass_fds=(control.read, events.write),
+                env=self.environ,
+                start_new_session=True,
+            )
+            if self._ending:
+                process.terminate()
+        return process
+
+    def _exchange(
+        self,
+        process: subprocess.Popen[bytes],
+        control: _Channel,
+        events: _Channel,
+        output: _Channel,
+        log: RunLog,
+        told: Told,
+    ) -> None:
+        """Send the request, keep the log, hear the events, until nobody is left to say anything."""
+        parcel = memoryview(self.parcel)
+
+        def send(descriptor: int) -> bool:
+            nonlocal parcel
+            parcel = _send(descriptor, parcel)
+            return bool(parcel)
+
+        def hear(descriptor: int) -> bool:
+            data = os.read(descriptor, _CHUNK)
+            for done, total in told.hear(data):
+                if self.progress is not None:
+                    with contextlib.suppress(Exception):
+                        self.progress(self.request, done, total)
+            return bool(data)
+
+        def keep(descriptor: int) -> bool:
+            data = os.read(descriptor, _CHUNK)
+            log.write(data)
+            return bool(data)
+
+        os.set_blocking(control.write, False)
+        with selectors.DefaultSelector() as selector:
+            selector.register(control.write, selectors.EVENT_WRITE, send)
+            selector.register(events.read, selectors.EVENT_READ, hear)
+            selector.register(output.read, selectors.EVENT_READ, keep)
+            _serve(selector, process, {events.read, output.read})
+
+    def _facts(self, told: Told, log: RunLog) -> dict[str, Any]:
+        facts = {**host_facts(), "executor": self.name}
+        if told.worker is not None:
+            facts["pid"] = told.worker
+        if told.end is not None:
+            facts["peak_memory"] = bytes_of_maxrss(told.end["maxrss"])
+            facts["peak_memory_of"] = "run"
+            if told.end["swept"]:
+                facts["ended_processes"] = told.end["swept"]
+        if log.problem:
+            facts["log_problem"] = log.problem
+        return facts
+
+
+def _serve(selector: selectors.BaseSelector, process: subprocess.Popen[bytes], pipes: set[int]) -> None:
+    """Serve what is ready until these pipes have ended, or the supervisor has: what survived it is not waited for."""
+    gone: float | None = None
+    while selector.get_map().keys() & pipes:
+        ready = selector.select(_LOOK)
+        if gone is None and process.poll() is not None:
+            gone = time.monotonic()
+        if gone is not None and (not ready or time.monotonic() - gone > _LINGER):
+            return
+        for key, _ in ready:
+            if not key.data(key.fd):
+                selector.unregister(key.fd)
+
+
+def _interpreter() -> list[str]:
+    flags: list[str] = getattr(subprocess, "_args_from_interpreter_flags", list)()
+    return [sys.executable, *flags, "-P"]
+
+
+def _send(descriptor: int, data: memoryview) -> memoryview:
+    """Write what can be written now; what is left, nothing if nobody reads any more."""
+    try:
+        return data[os.write(descriptor, data[: 2**20]) :]
+    except BlockingIOError:
+        return data
+    except BrokenPipeError:
+        return data[:0]

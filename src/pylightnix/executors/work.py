@@ -1,0 +1,115 @@
+"""What every executor does with a request, where the user's code runs. Unaware of which process that is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pylightnix.errors import ConfigError
+from pylightnix.executors.outputs import check, prepare
+from pylightnix.executors.telling import describe, format_traceback, utc_now
+from pylightnix.model.build import Build, BuildRequest, Failure
+from pylightnix.model.config import encode_value
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+    from typing import TextIO
+
+
+class Tell(Protocol):
+    """Hears how far a run is."""
+
+    def __call__(self, done: float, total: float | None, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a run: the part of a `BuildResult` that does not depend on the executor."""
+
+    failure: Failure | None
+    value: Any
+    started: str
+    duration: float
+    error: BaseException | None = None
+
+
+def perform(request: BuildRequest, stream: TextIO, tell: Tell) -> Outcome:
+    """Make the outputs ready, call the builder, encode what it returns, hold the promises against what is there.
+
+    Args:
+        request: the run.
+        stream: where `build.log` writes.
+        tell: hears of the progress; called in the thread that calls `build.progress`.
+
+    Raises:
+        KeyboardInterrupt: came while the builder ran. Everything else is told as a `Failure`.
+    """
+    started = utc_now()
+    begin = time.perf_counter()
+    failure, value, error = _perform(request, stream, tell)
+    return Outcome(failure, value, started, time.perf_counter() - begin, error)
+
+
+def _perform(request: BuildRequest, stream: TextIO, tell: Tell) -> tuple[Failure | None, Any, BaseException | None]:
+    try:
+        paths = prepare(request.out, request.promises)
+    except OSError as error:
+        what = f"the output directory could not be made ready: {describe(error)}"
+        return Failure("transport", what, format_traceback(error)), None, error
+    given = (_build(request, stream, tell),) if request.wants_build else ()
+    try:
+        returned = request.builder(*given, **request.arguments, **paths)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        fields = {"exception": type(error).__qualname__}
+        return Failure("exception", describe(error), format_traceback(error), fields), None, error
+    value = None
+    if returned is not None:
+        try:
+            value = encode_value(returned, request.stage)
+        except Exception as error:
+            return _no_value(error), None, error
+    return check(request.out, request.promises), value, None
+
+
+def _no_value(error: Exception) -> Failure:
+    if isinstance(error, ConfigError):
+        what = f"{error.where}: {error.what}" if error.where else error.what
+        return Failure("value", what, fields=dict(error.fields), hint=error.hint)
+    return Failure("value", f"what the builder returned cannot be read: {describe(error)}", format_traceback(error))
+
+
+def _build(request: BuildRequest, stream: TextIO, tell: Tell) -> Build:
+    return Build(
+        request.out,
+        request.seed,
+        request.run,
+        scratch=_maker(request.scratch),
+        checkpoint=_maker(request.checkpoint),
+        log=lambda: _logger(request.stage, stream),
+        progress=tell,
+    )
+
+
+def _maker(path: Path) -> Callable[[], Path]:
+    def make() -> Path:
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    return make
+
+
+def _logger(stage: str, stream: TextIO) -> logging.Logger:
+    """A logger that nobody else can get, configure or hear."""
+    import logging
+
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.Logger(f"pylightnix.{stage}", logging.DEBUG)
+    logger.propagate = False
+    logger.addHandler(handler)
+    return logger

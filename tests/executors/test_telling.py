@@ -1,0 +1,48 @@
+"""Whatever is told of a run is text of bounded length."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from pylightnix.executors.telling import TEXT_LIMIT, describe, format_traceback, host_facts, shorten, utc_now
+
+
+class CodeError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("x"), "ValueError: x"),
+        (ValueError(), "ValueError"),
+        (SystemExit(), "SystemExit(None)"),
+        (SystemExit("bye"), "SystemExit('bye')"),
+        (CodeError("x"), f"{__name__}.CodeError: x"),
+    ],
+)
+def test_describe(error: BaseException, text: str) -> None:
+    assert describe(error) == text
+
+
+def test_shorten() -> None:
+    assert shorten("abc", 3) == "abc"
+    assert shorten("abcdefgh", 4) == "ab [… 4 characters left out …] gh"
+    assert len(describe(ValueError("x" * 10**6))) < TEXT_LIMIT + 100
+
+
+def test_traceback_of_an_error_without_one() -> None:
+    assert format_traceback(ValueError("x")) == "ValueError: x\n"
+
+
+def test_utc_now_is_iso() -> None:
+    before = datetime.now(UTC)
+    now = datetime.fromisoformat(utc_now())
+    assert abs((now - before).total_seconds()) < 1
+    assert len(utc_now()) == len("2026-01-02T03:04:05.000006+00:00")
+
+
+def test_host_facts() -> None:
+    assert host_facts().keys() == {"host", "python", "platform"}
