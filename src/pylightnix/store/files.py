@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +83,7 @@ def write_once(tmp: str, path: str, data: bytes) -> None:
 
 def fresh_id() -> str:
     """A name that nobody else has: the process and 48 random bits."""
-    return f"{os.getpid()}-{secrets.token_hex(6)}"
+    return f"{os.getpid()}-{os.urandom(6).hex()}"
 
 
 def escape(path: Path | str) -> str:

@@ -1,0 +1,1 @@
+"""Keeps realizations: files only, immutable, valid because of their record."""

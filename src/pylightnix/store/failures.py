@@ -1,0 +1,82 @@
+"""What failed runs left: their directories below `failed/`, found by name and read. Writes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pylightnix.errors import DamageError, UnknownReferenceError
+from pylightnix.hashing import kind_tag
+from pylightnix.store.files import read_small
+from pylightnix.store.layout import Layout
+
+_LOG_LIMIT = 16 << 20
+
+
+class Failed(NamedTuple):
+    """A failed run that was kept.
+
+    Attributes:
+        path: its directory; `out` in it is what the builder had made.
+        facts: what, kind, traceback, stage, params, seed, run, started, duration and more, as far as they were known.
+    """
+
+    path: Path
+    facts: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The name of its directory."""
+        return self.path.name
+
+    @property
+    def log(self) -> str:
+        """What the run wrote, at most 16 MiB of it."""
+        try:
+            with (self.path / "log").open("rb") as stream:
+                return stream.read(_LOG_LIMIT).decode(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+
+def failures(layout: Layout) -> list[str]:
+    """The names of all that were kept, the oldest first."""
+    try:
+        return sorted(os.listdir(layout.failed))
+    except FileNotFoundError:
+        return []
+
+
+def find_failure(layout: Layout, name: str) -> Failed:
+    """The failed run of this name, or of this unique prefix of one.
+
+    Raises:
+        UnknownReferenceError: there is none, or more than one.
+        DamageError: its facts cannot be read.
+    """
+    matching = [known for known in failures(layout) if known.startswith(name)] if name else []
+    if name in matching:
+        matching = [name]
+    if len(matching) != 1:
+        several = f"names {len(matching)} failed runs" if matching else "names no failed run"
+        shown = ", ".join(matching[:5])
+        raise UnknownReferenceError(
+            f"{name!r} {several}", where=layout.failed, hint=shown and f"give more of it: {shown}", ref=name
+        )
+    path = Path(layout.failed) / matching[0]
+    return Failed(path, _read_facts(path / "failure.json"))
+
+
+def _read_facts(path: Path) -> Mapping[str, Any]:
+    try:
+        document = json.loads(read_small(str(path)))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise DamageError(f"not readable as JSON ({error})", where=str(path)) from error
+    if not isinstance(document, dict) or document.get("pylightnix") != kind_tag("failure"):
+        raise DamageError(f"not a document of kind {kind_tag('failure')}", where=str(path))
+    return document

@@ -1,0 +1,91 @@
+"""A glance at each realization of a store: its record, how many runs, when. Reads as little as that takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from pylightnix.errors import DamageError
+from pylightnix.model.records import Record
+from pylightnix.store.files import read_small
+from pylightnix.store.reading import Reader
+from pylightnix.store.trees import Entry, read_manifest
+
+
+_STARTED = re.compile(rb',"started":"([^"\\\\]*)"\}$')
+"""The end of a run's file: its keys are sorted, and this is the last; spares parsing all of it."""
+
+
+class Glance(NamedTuple):
+    """What a list says of a realization.
+
+    Attributes:
+        record: what it is.
+        present: whether its artifacts are there.
+        runs: how many executions gave it.
+        started: when the newest of them began: UTC, ISO 8601; empty if that cannot be read.
+    """
+
+    record: Record
+    present: bool
+    runs: int
+    started: str
+
+
+def glances(reader: Reader, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[Glance]:
+    """All realizations of the stages whose names are wanted, ordered by key."""
+    present = _names(reader.layout.store)
+    for home in reader.homes():
+        if not wanted(home.name):
+            continue
+        for digits in reader.entries(home):
+            record = reader.record_at(home, digits)
+            if record is not None:
+                count, started = _runs(reader.place(record))
+                yield Glance(record, record.ref in present, count, started)
+
+
+def _names(directory: str) -> set[str]:
+    try:
+        return set(os.listdir(directory))
+    except FileNotFoundError:
+        return set()
+
+
+def _runs(place: str) -> tuple[int, str]:
+    """How many runs there are, and when the newest of them started."""
+    found = {}
+    for name in os.listdir(place):
+        if name.startswith("run-") and name.endswith(".json"):
+            index = name[4:].partition("-")[0]
+            if index.isdecimal():
+                found[int(index)] = name
+    return (len(found), _started(f"{place}/{found[max(found)]}")) if found else (0, "")
+
+
+def _started(path: str) -> str:
+    try:
+        data = read_small(path)
+        if match := _STARTED.search(data, max(len(data) - 80, 0)):
+            return match[1].decode()
+        document = json.loads(data)
+    except (OSError, ValueError, RecursionError, DamageError):
+        return ""
+    started = document.get("started") if isinstance(document, dict) else None
+    return started if isinstance(started, str) else ""
+
+
+def entries(reader: Reader, record: Record) -> list[Entry]:
+    """All artifacts of a realization, as its manifest has them.
+
+    Raises:
+        DamageError: the manifest is not there, or not what it must be.
+    """
+    path = f"{reader.place(record)}/manifest.jsonl"
+    try:
+        return list(read_manifest(path))
+    except OSError as error:
+        raise DamageError(f"the manifest cannot be read: {error.strerror}", where=path) from error
