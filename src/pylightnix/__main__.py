@@ -1,0 +1,5 @@
+"""`python -m pylightnix` is the command `pylightnix`."""
+
+from pylightnix.cli import main
+
+main()

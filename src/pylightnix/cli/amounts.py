@@ -1,0 +1,55 @@
+"""Sizes, durations and ages as people read them. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+_SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
+_AGES = (
+    (60, "s", 1),
+    (3600, "min", 60),
+    (86_400, "h", 3600),
+    (86_400 * 60, "d", 86_400),
+    (86_400 * 730, "mon", 2_629_746),
+)
+
+
+def size(count: int) -> str:
+    """Bytes in the largest decimal unit that leaves at least one: `1.2 MB`."""
+    amount = float(count)
+    for unit in _SIZES:
+        if amount < 999.5 or unit == _SIZES[-1]:
+            return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}" if amount < 9.95 else f"{amount:.0f} {unit}"
+        amount /= 1000
+    raise AssertionError("BUG: the last unit takes all")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as `0.12 s`, `12.3 s`, `3 min 20 s` or `2 h 5 min`."""
+    if seconds < 10:
+        return f"{max(seconds, 0.0):.2f} s"
+    if seconds < 99.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, left = divmod(minutes, 60)
+    return f"{hours} h {left} min" if hours else f"{minutes} min {rest} s"
+
+
+def age(started: str, now: datetime | None = None) -> str:
+    """How long ago a moment (ISO 8601, UTC) was: `5 s`, `3 min`, `2 h`, `12 d`, `4 mon`, `3 y`; `?` if it is none."""
+    try:
+        moment = datetime.fromisoformat(started)
+    except ValueError:
+        return "?"
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
+    for limit, unit, length in _AGES:
+        if seconds < limit:
+            return f"{max(int(seconds // length), 0)} {unit}"
+    return f"{int(seconds // 31_556_952)} y"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 run`, `2 runs`, `1,000 runs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

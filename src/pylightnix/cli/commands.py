@@ -1,0 +1,63 @@
+"""The commands by name, with one line each. Their modules are imported when they are used, so that help is quick."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "realize": ("realizing", "Bring targets into being: reuse what counts, build what is missing."),
+    "plan": ("realizing", "Say what realize would do, and why; reads only."),
+    "ls": ("listing", "List realizations: stage, value, size, runs, age."),
+    "show": ("showing", "Show everything about one realization, derivation or failed run."),
+    "log": ("reading", "Print what a run wrote to its standard output and error."),
+    "tree": ("ancestry", "Show what a realization was made from, as a tree."),
+    "path": ("reading", "Print where the artifacts are, or one promised artifact."),
+    "init": ("starting", "Make a store, ./.pylightnix, for this directory and those below."),
+    "completion": ("starting", "Print the script that completes commands in a shell."),
+}
+"""Module and first line of help for each command."""
+
+
+class Commands(click.Group):
+    """The group of all commands; it knows their names and their one line without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"pylightnix.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in the help, from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from pylightnix import __version__
+
+        click.echo(f"pylightnix {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, subcommand_metavar="COMMAND …")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Print the version."
+)
+def pylightnix() -> None:
+    """Stages with luck in them: describe work, realize it into an immutable store, choose which results count.
+
+    A target is FILE.py:STAGE, MODULE:STAGE or the first digits of a reference, as `pylightnix ls` shows them. Where no
+    store is given, it is $PYLIGHTNIX_STORE, else a .pylightnix directory here or above, else the user's own.
+
+    Exit codes: 0 done, 1 a builder failed or a check found something, 2 wrong use, 130 interrupted.
+    """

@@ -1,0 +1,160 @@
+"""How a command ends: its exit code, and what is said of an error. No traceback of ours for anybody's mistake."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from typing import Any, NoReturn, TextIO
+
+import click
+from click.shell_completion import shell_complete
+
+from pylightnix.cli.output import out_json, prepare, remark
+from pylightnix.errors import (
+    BuildError,
+    ExecutorError,
+    FormatError,
+    MatcherError,
+    PylightnixError,
+    StoreError,
+)
+from pylightnix.names import printable
+
+PROGRAM = "pylightnix"
+COMPLETE = "_PYLIGHTNIX_COMPLETE"
+TRACEBACK = "PYLIGHTNIX_TRACEBACK"
+
+DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+
+_FAILURES = (BuildError, MatcherError, StoreError, ExecutorError)
+
+
+def run(command: click.Command, args: Sequence[str]) -> int:
+    """Do what the arguments say.
+
+    Args:
+        command: the group of all commands.
+        args: without the name of the program.
+
+    Returns:
+        0 done, 1 a builder failed or a check found something, 2 wrong use, 130 interrupted.
+    """
+    prepare()
+    instruction = os.environ.get(COMPLETE)
+    if instruction:
+        return shell_complete(command, {}, PROGRAM, COMPLETE, instruction)
+    with contextlib.suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGTERM, _interrupt)
+    warnings.showwarning = _show_warning
+    try:
+        status = _invoke(command, args)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _let_go_of_stdout()
+        return DONE
+    return status
+
+
+def _invoke(command: click.Command, args: Sequence[str]) -> int:
+    meta: dict[str, Any] = {}
+    try:
+        with command.make_context(PROGRAM, list(args)) as ctx:
+            meta = ctx.meta
+            status = command.invoke(ctx)
+        return status if isinstance(status, int) else DONE
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except BrokenPipeError:
+        raise
+    except (KeyboardInterrupt, click.Abort):
+        remark("interrupted: what was finished is kept", "yellow")
+        return INTERRUPTED
+    except click.ClickException as error:
+        with contextlib.suppress(OSError, ValueError):
+            error.show()
+        return MISUSED
+    except PylightnixError as error:
+        return _tell(error, as_json=bool(meta.get("pylightnix.json")))
+    except Exception as error:
+        return _tell_bug(error)
+
+
+def _tell(error: PylightnixError, *, as_json: bool) -> int:
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    if as_json:
+        out_json({"error": error_document(error)})
+    else:
+        notes: list[str] = getattr(error, "__notes__", [])
+        first, *rest = [*str(error).splitlines(), *notes]
+        remark(f"error: {first}", "red")
+        for line in rest:
+            remark(line)
+    return exit_code(error)
+
+
+def error_document(error: PylightnixError) -> dict[str, Any]:
+    """An error for a program."""
+    return {
+        "kind": type(error).__name__,
+        "what": error.what,
+        "where": error.where,
+        "hint": error.hint,
+        "fields": error.fields,
+    }
+
+
+def exit_code(error: PylightnixError) -> int:
+    """Whose doing it was: 1 if the work failed or the store is not as it must be, 2 if what was asked for is wrong."""
+    if isinstance(error, FormatError):
+        return MISUSED
+    return FAILED if isinstance(error, _FAILURES) else MISUSED
+
+
+def _tell_bug(error: Exception) -> int:
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    else:
+        text = traceback.format_exception_only(error)[-1].strip()
+        remark(f"error: a fault of pylightnix itself: {text}", "red")
+        remark(f"  {TRACEBACK}=1 shows where; please report it")
+    return FAILED
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """SIGTERM ends a command as Ctrl-C does: workers end, nothing half-made stays."""
+    raise KeyboardInterrupt
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    if f"{os.sep}pylightnix{os.sep}" in filename:
+        remark(f"warning: {message}", "yellow")
+        return
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        (file or sys.stderr).write(printable_lines(warnings.formatwarning(message, category, filename, lineno, line)))
+
+
+def printable_lines(text: str) -> str:
+    """Text of several lines made safe for a terminal."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def _let_go_of_stdout() -> None:
+    """Nobody reads any more: what Python still holds for standard output goes nowhere, without a complaint."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -1,0 +1,105 @@
+"""`log` and `path`: what a run wrote, and where artifacts are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, target_argument
+from pylightnix.cli.output import out, out_exact, out_json, remark
+from pylightnix.cli.showing import failed_name
+from pylightnix.cli.targets import found
+from pylightnix.dsl.derivation import unknown_promise
+from pylightnix.errors import TargetError
+from pylightnix.model.realization import Realization
+from pylightnix.model.records import Run
+from pylightnix.session.location import as_store
+from pylightnix.store.failures import find_failure
+
+
+@click.command("log")
+@target_argument
+@click.option("--run", "index", type=int, metavar="N", help="Which run, as show lists them; default: the newest.")
+@set_option
+@store_option
+@json_option
+def log_command(target: str, index: int | None, assignments: tuple[str, ...], store: str | None, as_json: bool) -> None:
+    """Print what a run wrote to its standard output and error.
+
+    Control characters are escaped. TARGET may also be failed/NAME, as a failure named it.
+    """
+    where = as_store(store)
+    name = failed_name(target, where)
+    if name is not None:
+        failed = find_failure(where.keeper.layout, name)
+        documents: list[dict[str, Any]] = [{"failed": failed.name, "run": failed.facts.get("run"), "log": failed.log}]
+    else:
+        documents = [_log(one.realization, index) for one in found(target, read_assignments(assignments), where)]
+    if as_json:
+        out_json({"logs": documents})
+        return
+    for document in documents:
+        if len(documents) > 1:
+            remark(f"{document['ref']} run {document['run']}:", "bold")
+        if not document["log"]:
+            remark("nothing was written")
+        for line in document["log"].splitlines():
+            out(line.expandtabs())
+
+
+def _log(realization: Realization[Any], index: int | None) -> dict[str, Any]:
+    run = _run(realization, index)
+    text = realization.shelf.log(realization.record, run)
+    return {"ref": str(realization.ref), "run": run.index, "log": text}
+
+
+def _run(realization: Realization[Any], index: int | None) -> Run:
+    runs = realization.runs
+    for run in reversed(runs):
+        if index is None or run.index == index:
+            return run
+    known = ", ".join(str(run.index) for run in runs) or "none"
+    raise TargetError(
+        f"no run {index if index is not None else ''} gave this".replace("  ", " "),
+        where=realization.ref,
+        hint=f"runs: {known}",
+    )
+
+
+@click.command("path")
+@target_argument
+@click.argument("promise", required=False)
+@set_option
+@store_option
+@json_option
+def path_command(
+    target: str, promise: str | None, assignments: tuple[str, ...], store: str | None, as_json: bool
+) -> None:
+    """Print where the artifacts are, or one promised artifact.
+
+    One line for each realization that TARGET names.
+    """
+    documents = []
+    where = as_store(store)
+    for one in found(target, read_assignments(assignments), where):
+        realization = one.realization
+        if not where.keeper.present(realization.record):
+            raise TargetError(
+                "its artifacts are gone", where=realization.ref, hint="realize its stage: that makes them again"
+            )
+        documents.append({"ref": str(realization.ref), "path": _path(realization, promise)})
+    if as_json:
+        out_json({"paths": documents})
+        return
+    for document in documents:
+        out_exact(document["path"])
+
+
+def _path(realization: Realization[Any], promise: str | None) -> str:
+    if promise is None:
+        return str(realization.path)
+    known = realization.promises
+    if promise not in known:
+        raise unknown_promise(realization.name, promise, known)
+    return str(known[promise])

@@ -1,0 +1,119 @@
+"""`realize` and `plan`: the verbs, for people and for programs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from pylightnix.cli.describing import summary
+from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, targets_argument
+from pylightnix.cli.output import out, out_exact, out_json
+from pylightnix.cli.targets import Found, asked, flatten
+from pylightnix.cli.telling import choose_listener
+from pylightnix.cli.values import brief
+from pylightnix.model.plan import Step
+from pylightnix.names import printable
+from pylightnix.session.location import as_store
+from pylightnix.session.verbs import plan, realize_many
+
+VALUE_COLUMNS = 200
+WORK_TO_DO = 2
+
+rebuild_option = click.option(
+    "--rebuild", multiple=True, metavar="STAGE",
+    help="One more run of this stage of the closure, or of this derivation as plan shows it. May be repeated.",
+)  # fmt: skip
+
+
+@click.command("realize")
+@targets_argument
+@set_option
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="How many builders run at a time; default: 1.",
+)
+@click.option(
+    "--executor", type=click.Choice(["inline", "process"]),
+    help="Run builders in this process or each in its own; default: inline, with -j 2 and more process.",
+)  # fmt: skip
+@rebuild_option
+@store_option
+@json_option
+def realize_command(
+    targets: tuple[str, ...], assignments: tuple[str, ...], jobs: int, executor: str | None, rebuild: tuple[str, ...],
+    store: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Bring targets into being: reuse what counts, build what is missing.
+
+    Prints a line for each realization: reference, path and value, between them a tab. What was done, and why, goes to
+    standard error. With --json that is a line of JSON for each event. Several targets are realized as one closure.
+    """
+    where = as_store(store)
+    thing = asked(targets, read_assignments(assignments), where)
+    chosen = executor or ("inline" if jobs == 1 else "process")
+    listener = choose_listener(as_json=as_json, inline=chosen == "inline")
+    with _quiet_builders() if as_json else contextlib.nullcontext():
+        made = realize_many(thing, store=where, rebuild=rebuild, jobs=jobs, executor=chosen, listener=listener)  # type: ignore[arg-type]
+    results = flatten(made)
+    if as_json:
+        out_json({"store": str(where.path), "realizations": [summary(one.realization, one.label) for one in results]})
+        return
+    for one in results:
+        out_exact(*_cells(one))
+
+
+def _cells(one: Found) -> list[str]:
+    value = one.realization.value
+    cells = [str(one.realization.ref), str(one.realization.path)]
+    if value is not None or one.label:
+        cells.append("" if value is None else printable(brief(value, VALUE_COLUMNS)))
+    return [*cells, printable(one.label)] if one.label else cells
+
+
+@contextlib.contextmanager
+def _quiet_builders() -> Iterator[None]:
+    """What inline builders print is kept in their logs, and stays out of the lines of JSON."""
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stderr(nowhere):
+        yield
+
+
+@click.command("plan")
+@targets_argument
+@set_option
+@rebuild_option
+@click.option("--exit-code", is_flag=True, help="Exit with 0 if there is nothing to do, with 2 if there is.")
+@store_option
+@json_option
+def plan_command(
+    targets: tuple[str, ...],
+    assignments: tuple[str, ...],
+    rebuild: tuple[str, ...],
+    exit_code: bool,
+    store: str | None,
+    as_json: bool,
+) -> int:
+    """Say what realize would do, and why; reads only.
+
+    A line for each derivation: reuse, fetch, build, or waiting (an input must be made first).
+    """
+    where = as_store(store)
+    made = plan(asked(targets, read_assignments(assignments), where), store=where, rebuild=rebuild)
+    if as_json:
+        steps = [_document(step) for step in made]
+        out_json({"store": str(where.path), "work": made.work, "counts": made.counts(), "steps": steps})
+    else:
+        for line in [*made.lines(), made.summary()]:
+            out(line)
+    return WORK_TO_DO if exit_code and made.work else 0
+
+
+def _document(step: Step) -> dict[str, Any]:
+    return step._asdict()
