@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylightnix.engine.decide import Decider, Decision
 from pylightnix.engine.events import Listener
@@ -18,6 +17,9 @@ from pylightnix.model.closure import Closure, Pinned
 from pylightnix.model.keeping import Keeper
 from pylightnix.model.plan import Step
 from pylightnix.names import DerivationRef
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 RUN_LIMIT = 10_000
 """Runs of one derivation in one realize after which its matcher counts as never satisfied."""
@@ -155,6 +157,8 @@ class Realizer:
 
     def _collect(self) -> None:
         """Wait until some run has ended, and see to all that have."""
+        from concurrent.futures import FIRST_COMPLETED, wait  # slow to import, and a warm realize waits for nothing
+
         for future in wait(self._running, return_when=FIRST_COMPLETED).done:
             self._end(self._running.pop(future), future.result())
 

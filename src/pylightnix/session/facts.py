@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import os
-import platform
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,12 +41,16 @@ class Facts:
 
 @functools.cache
 def _distributions() -> tuple[tuple[str, str], ...]:
-    found = {(d.metadata["Name"] or "?", d.version) for d in importlib.metadata.distributions()}
+    from importlib import metadata  # these three are slow to import, and a warm realize needs none of them
+
+    found = {(d.metadata["Name"] or "?", d.version) for d in metadata.distributions()}
     return tuple(sorted(found))
 
 
 def describe_environment() -> dict[str, Any]:
     """Python, platform and installed distributions, as they are stored once for all runs that had them."""
+    import platform
+
     return {
         "distributions": dict(_distributions()),
         "implementation": platform.python_implementation(),
@@ -69,6 +70,8 @@ def git_state(directory: Path) -> dict[str, Any] | None:
 
 
 def _git(directory: Path, *words: str) -> str | None:
+    import subprocess
+
     try:
         done = subprocess.run(  # noqa: S603
             ["git", "-C", str(directory), *words], capture_output=True, text=True, timeout=_GIT_SECONDS, check=False,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import platformdirs
-
 from pylightnix.store.store import Store
 
 VARIABLE = "PYLIGHTNIX_STORE"
@@ -22,6 +20,8 @@ def locate() -> Path:
     for directory in (here, *here.parents):
         if (directory / DIRECTORY).is_dir():
             return directory / DIRECTORY
+    import platformdirs  # slow to import, and seldom needed
+
     return Path(platformdirs.user_data_dir("pylightnix", appauthor=False)) / "store"
 
 

@@ -1,0 +1,63 @@
+# Everything that continuous integration does is a target here. A fresh machine needs make and Python 3.11 or newer.
+# PYTHON=… chooses the interpreter; VENV=… another place for the virtual environment.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench lowest clean distclean static format lint types contracts graph docs
+
+VENV ?= .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+WORKERS ?= 2
+
+help: ## say what the targets do
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+
+demo: $(READY) ## train five forests on handwritten digits, keep the best; again; and again with one change
+	@$(PY) scripts/demo.py
+
+test: static ## all checks and all tests: what continuous integration runs
+	@$(PY) -m pytest -q -n $(WORKERS)
+
+check: static docs ## format, lint, types, import contracts, examples in the documentation
+
+bench: $(READY) ## measure against floors; a quick sample: make bench SCALE=0.1
+	@$(PY) -m bench --scale $(or $(SCALE),1)
+
+lowest: ## the tests with the oldest versions that pyproject.toml allows
+	@PYTHON="$(PYTHON)" sh scripts/setup.sh .venv-lowest
+	@.venv-lowest/bin/python scripts/lowest.py | xargs .venv-lowest/bin/python -m pip install -q --no-deps
+	@.venv-lowest/bin/python -m pytest -q -n $(WORKERS) --ignore tests/project
+
+clean: ## remove what the other targets made, but for the virtual environment
+	@[ ! -d build ] || chmod -R u+w build # stores are read-only
+	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
+
+distclean: clean ## remove the virtual environments too
+	@rm -rf .venv .venv-lowest $(VENV)
+
+$(READY): pyproject.toml requirements-dev.txt scripts/setup.sh
+	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
+	@touch $@
+
+static: format lint types contracts graph
+
+format: $(READY)
+	@$(PY) -m ruff format --check --quiet . || { echo "Not formatted: run $(PY) -m ruff format"; exit 1; }
+	@echo "format: as ruff would"
+
+lint: $(READY)
+	@$(PY) -m ruff check --quiet .
+	@echo "lint: clean"
+
+types: $(READY)
+	@$(PY) -m mypy src examples scripts bench
+	@$(PY) scripts/typing_samples.py
+
+contracts: $(READY)
+	@$(VENV)/bin/lint-imports --no-logo
+
+graph: $(READY)
+	@$(PY) scripts/import_graph.py --check
+
+docs: $(READY)
+	@$(PY) -m pytest -q tests/project

@@ -1,0 +1,89 @@
+"""Chain and fan of no-op stages, inline, cold and warm, against the floors; and whether time per stage grows."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from statistics import median
+
+from bench.processes import HERE, python
+from bench.rows import Row, against
+
+COUNTS = (100, 1_000, 10_000)
+REPEATS = {100: 9, 1_000: 5, 10_000: 3}
+LIMITS = {"cold": 5.0, "warm": 3.0}
+GROWTH = 1.3
+
+
+class Sample:
+    """The times of one shape and size, in seconds, of several repetitions taken in turn."""
+
+    def __init__(self, shape: str, count: int, place: Path) -> None:
+        self.shape = shape
+        self.count = count
+        self._place = place
+        self._ours: dict[str, list[float]] = {"cold": [], "warm": []}
+        self._floor: dict[str, list[float]] = {"cold": [], "warm": []}
+
+    def repeat(self) -> None:
+        """One more repetition: floor and ours, cold and warm."""
+        store, plain = self._place / "store", self._place / "plain"
+        plain.mkdir(parents=True)
+        size = str(self.count)
+        stages = [str(HERE / "links.py"), self.shape, size]
+        environment = {"PYLIGHTNIX_STORE": str(store)}
+        try:
+            self._floor["cold"].append(python([str(HERE / "floors.py"), "cold", size, str(plain)]).inside)
+            self._ours["cold"].append(python(stages, environment).inside)
+            self._floor["warm"].append(python([str(HERE / "floors.py"), "warm", size, str(plain)]).inside)
+            start_up = python(["-c", "import pylightnix"]).outside
+            self._ours["warm"].append(python(stages, environment).outside - start_up)
+        finally:
+            discard(self._place)
+
+    def ours(self, state: str) -> float:
+        """Our median, cold or warm."""
+        return median(self._ours[state])
+
+    def floor(self, state: str) -> float:
+        """The median of the floor, cold or warm."""
+        return median(self._floor[state])
+
+
+def discard(place: Path) -> None:
+    """Remove a directory with a store in it, where directories are read-only."""
+    for directory in [place, *(found for found in place.rglob("*") if found.is_dir() and not found.is_symlink())]:
+        directory.chmod(0o755)
+    shutil.rmtree(place)
+
+
+def measure(scale: float, place: Path) -> list[Row]:
+    """The rows; `scale` is a factor on the number of stages, `place` a directory to work in."""
+    rows = []
+    for shape in ("chain", "fan"):
+        samples = {}
+        for count in COUNTS:
+            sample = samples[count] = Sample(shape, max(2, round(count * scale)), place / f"{shape}-{count}")
+            for _ in range(REPEATS[count]):
+                sample.repeat()
+            rows += [
+                against(
+                    f"{shape} of {sample.count:,}, {state}, per stage",
+                    sample.ours(state),
+                    sample.floor(state),
+                    limit,
+                    per=sample.count,
+                )
+                for state, limit in LIMITS.items()
+            ]
+        large, middle = samples[10_000], samples[1_000]
+        rows += [
+            against(
+                f"{shape}, {state}, per stage: {large.count:,} against {middle.count:,}",
+                large.ours(state) / large.count,
+                middle.ours(state) / middle.count,
+                GROWTH,
+            )
+            for state in LIMITS
+        ]
+    return rows
