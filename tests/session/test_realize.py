@@ -302,6 +302,37 @@ def test_values_come_back_as_their_types(store: Store) -> None:
     assert made.options == Options(0.1, (1, 2))
 
 
+def test_the_methods_of_a_parameter_are_in_the_key() -> None:
+    def described(factor: int) -> str:
+        if factor == 2:
+
+            @dataclasses.dataclass(frozen=True)
+            class Options:
+                rate: int
+
+                def scaled(self) -> int:
+                    return self.rate * 2
+
+            return _typed(Options(1)).ref
+
+        @dataclasses.dataclass(frozen=True)
+        class Options:  # type: ignore[no-redef]
+            rate: int
+
+            def scaled(self) -> int:
+                return self.rate * 3
+
+        return _typed(Options(1)).ref
+
+    assert described(2) == described(2)
+    assert described(2) != described(3)
+
+
+@stage
+def _typed(options: Any) -> int:
+    return int(options.scaled())
+
+
 def test_the_builder_never_gets_the_object_that_was_given(store: Store) -> None:
     given = [1, 2]
 

@@ -49,6 +49,18 @@ def test_the_key_depends_on_what_is_seen_of_an_input() -> None:
     assert made[1].deps.data == other
 
 
+def test_a_realization_that_is_used_twice_keeps_the_context_in_which_it_was_made() -> None:
+    shelf = MemoryShelf()
+    raws = [shelf.put("raw", artifacts={"a": data}) for data in (b"1", b"2")]
+    tables = [shelf.put("table", artifacts={"t": b"same"}, inputs={"raw": raw}) for raw in raws]
+    models = [shelf.put("model", inputs={"table": table}) for table in tables]
+    assert tables[0] != tables[1]
+    assert models[0] == models[1]
+    assert len({run.context.hash for run in models[0].runs}) == 2
+    assert models[1].deps.table == tables[0]
+    assert models[1].deps.table.deps.raw == raws[0]
+
+
 def test_artifacts_are_read_through_the_shelf_and_can_be_collected() -> None:
     shelf = MemoryShelf()
     made = shelf.put("x", artifacts={"d/b": b"2", "d/a": b"1", "é": b""}, promises={"out": "d", "file": "d/a"})

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pylightnix.dsl.code import Memo, identify
 from pylightnix.dsl.derivation import Derivation, Recipe
 from pylightnix.errors import ConfigError, GraphError
-from pylightnix.hashing import Template, canonical, digest_bytes
+from pylightnix.hashing import DIGITS, Template, canonical, digest_bytes
 from pylightnix.model.allocation import collector_paused
 from pylightnix.model.closure import Closure, InputRef, Origin, Pinned, unslotted
 from pylightnix.model.params import Params
@@ -32,6 +32,7 @@ class _Shared(NamedTuple):
     """What all derivations of a recipe have in common, beside the recipe itself (kept alive: it is known by its id)."""
 
     recipe: Recipe
+    fields: dict[str, Any]
     template: Template
     origin: Origin
 
@@ -90,12 +91,13 @@ class _Pinning:
         shared = self._shared(recipe)
         inputs = tuple([InputRef(self._refs[id(d)], promise) for d, promise in encoding.inputs])
 
-        document = shared.template.fill("derivation", derivation._params.fill([ref.text() for ref in inputs]))
+        template = self._with_types(shared, encoding.types) if encoding.types else shared.template
+        document = template.fill("derivation", derivation._params.fill([ref.text() for ref in inputs]))
         ref = DerivationRef.of(digest_bytes(document), recipe.name)
         return Pinned(
             ref,
             document,
-            shared.template,
+            template,
             derivation._params,
             inputs,
             encoding.types,
@@ -111,10 +113,19 @@ class _Pinning:
         """What all derivations of a recipe have in common; computed once in a walk."""
         known = self._recipes.get(id(recipe))
         if known is None:
-            known = self._recipes[id(recipe)] = _Shared(
-                recipe, Template(self._describe(recipe), "params"), recipe.origin
-            )
+            fields = self._describe(recipe)
+            known = self._recipes[id(recipe)] = _Shared(recipe, fields, Template(fields, "params"), recipe.origin)
         return known
+
+    def _with_types(self, shared: _Shared, types: Mapping[str, object]) -> Template:
+        """The template of derivations with values of these types: a builder can call their methods."""
+        if "parts" not in shared.fields["code"]:
+            return shared.template
+        classes = {tag: kind for tag, kind in types.items() if isinstance(kind, type)}
+        known = {
+            tag: identify(kind, own_defaults=True, memo=self._memo).digest[:DIGITS] for tag, kind in classes.items()
+        }
+        return Template({**shared.fields, "types": known}, "params") if known else shared.template
 
     def _describe(self, recipe: Recipe) -> dict[str, Any]:
         shared: dict[str, Any] = {"code": self._code(recipe), "name": recipe.name}

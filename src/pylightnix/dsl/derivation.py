@@ -277,7 +277,7 @@ def check_matcher(where: str, matcher: object) -> Matcher:
 def check_code(where: str, code: object) -> Literal["track", "ignore"]:
     """The way the code counts, if it is one."""
     if code in ("track", "ignore"):
-        return cast(Literal["track", "ignore"], code)
+        return code
     raise ConfigError(f"code={code!r} is unknown", where=where, hint='"track" or "ignore"')
 
 

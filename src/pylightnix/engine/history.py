@@ -55,9 +55,10 @@ def _facets(document: Mapping[str, Any]) -> list[tuple[str, bytes]]:
     params, _ = unslotted(document["params"])
     shown = Params.of_trees(params).shown()
     code = document.get("code")
+    others = [document.get(name) for name in ("env", "promises", "types")]
     return [
-        ("all", canonical([document["params"], code, document.get("env"), document.get("promises")])),
-        ("inputs", canonical([shown, code, document.get("env"), document.get("promises")])),
+        ("all", canonical([document["params"], code, *others])),
+        ("inputs", canonical([shown, code, *others])),
         ("params", canonical([shown])),
         ("code", canonical([code])),
     ]
@@ -66,7 +67,7 @@ def _facets(document: Mapping[str, Any]) -> list[tuple[str, bytes]]:
 def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What differs between two documents, in one clause."""
     told = [*_code(before.get("code", {}), now.get("code", {})), *_params(before["params"], now["params"])]
-    told += [f"{name} changed" for name in ("env", "promises") if before.get(name) != now.get(name)]
+    told += [f"{name} changed" for name in ("env", "promises", "types") if before.get(name) != now.get(name)]
     return "; ".join(told) or "an input has other content than before"
 
 

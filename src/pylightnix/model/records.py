@@ -47,6 +47,7 @@ class Record:
         size: int,
         files: int,
         made_in: str = "",
+        value_hash: str | None = None,
     ) -> None:
         self.ref = ref
         self.home = home
@@ -57,7 +58,7 @@ class Record:
         self.size = size
         self.files = files
         self.made_in = made_in
-        self._value_hash: str | None = None
+        self._value_hash = value_hash
 
     @property
     def value_hash(self) -> str:
@@ -68,6 +69,8 @@ class Record:
 
 
 _NO_VALUE = digest_document("value", {"value": None})
+_VALUE = kind_tag("value")
+_REALIZATION = kind_tag("realization")
 
 
 def hash_value(value: Any) -> str:
@@ -75,9 +78,15 @@ def hash_value(value: Any) -> str:
     return _NO_VALUE if value is None else digest_document("value", {"value": value})
 
 
+def hash_value_text(text: str) -> str:
+    """The hash of an encoded value of which the canonical JSON is at hand."""
+    return _NO_VALUE if text == "null" else digest_bytes(f'{{"pylightnix":"{_VALUE}","value":{text}}}'.encode())
+
+
 def hash_realization(key: str, tree: str, value_hash: str) -> str:
-    """The identity of a realization."""
-    return digest_document("realization", {"key": key, "tree": tree, "value": value_hash})
+    """The identity of a realization: its document is put together by hand, since every warm stage needs one."""
+    text = f'{{"key":"{key}","pylightnix":"{_REALIZATION}","tree":"{tree}","value":"{value_hash}"}}'
+    return digest_bytes(text.encode())
 
 
 def seed_of(key: str, run: int) -> int:

@@ -171,9 +171,15 @@ class MemoryShelf:
         return ref
 
     def _key(self, derivation: DerivationRef, inputs: Mapping[str, Realization[Any]]) -> str:
-        seen = {param: {"$input": given.record.tree} for param, given in inputs.items()}
+        seen = {param: {"$input": self._visible(given)} for param, given in inputs.items()}
         document = self._derivations[derivation]
         return digest_document("key", {**document, "params": {**document["params"], **seen}})
+
+    def _visible(self, realization: Realization[Any]) -> dict[str, Any]:
+        document = self._derivations[realization.context.derivation]
+        record = realization.record
+        common = {"params": document["params"], "promises": document["promises"]}
+        return {**common, "tree": record.tree, "value": record.value_hash}
 
     def _note_run(self, record: Record, run: int | None, context: Context, log: str) -> None:
         index = self._next_run.get(record.home, 0) if run is None else run

@@ -29,7 +29,7 @@ def helper_{index}(x{object}):
 """
 
 _STAGE = '''
-@stage{blank}
+@stage{call}
 def f{index}(build: Build, x{object}, given{object}, {promises}):
     """Edit {comment}: a docstring."""
     spoken = ["f{index}", {const}, "helper_{helper}", helper_{helper}(x), {modulus}, {luck}]{blank}
@@ -45,16 +45,14 @@ def text_of(world: World) -> str:
         "comment": world.comment,
         "object": ": object" if world.comment % 2 else "",
         "blank": "\n" * (world.comment % 3),
+        "call": "()" if world.comment % 3 == 1 else "",
         "promises": ", ".join(f"{name}: Path = promise({path!r})" for name, path in PROMISES.items()),
     }
     helpers = [_HELPER.format(index=i, const=const, **marks) for i, const in enumerate(world.helpers)]
     stages = [
-        _STAGE.format(
-            index=i, const=f.const, helper=f.helper, modulus=f.modulus, luck=f.luck,
-            **{**marks, "blank": "()" if world.comment % 3 == 1 else ""},
-        )
+        _STAGE.format(index=i, const=f.const, helper=f.helper, modulus=f.modulus, luck=f.luck, **marks)
         for i, f in enumerate(world.functions)
-    ]  # fmt: skip
+    ]
     definitions = [*helpers, *stages] if world.comment % 2 else [*reversed(stages), *helpers]
     return _HEAD.format(shift=world.shift) + "".join(definitions)
 

@@ -44,13 +44,13 @@ matchers = st.builds(
     of=st.sampled_from([1, 2, 3, 5]),
 )
 nodes = st.builds(Node, function=_few, x=_value, given=st.just(Given()) | inputs, picks=st.just(Picks()) | matchers)
-targets = st.lists(_index, min_size=1, max_size=2).map(tuple)
+targets = st.just(()) | st.lists(_index, min_size=1, max_size=2).map(tuple)
 worlds = st.builds(
     World,
     functions=st.lists(functions, min_size=1, max_size=3).map(tuple),
     helpers=st.lists(_few, min_size=1, max_size=2).map(tuple),
     shift=_few,
-    nodes=st.lists(nodes, min_size=1, max_size=MOST).map(tuple),
+    nodes=st.lists(nodes, min_size=2, max_size=MOST).map(tuple),
     targets=targets,
 ).map(World.tidy)
 edits: st.SearchStrategy[Edit] = st.one_of(
@@ -71,4 +71,4 @@ chapters = st.builds(
     edits=st.lists(edits, max_size=2).map(tuple),
     rebuild=st.just(()) | st.just(()) | st.lists(_index, min_size=1, max_size=2).map(tuple),
 )
-histories = st.builds(History, world=worlds, chapters=st.lists(chapters, max_size=6).map(tuple))
+histories = st.builds(History, world=worlds, chapters=st.lists(chapters, min_size=1, max_size=8).map(tuple))

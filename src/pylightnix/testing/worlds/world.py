@@ -101,14 +101,14 @@ class Node:
 class World:
     """Functions, helpers that they call, a constant that all helpers use, stages in order, and those to be realized.
 
-    `comment` counts edits without meaning: comments, docstrings, empty lines, annotations, order of definitions.
+    No `targets` means the last stage. `comment` counts edits without meaning: comments, docstrings, empty lines, annotations, order of definitions.
     """
 
     functions: tuple[Function, ...] = (Function(),)
     helpers: tuple[int, ...] = (0,)
     shift: int = 0
     nodes: tuple[Node, ...] = (Node(),)
-    targets: tuple[int, ...] = (0,)
+    targets: tuple[int, ...] = ()
     comment: int = 0
 
     def tidy(self) -> World:
