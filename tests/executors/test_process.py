@@ -393,6 +393,13 @@ def test_no_process_can_be_started(bench: Bench, monkeypatch: pytest.MonkeyPatch
     assert "no process could be started" in failure.what
 
 
+def test_a_terminal_reaches_none_of_its_processes(bench: Bench) -> None:
+    """Neither worker nor supervisor is in this session, so Ctrl-C is ours to pass on."""
+    sessions = value_of(bench.run(lambda: [os.getsid(0), os.getsid(os.getppid())]))
+    assert os.getsid(0) not in sessions
+    assert sessions[0] != sessions[1]
+
+
 def test_bad_slots() -> None:
     with pytest.raises(ExecutorError, match="0 slots"):
         ProcessExecutor(slots=0)

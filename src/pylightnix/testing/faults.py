@@ -76,8 +76,9 @@ class FaultContract(OnBench):
         assert value_of(bench.run(processes.read_input)) == ["", "'input'"]
 
     @pytest.mark.parametrize(("how", "code"), [("exit 0", 0), ("exit 3", 3)])
-    def test_exit(self, bench: Bench, how: str, code: int) -> None:
+    def test_exit(self, bench: Bench, monkeypatch: pytest.MonkeyPatch, how: str, code: int) -> None:
         self.needs_own_process()
+        monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
         request = bench.request(processes.die, how=how)
         failure = failure_of(bench.perform(request), "exit")
         assert failure.fields["code"] == code
@@ -115,6 +116,8 @@ class FaultContract(OnBench):
 
     def test_closed_descriptors(self, bench: Bench) -> None:
         self.needs_own_process()
-        result = bench.run(processes.close_descriptors)
+        target = bench.top / "target"
+        result = bench.run(processes.close_descriptors, target=target)
         assert failure_of(result, "exit").fields["code"] != 0
+        assert target.read_bytes() == b""
         value_of(bench.run(builders.nothing))

@@ -1,0 +1,46 @@
+"""What a run tells is heard in whatever pieces it comes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pylightnix.executors.events import Told, why_lost
+
+LINES = b"""
+{"worker": 7}
+
+{"progress": [1, null]}
+{"progress": [2, 3]}
+{"result": {"value": 5}}
+{"cut off by de
+{"status": -9, "maxrss": 1, "swept": 0}
+"""
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_hear(size: int) -> None:
+    told = Told()
+    progress = [at for start in range(0, len(LINES), size) for at in told.hear(LINES[start : start + size])]
+    assert progress == [(1, None), (2, 3)]
+    assert told.worker == 7
+    assert told.result == {"value": 5}
+    assert told.end == {"status": -9, "maxrss": 1, "swept": 0}
+
+
+@pytest.mark.parametrize(
+    ("told", "code", "kind", "what"),
+    [
+        (Told(), 1, "transport", "the process for the run did not come up: it exited with code 1"),
+        (Told(worker=1), -15, "killed", "the process that watched over the run was killed by SIGTERM"),
+        (Told(1, None, {"status": 0}), 0, "exit", "the process exited with code 0 before the builder returned"),
+        (Told(1, None, {"status": -9}), 0, "killed", "the process was killed by SIGKILL"),
+        (Told(1, None, {"status": -40}), 0, "killed", "the process was killed by signal 40"),
+    ],
+)
+def test_why_lost(told: Told, code: int, kind: str, what: str) -> None:
+    failure = why_lost(told, code, stopped=False)
+    assert (failure.kind, failure.what) == (kind, what)
+    json.dumps(dict(failure.fields))
+    assert why_lost(told, code, stopped=True).fields == {"stopped": True}
