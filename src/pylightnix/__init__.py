@@ -1,15 +1,20 @@
 """Stages with luck in them: describe work, realize it into an immutable store, choose which results count."""
 
-from pylightnix.dsl import match
-from pylightnix.dsl.derivation import Derivation
-from pylightnix.dsl.stage import Dep, Deps, Stage, stage
-from pylightnix.errors import PylightnixError
-from pylightnix.model.build import Build
-from pylightnix.model.config import register_encoder
-from pylightnix.model.promises import promise
-from pylightnix.model.realization import Realization
-from pylightnix.session.verbs import Plan, instantiate, plan, realize, realize_many
-from pylightnix.store.store import Store
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pylightnix.dsl import match
+    from pylightnix.dsl.derivation import Derivation
+    from pylightnix.dsl.stage import Dep, Deps, Stage, stage
+    from pylightnix.errors import PylightnixError
+    from pylightnix.model.build import Build
+    from pylightnix.model.config import register_encoder
+    from pylightnix.model.promises import promise
+    from pylightnix.model.realization import Realization
+    from pylightnix.session.verbs import Plan, instantiate, plan, realize, realize_many
+    from pylightnix.store.store import Store
 
 __all__ = [
     "Build",
@@ -32,3 +37,39 @@ __all__ = [
 ]
 
 __version__ = "0.1.0.dev0"
+
+_HOMES = {
+    "Build": "model.build",
+    "Dep": "dsl.stage",
+    "Deps": "dsl.stage",
+    "Derivation": "dsl.derivation",
+    "Plan": "session.verbs",
+    "PylightnixError": "errors",
+    "Realization": "model.realization",
+    "Stage": "dsl.stage",
+    "Store": "store.store",
+    "instantiate": "session.verbs",
+    "match": "dsl",
+    "plan": "session.verbs",
+    "promise": "model.promises",
+    "realize": "session.verbs",
+    "realize_many": "session.verbs",
+    "register_encoder": "model.config",
+    "stage": "dsl.stage",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for: the fresh process of each run needs few of them."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    home = importlib.import_module(f"pylightnix.{_HOMES[name]}")
+    found = importlib.import_module("pylightnix.dsl.match") if name == "match" else getattr(home, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -93,6 +93,7 @@ class Cli:
     """Runs `pylightnix` in a directory, with a store of its own."""
 
     def __init__(self, directory: Path, caches: Path) -> None:
+        self.command = COMMAND
         self.directory = directory
         self.store = directory / "store"
         self.environ = {

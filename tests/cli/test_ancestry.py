@@ -42,9 +42,9 @@ def test_what_is_shared_is_shown_once(full: Any) -> None:
     assert len(lines) == 4
 
 
-def test_many_are_numbered(full: Any) -> None:
-    full("realize", "flow.py:total")
-    lines = full("tree", "flow.py:total").stdout.splitlines()
+def test_many_are_numbered(cli: Any) -> None:
+    cli("realize", "flow.py:total")
+    lines = cli("tree", "flow.py:total").stdout.splitlines()
     assert lines[0].endswith("  nan")
     assert lines[1].startswith("├─ parts[0]: model ")
     assert lines[3].startswith("└─ parts[1]: model ")

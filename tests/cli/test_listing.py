@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pylightnix.cli.listing import _digits_needed
+
 
 def test_each_realization_is_a_line_the_newest_of_a_stage_first(full: Any) -> None:
     done = full("ls")
@@ -93,8 +95,8 @@ realize([one(n) for n in range(int(sys.argv[2]))], store=sys.argv[1], quiet=True
 
 
 def test_ten_thousand_are_listed_within_a_second(cli: Any) -> None:
-    """Scaled down to 2,000, and against the cost of reading that many pairs of files on this machine at this moment."""
-    count = 2000
+    """Scaled down to 1,000, and against the cost of reading that many pairs of files on this machine at this moment."""
+    count = 1000
     (cli.directory / "generate.py").write_text(GENERATE)
     subprocess.run([sys.executable, "generate.py", "big", str(count)], cwd=cli.directory, env=cli.environ, check=True)
 
@@ -121,3 +123,10 @@ def floor(records: Path, count: int) -> float:
                         with open(f"{records}/{home}/{digits}/{name}", "rb") as stream:
                             stream.read()
     return (time.process_time() - before) / count
+
+
+def test_as_many_digits_as_it_takes() -> None:
+    assert _digits_needed([]) == 8
+    assert _digits_needed(["0" * 40, "1" * 40]) == 8
+    assert _digits_needed(["0123456789a" + "0" * 29, "0123456789b" + "0" * 29, "9" * 40]) == 11
+    assert _digits_needed(["0" * 40, "0" * 40]) == 8

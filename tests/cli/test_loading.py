@@ -26,6 +26,7 @@ def test_an_unknown_name_lists_the_stages(cli: Any) -> None:
     done = cli("plan", "flow.py:modle", code=2)
     assert "did you mean model?" in done.stderr
     assert "flow.py:report" in done.stderr
+    assert "its promises: weights" in cli("plan", "flow.py:model.wieghts", code=2).stderr
     assert "there is no 'x' in flow:Group" in cli("plan", "flow:Group.x", code=2).stderr
 
 

@@ -128,7 +128,8 @@ def _documents(roots: list[Realization[Any]]) -> Iterator[dict[str, Any]]:
         if _node(realization) in seen:
             continue
         seen.add(_node(realization))
-        inputs, below = [], []
+        inputs: list[dict[str, Any]] = []
+        below: list[Realization[Any]] = []
         for one in inputs_of(realization):
             chosen = realizations_of(realization, one.choice)
             there = () if isinstance(chosen, StoreError) else chosen

@@ -9,7 +9,7 @@ import click
 COMMANDS = {
     "realize": ("realizing", "Bring targets into being: reuse what counts, build what is missing."),
     "plan": ("realizing", "Say what realize would do, and why; reads only."),
-    "ls": ("listing", "List realizations: stage, value, size, runs, age."),
+    "ls": ("listing", "List realizations: stage, age, size, runs, value."),
     "show": ("showing", "Show everything about one realization, derivation or failed run."),
     "log": ("reading", "Print what a run wrote to its standard output and error."),
     "tree": ("ancestry", "Show what a realization was made from, as a tree."),

@@ -6,13 +6,33 @@ import ast
 import os
 from pathlib import Path
 
-from click.shell_completion import CompletionItem
+from click.shell_completion import BashComplete, CompletionItem
 
 from pylightnix.errors import PylightnixError
 from pylightnix.session.location import as_store
 
 MOST = 100
 """References that are offered at a time."""
+
+
+class ColonBash(BashComplete):
+    """Bash, which takes `FILE.py:STAGE` for three words and replaces only the last of them."""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """The words before the cursor, and the one under it, with what belongs together put together."""
+        words, incomplete = super().get_completion_args()
+        joined: list[str] = []
+        for word in [*words, incomplete]:
+            if joined and word and (word.startswith(":") or joined[-1].endswith(":")):
+                joined[-1] += word
+            else:
+                joined.append(word)
+        *args, last = joined
+        return args, last
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """What bash puts in place of what stands after the colon."""
+        return f"{item.type},{item.value.rpartition(':')[2]}"
 
 
 def complete_target(incomplete: str, store: str | None) -> list[CompletionItem]:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, TextIO
 
 import click
-from click.shell_completion import shell_complete
 
 from pylightnix.cli.output import out_json, prepare, remark
 from pylightnix.errors import (
@@ -47,6 +46,11 @@ def run(command: click.Command, args: Sequence[str]) -> int:
     prepare()
     instruction = os.environ.get(COMPLETE)
     if instruction:
+        from click.shell_completion import add_completion_class, shell_complete
+
+        from pylightnix.cli.completing import ColonBash
+
+        add_completion_class(ColonBash)
         return shell_complete(command, {}, PROGRAM, COMPLETE, instruction)
     with contextlib.suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGTERM, _interrupt)
@@ -55,9 +59,9 @@ def run(command: click.Command, args: Sequence[str]) -> int:
         status = _invoke(command, args)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         _let_go_of_stdout()
-        return DONE
+        return DONE if isinstance(error, BrokenPipeError) else _tell_refusal(error)
     return status
 
 
@@ -70,7 +74,7 @@ def _invoke(command: click.Command, args: Sequence[str]) -> int:
         return status if isinstance(status, int) else DONE
     except click.exceptions.Exit as error:
         return error.exit_code
-    except BrokenPipeError:
+    except OSError:
         raise
     except (KeyboardInterrupt, click.Abort):
         remark("interrupted: what was finished is kept", "yellow")
@@ -115,6 +119,14 @@ def exit_code(error: PylightnixError) -> int:
     if isinstance(error, FormatError):
         return MISUSED
     return FAILED if isinstance(error, _FAILURES) else MISUSED
+
+
+def _tell_refusal(error: OSError) -> int:
+    """The system refused something, such as to write to a full disk."""
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    remark(f"error: {error}", "red")
+    return FAILED
 
 
 def _tell_bug(error: Exception) -> int:

@@ -30,7 +30,7 @@ VALUE_COLUMNS = 60
 @store_option
 @json_option
 def ls_command(stages: tuple[str, ...], by_stage: bool, store: str | None, as_json: bool) -> None:
-    """List realizations: reference, stage, value, size, runs, age.
+    """List realizations: stage, age, size, runs, value.
 
     The newest of each stage come first. STAGE is the name of a stage, or a pattern such as 'model*'.
     """

@@ -18,7 +18,7 @@ import pylightnix
 from pylightnix.cli.output import Forgiving
 from pylightnix.dsl.derivation import Derivation
 from pylightnix.dsl.stage import Stage
-from pylightnix.errors import PylightnixError, TargetError
+from pylightnix.errors import PylightnixError, TargetError, UnknownPromiseError
 
 _OURS = os.path.dirname(os.path.abspath(pylightnix.__file__)) + os.sep
 
@@ -65,6 +65,8 @@ def load(place: Place) -> Any:
         try:
             with users_code(place.source):
                 found = getattr(found, name)
+        except UnknownPromiseError:
+            raise
         except AttributeError:
             raise _no_attribute(module, place, walked, name) from None
         walked += f"{name}."

@@ -26,7 +26,7 @@ def _text(value: Any) -> str:
     if isinstance(value, Opaque):
         return _opaque(value)
     if isinstance(value, float):
-        return f"{value:.6g}" if float(f"{value:.6g}") != value and abs(value) < 1e16 else repr(value)
+        return _float(value)
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key!r}: {_text(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
@@ -34,6 +34,11 @@ def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return "(" + ", ".join(map(_text, value)) + ("," if len(value) == 1 else "") + ")"
     return repr(value)
+
+
+def _float(value: float) -> str:
+    exact, short = repr(value), f"{value:.6g}"
+    return exact if len(exact) <= 8 or "e" in short else short
 
 
 def _opaque(value: Opaque) -> str:

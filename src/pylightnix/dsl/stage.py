@@ -98,9 +98,9 @@ class Stage(Generic[P, R_co]):
         if args:
             self._take_positional(args, given)
         params = {name: given.pop(name, default) for name, default in self._params}
-        missing = [name for name in self._required if params[name] is REQUIRED]
+        missing = [name for name in self._required if params[name] is REQUIRED] if self._required else None
         if given or missing:
-            self._refuse(given, missing)
+            self._refuse(given, missing or [])
         return Derivation.described(self._recipe, params, self.matcher)
 
     def _take_positional(self, args: Sequence[Any], given: dict[str, Any]) -> None:

@@ -232,7 +232,8 @@ class Decider:
                     f"{pinned.name} {realization.ref.short} was made with {ref.name} {made_with.chosen[0].short}, "
                     f"and this plan chose {ours.records[0].ref.short}",
                     where=ref.name,
-                    hint=f"give that realization of {ref.name} too (it is in .deps of the one given), or the stage instead",
+                    hint=f"give that realization of {ref.name} too (it is in .deps of the one given), "
+                    "or the stage instead",
                     derivation=ref,
                 )
 

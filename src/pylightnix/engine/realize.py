@@ -16,7 +16,7 @@ from pylightnix.model.build import BuildResult, Executor
 from pylightnix.model.closure import Closure, Pinned
 from pylightnix.model.keeping import Keeper
 from pylightnix.model.plan import Step
-from pylightnix.names import DerivationRef
+from pylightnix.names import DerivationRef, KeyRef
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -67,6 +67,8 @@ class Realizer:
             {p.ref: () if p.fixed is not None else [ref for ref, _ in p.inputs] for p in closure.order}
         )
         self._asked: dict[DerivationRef, int] = {}
+        self._makers: dict[KeyRef, DerivationRef] = {}
+        self._followers: dict[KeyRef, list[DerivationRef]] = {}
         self._running: dict[Future[BuildResult], Running] = {}
         self._failure: PylightnixError | None = None
 
@@ -108,10 +110,13 @@ class Realizer:
 
     def _decide(self, pinned: Pinned) -> None:
         decision = self.decider.decide(pinned)
+        if decision.choice is None and self._follows(pinned, decision.key.home):
+            return
         self.steps.setdefault(pinned.ref, decision.step)
         self._listener.decided(decision.step)
         if decision.choice is not None:
             self._scheduler.done(pinned.ref)
+            self._release(pinned, decision.key.home)
             return
         jobs = [Job(pinned, decision.key, remake.record) for remake in decision.remake]
         if not jobs:
@@ -119,6 +124,20 @@ class Realizer:
             self._count(pinned, decision)
         self.decider.satisfied_rebuild(pinned.ref)
         self._scheduler.want(pinned.ref, jobs)
+
+    def _follows(self, pinned: Pinned, home: KeyRef) -> bool:
+        """Whether runs of this key are being made for another derivation: then this one is asked again after it."""
+        maker = self._makers.setdefault(home, pinned.ref)
+        if maker != pinned.ref:
+            self._followers.setdefault(home, []).append(pinned.ref)
+        return maker != pinned.ref
+
+    def _release(self, pinned: Pinned, home: KeyRef) -> None:
+        """The derivation for which the runs of a key were made is satisfied: those that followed are asked again."""
+        if self._makers.get(home) == pinned.ref:
+            del self._makers[home]
+            for follower in self._followers.pop(home, ()):
+                self._scheduler.again(follower)
 
     def _count(self, pinned: Pinned, decision: Decision) -> None:
         """A matcher may ask for more, but not for ever."""

@@ -206,7 +206,8 @@ def _failure_text(about: Mapping[str, Any], failure: Failure, log: str, kept: Pa
     from pylightnix.hashing import canonical
 
     params = canonical(about["params"]).decode()
-    lines = [
+    lines = [failure.hint] if failure.hint else []
+    lines += [
         f"parameters: {printable(params if len(params) <= 400 else params[:397] + '…')}",
         f"run {about['run']}, seed {about['seed']}",
     ]

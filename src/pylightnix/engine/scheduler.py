@@ -58,6 +58,10 @@ class Scheduler(Generic[Task]):
             if self._missing[user] == 0:
                 heapq.heappush(self._ready, self._order[user])
 
+    def again(self, ref: DerivationRef) -> None:
+        """A derivation that was ready, and of which nothing came, is ready to be decided once more."""
+        heapq.heappush(self._ready, self._order[ref])
+
     def want(self, ref: DerivationRef, tasks: Iterable[Task]) -> None:
         """Runs are wanted; when the last of them has finished, the derivation is ready to be decided again."""
         added = [(ref, task) for task in tasks]

@@ -82,6 +82,8 @@ class Encoding:
         typed: whether dataclasses, enums, paths and registered types are taken.
     """
 
+    __slots__ = ("_input_of", "_non_finite", "_open", "_typed", "inputs", "types", "where")
+
     def __init__(
         self,
         where: str,

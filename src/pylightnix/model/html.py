@@ -20,7 +20,10 @@ IMAGES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".sv
 """Kinds of promised files that are shown, by the end of their names."""
 
 MOST_IMAGES = 8
-"""Images that are shown; the shelf bounds the size of each."""
+"""Images that are shown."""
+
+LARGEST_IMAGE = 1 << 20
+"""Bytes of an image; the shelf may have a limit of its own."""
 
 MOST_CHARACTERS = 2000
 """Of a value or a parameter."""
@@ -97,5 +100,7 @@ def _image(realization: Realization[Any], path: str, kind: str) -> str:
     except (PylightnixError, OSError) as error:
         why = error.what if isinstance(error, PylightnixError) else error.strerror or type(error).__name__
         return f"<br><i>not shown: {_text(why)}</i>"
+    if len(data) > LARGEST_IMAGE:
+        return f"<br><i>not shown: larger than {LARGEST_IMAGE} bytes</i>"
     source = f"data:{kind};base64,{b64encode(data).decode()}"
     return f'<br><img alt="{_text(path)}" style="max-width:100%" src="{source}">'

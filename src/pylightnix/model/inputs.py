@@ -30,7 +30,7 @@ class Input(NamedTuple):
 
 
 def inputs_of(realization: Realization[Any]) -> list[Input]:
-    """The inputs of a realization, in the order of its parameters, in the choices that it stands in."""
+    """The inputs of a realization, by the names of its parameters, in the choices that it stands in."""
     params, references = unslotted(realization.description()["params"])
     context = realization.context
     return [

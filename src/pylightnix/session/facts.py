@@ -1,9 +1,15 @@
-"""What a run's record says of the surroundings: installed distributions, git state. Never part of an identity."""
+"""What a run's record says of the surroundings: installed distributions, git state. Never part of an identity.
+
+Nothing here fails: a fact that cannot be had is left out, since a finished run must not be lost for it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +18,10 @@ from pylightnix.model.closure import Pinned
 from pylightnix.store.store import Store
 
 _GIT_SECONDS = 5
+_GIT_PLACES = ("DIR", "WORK_TREE", "INDEX_FILE", "COMMON_DIR", "OBJECT_DIRECTORY", "NAMESPACE", "PREFIX")
+"""Variables that a hook of some repository leaves, and that would name it instead of the project's."""
+
+_COMMIT = re.compile(rb"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class Facts:
@@ -20,39 +30,37 @@ class Facts:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._environment: str | None = None
-        self._projects: dict[str, Mapping[str, Any] | None] = {}
+        self._files: dict[str | None, Mapping[str, Any]] = {}
+        self._projects: dict[Path | None, dict[str, Any] | None] = {None: None}
 
     def __call__(self, pinned: Pinned) -> Mapping[str, Any]:
-        """The facts for a run of this derivation."""
+        """The facts for a run of this derivation.
+
+        Raises:
+            StoreError: the description of the environment cannot be written.
+        """
+        file = pinned.origin.file
+        known = self._files.get(file)
+        if known is None:
+            known = self._files[file] = self._collect(file)
+        return known
+
+    def _collect(self, file: str | None) -> Mapping[str, Any]:
         if self._environment is None:
             self._environment = self._store.keeper.environment(describe_environment())
-        facts: dict[str, Any] = {"environment": self._environment}
-        git = self._git(pinned.origin.file)
-        return {**facts, "git": git} if git is not None else facts
-
-    def _git(self, file: str | None) -> Mapping[str, Any] | None:
-        if file is None or not os.path.isfile(file):
-            return None
-        directory = os.path.dirname(os.path.abspath(file))
-        if directory not in self._projects:
-            self._projects[directory] = git_state(Path(directory))
-        return self._projects[directory]
-
-
-@functools.cache
-def _distributions() -> tuple[tuple[str, str], ...]:
-    from importlib import metadata  # these three are slow to import, and a warm realize needs none of them
-
-    found = {(d.metadata["Name"] or "?", d.version) for d in metadata.distributions()}
-    return tuple(sorted(found))
+        project = find_repository(file)
+        if project not in self._projects and project is not None:
+            self._projects[project] = git_state(project)
+        git = self._projects[project]
+        return {"environment": self._environment} if git is None else {"environment": self._environment, "git": git}
 
 
 def describe_environment() -> dict[str, Any]:
     """Python, platform and installed distributions, as they are stored once for all runs that had them."""
-    import platform
+    import platform  # slow to import, and a warm realize does not need it
 
     return {
-        "distributions": dict(_distributions()),
+        "distributions": dict(_distributions(tuple((path, _changed(path)) for path in sys.path))),
         "implementation": platform.python_implementation(),
         "machine": platform.machine(),
         "python": platform.python_version(),
@@ -60,23 +68,57 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
+def _changed(path: str) -> int:
+    """When something was last installed there or removed."""
+    try:
+        return os.stat(path or ".").st_mtime_ns
+    except (OSError, ValueError):
+        return -1
+
+
+@functools.lru_cache(maxsize=1)
+def _distributions(_: tuple[tuple[str, int], ...]) -> Mapping[str, str]:
+    """Versions by name; of two of one name that which is imported, the first on the path."""
+    from importlib import metadata
+
+    found: dict[str, str] = {}
+    for distribution in metadata.distributions():
+        with contextlib.suppress(Exception):  # a broken installation of something
+            about = distribution.metadata
+            name, version = about["Name"], about["Version"]
+            if f"{name} {version}".encode() and isinstance(name, str) and isinstance(version, str):
+                found.setdefault(name, version)
+    return found
+
+
+def find_repository(file: str | None) -> Path | None:
+    """The top directory of the git repository in which a file is, None if there is no such file or repository."""
+    if file is None or not os.path.isfile(file):
+        return None
+    parents = Path(os.path.abspath(file)).parents
+    return next((parent for parent in parents if os.path.lexists(parent / ".git")), None)
+
+
 def git_state(directory: Path) -> dict[str, Any] | None:
-    """Commit and dirtiness of the repository around a directory; None where there is none, or no git."""
-    commit = _git(directory, "rev-parse", "HEAD")
-    if commit is None:
+    """Commit and dirtiness of the repository at a directory; None if there is none that git reads, or no git."""
+    commit = (_git(directory, "rev-parse", "HEAD") or b"").strip()
+    if not _COMMIT.fullmatch(commit):
         return None
     status = _git(directory, "status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit.strip(), "dirty": bool(status) if status is not None else None}
+    return {"commit": commit.decode(), "dirty": bool(status) if status is not None else None}
 
 
-def _git(directory: Path, *words: str) -> str | None:
+def _git(directory: Path, *words: str) -> bytes | None:
     import subprocess
 
+    places = {f"GIT_{name}" for name in _GIT_PLACES}
+    environment = {name: value for name, value in os.environ.items() if name not in places}
     try:
-        done = subprocess.run(  # noqa: S603
-            ["git", "-C", str(directory), *words], capture_output=True, text=True, timeout=_GIT_SECONDS, check=False,
-            stdin=subprocess.DEVNULL, env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        done = subprocess.run(
+            ["git", "-c", "core.fsmonitor=false", "-C", str(directory), *words],
+            capture_output=True, timeout=_GIT_SECONDS, check=False, stdin=subprocess.DEVNULL,
+            env={**environment, "GIT_OPTIONAL_LOCKS": "0"},
         )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
+    except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None

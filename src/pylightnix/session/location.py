@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pylightnix.errors import StoreError
 from pylightnix.store.store import Store
 
 VARIABLE = "PYLIGHTNIX_STORE"
@@ -12,17 +13,33 @@ DIRECTORY = ".pylightnix"
 
 
 def locate() -> Path:
-    """`$PYLIGHTNIX_STORE`, else a `.pylightnix` at or above the working directory, else the user data directory."""
-    named = os.environ.get(VARIABLE)
+    """`$PYLIGHTNIX_STORE`, else a `.pylightnix` at or above the working directory, else the user data directory.
+
+    Raises:
+        StoreError: the working directory does not exist any more.
+    """
+    named = os.path.expanduser(os.environ.get(VARIABLE, ""))
+    if os.path.isabs(named):
+        return Path(named)
+    here = _working_directory()
     if named:
-        return Path(named).expanduser().absolute()
-    here = Path.cwd()
+        return here / named
     for directory in (here, *here.parents):
-        if (directory / DIRECTORY).is_dir():
+        if os.path.isdir(directory / DIRECTORY):
             return directory / DIRECTORY
     import platformdirs  # slow to import, and seldom needed
 
     return Path(platformdirs.user_data_dir("pylightnix", appauthor=False)) / "store"
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise StoreError(
+            "the working directory does not exist any more",
+            hint=f"go to another one, or give an absolute path with --store or ${VARIABLE}",
+        ) from error
 
 
 def as_store(store: Store | Path | str | None) -> Store:

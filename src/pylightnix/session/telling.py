@@ -67,8 +67,16 @@ class PlainTelling:
         self._say(f"{len(self._reused)} of {self._total} reused, {made}, {time.monotonic() - self._began:.1f} s")
 
     def _say(self, line: str) -> None:
-        stream = self._stream or sys.stderr
+        stream = self._stream if self._stream is not None else sys.stderr
+        if stream is None:
+            return  # a program without a console; print would take standard output
         try:
-            print(line, file=stream, flush=True)
+            print(_encodable(line, stream), file=stream, flush=True)
         except (OSError, ValueError, AttributeError):
             pass  # a reader that is gone must not end the work
+
+
+def _encodable(line: str, stream: TextIO) -> str:
+    """The line as the stream can take it."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)

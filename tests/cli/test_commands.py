@@ -1,0 +1,107 @@
+"""The table of commands, help, and how little is imported for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import click
+import pytest
+
+from pylightnix import __version__
+from pylightnix.cli.commands import COMMANDS, pylightnix
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_table_says_what_the_command_says(name: str) -> None:
+    command = pylightnix.get_command(click.Context(pylightnix), name)
+    assert command is not None
+    assert command.name == name
+    assert command.help is not None
+    assert command.help.splitlines()[0] == COMMANDS[name][1]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_and_reads_for_programs(cli: Any, name: str) -> None:
+    text = cli(name, "--help").stdout
+    assert text.startswith(f"Usage: pylightnix {name}")
+    if name != "completion":
+        assert "--store PATH" in text
+        assert "--json" in text
+
+
+def test_without_arguments_help_is_shown_and_it_is_wrong_use(cli: Any) -> None:
+    done = cli(code=2)
+    assert done.stdout == ""
+    assert all(f"  {name} " in done.stderr for name in COMMANDS)
+    assert cli("--help").stdout == cli("-h").stdout == done.stderr
+
+
+def test_an_unknown_command_is_wrong_use(cli: Any) -> None:
+    assert "No such command 'relize'" in cli("relize", code=2).stderr
+
+
+def test_the_version_and_the_module(cli: Any) -> None:
+    assert cli("--version").stdout == f"pylightnix {__version__}\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "pylightnix", "--version"], env=cli.environ, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"pylightnix {__version__}\n"
+
+
+PROBE = """
+import json, sys
+sys.argv = ["pylightnix", *sys.argv[1:]]
+from pylightnix.cli import main
+try:
+    main()
+except SystemExit:
+    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+
+
+def imported(cli: Any, *args: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *args],
+        env=cli.environ,
+        cwd=cli.directory,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+def test_help_imports_no_command_and_nothing_heavy(cli: Any) -> None:
+    modules = imported(cli, "--help")
+    assert "click" in modules
+    heavy = {"rich", "cloudpickle", "numpy", "asyncio", "concurrent.futures", "multiprocessing", "IPython", "rich.live"}
+    assert not modules & heavy
+    assert {name for name in modules if name.startswith("pylightnix.cli.")} == {
+        "pylightnix.cli.commands",
+        "pylightnix.cli.ending",
+        "pylightnix.cli.output",
+    }
+
+
+def test_rich_is_imported_for_a_live_display_only(cli: Any) -> None:
+    assert not {name for name in imported(cli, "realize", "flow.py:report", "--executor", "process") if "rich" in name}
+    assert "rich" not in imported(cli, "ls")
+
+
+def cpu_seconds(cli: Any, *command: str) -> float:
+    before = os.times()
+    subprocess.run(command, env=cli.environ, cwd=cli.directory, capture_output=True, check=True)
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def test_help_is_quick(cli: Any) -> None:
+    """Processor time over bare Python; the wall clock is for the benchmark."""
+    bare = [sys.executable, "-c", "pass"]
+    command = [cli.command, "--help"]
+    cpu_seconds(cli, *command)
+    assert min(cpu_seconds(cli, *command) for _ in range(7)) - min(cpu_seconds(cli, *bare) for _ in range(7)) < 0.12
