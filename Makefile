@@ -11,7 +11,11 @@ WORKERS ?= 2
 help: ## say what the targets do
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
 
+# Stores are read-only.
+discard = if [ -d $(1) ]; then chmod -R u+w $(1) && rm -rf $(1); fi
+
 demo: $(READY) ## train five forests on handwritten digits, keep the best; again; and again with one change
+	@$(call discard,build/demo)
 	@$(PY) scripts/demo.py
 
 test: static ## all checks and all tests: what continuous integration runs
@@ -28,8 +32,8 @@ lowest: ## the tests with the oldest versions that pyproject.toml allows
 	@.venv-lowest/bin/python -m pytest -q -n $(WORKERS) --ignore tests/project
 
 clean: ## remove what the other targets made, but for the virtual environment
-	@[ ! -d build ] || chmod -R u+w build # stores are read-only
-	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@$(call discard,build)
+	@rm -rf dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
 distclean: clean ## remove the virtual environments too

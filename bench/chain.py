@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from statistics import median
 
@@ -64,6 +65,7 @@ def measure(scale: float, place: Path) -> list[Row]:
         samples = {}
         for count in COUNTS:
             sample = samples[count] = Sample(shape, max(2, round(count * scale)), place / f"{shape}-{count}")
+            print(f"measuring a {shape} of {sample.count:,} …", file=sys.stderr)
             for _ in range(REPEATS[count]):
                 sample.repeat()
             rows += [

@@ -12,7 +12,7 @@ TIMES = 15
 
 
 def measure(times: int = TIMES) -> list[Row]:
-    """The rows, in milliseconds."""
+    """The rows."""
     command = str(Path(sys.executable).with_name("pylightnix"))
     bare, imported, helped = interleaved(
         [
@@ -29,10 +29,10 @@ def _over(name: str, ours: float, bare: float, limit: float) -> Row:
     over = (ours - bare) * 1000
     return Row(
         name=f"{name}, over bare Python",
-        ours=ours * 1000,
-        floor=bare * 1000,
+        ours=ours,
+        floor=bare,
         ratio=over,
         limit=limit,
-        unit="ms",
+        unit="s",
         of="ms",
     )

@@ -16,7 +16,7 @@ class Row(TypedDict):
         floor: what the floor took in the same run.
         ratio: what is held against the limit.
         limit: the most that `ratio` may be; None if there is no limit.
-        unit: of ours and floor; default microseconds.
+        unit: of ours and floor, such as "s".
         of: the unit of ratio and limit; default "×", times the floor.
     """
 
@@ -30,8 +30,8 @@ class Row(TypedDict):
 
 
 def against(name: str, ours: float, floor: float, limit: float | None, *, per: int = 1) -> Row:
-    """A row for two times in seconds, shown in microseconds per stage (or whatever there are `per` of)."""
-    return Row(name=name, ours=ours / per * 1e6, floor=floor / per * 1e6, ratio=ours / floor, limit=limit, unit="µs")
+    """A row for two times in seconds, for each of the stages (or whatever there are `per` of)."""
+    return Row(name=name, ours=ours / per, floor=floor / per, ratio=ours / floor, limit=limit, unit="s")
 
 
 def interleaved(sides: Sequence[Callable[[], float]], times: int) -> list[float]:
@@ -48,18 +48,28 @@ def holds(row: Row) -> bool:
     return row["limit"] is None or row["ratio"] <= row["limit"]
 
 
+def amount(number: float, unit: str) -> str:
+    """With three digits; seconds in the unit that suits them."""
+    if unit == "s":
+        factor, unit = next(
+            scale for scale in ((1, "s"), (1e3, "ms"), (1e6, "µs")) if number * scale[0] >= 1 or scale[0] == 1e6
+        )
+        number *= factor
+    digits = 0 if abs(number) >= 100 else 1 if abs(number) >= 10 else 2
+    return f"{number:,.{digits}f} {unit}"
+
+
 def table(rows: Iterable[Row]) -> str:
     """The rows for people."""
     lines = [("", "ours", "floor", "ratio", "limit", "")]
     for row in rows:
-        unit = row.get("unit", "")
         of = row.get("of", "×")
-        limit = "" if row["limit"] is None else f"≤ {row['limit']:g} {of}"
+        limit = "" if row["limit"] is None else f"≤ {row['limit']:.3g} {of}"
         lines.append(
             (
                 row["name"],
-                f"{row['ours']:,.1f} {unit}",
-                f"{row['floor']:,.1f} {unit}",
+                amount(row["ours"], row.get("unit", "")),
+                amount(row["floor"], row.get("unit", "")),
                 f"{row['ratio']:.2f} {of}",
                 limit,
                 "" if not limit else "holds" if holds(row) else "MISSED",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +20,7 @@ STORY = [
 
 
 def tell(what: str, arguments: list[str]) -> str:
-    """Run the example in a process of its own, show what it says, and return the last line of it."""
+    """Run the example in a process of its own, show what it says, and return what it printed."""
     command = ["examples/digits.py", *arguments]
     print(f"\n# {what}\n$ PYLIGHTNIX_STORE={STORE} python {shlex.join(command)}", flush=True)
     environment = {**os.environ, "PYLIGHTNIX_STORE": str(STORE)}
@@ -34,15 +33,8 @@ def tell(what: str, arguments: list[str]) -> str:
     return done.stdout
 
 
-def discard(store: Path) -> None:
-    """Remove a store; what is in it is read-only."""
-    for directory, _, _ in os.walk(store):
-        Path(directory).chmod(0o755)
-    if store.exists():
-        shutil.rmtree(store)
-
-
 if __name__ == "__main__":
-    discard(PROJECT / STORE)
+    if (PROJECT / STORE).exists():
+        sys.exit(f"{STORE} is there already: `make demo` begins with an empty one")
     said = [tell(what, arguments) for what, arguments in STORY]
     print(f"\nThe confusion matrix of the best forest is a picture, at\n  {said[-1].split(': ', 1)[1].strip()}")
