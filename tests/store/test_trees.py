@@ -459,7 +459,7 @@ def test_the_top_must_be_a_directory(sample: Path, what: str) -> None:
     (sample.parent / "file").touch()
     (sample.parent / "link").symlink_to(sample)
     for call in (hash_tree, list_files, seal_top):
-        with pytest.raises(StoreError) as caught:
+        with pytest.raises(StoreError, match="No such file" if what == "missing" else "no directory") as caught:
             call(sample.parent / what)
         assert what in caught.value.where
 
@@ -634,7 +634,7 @@ def test_somebody_elses_unreadable_file_is_not_made_readable(open_place: Path) -
 
 
 def test_a_very_deep_tree_is_hashed_listed_sealed_and_removed(tmp_path: Path) -> None:
-    depth = 3000  # deeper than recursion, descriptors and PATH_MAX allow
+    depth = 2500  # deeper than recursion, descriptors and PATH_MAX allow
     fd = os.open(tmp_path, os.O_RDONLY)
     for _ in range(depth):
         os.mkdir("dd", dir_fd=fd)
@@ -718,10 +718,10 @@ def test_two_may_remove_one_tree_at_the_same_time(tmp_path: Path) -> None:
         except BaseException as error:
             failures.append(error)
 
-    for attempt in range(6):
+    for attempt in range(4):
         root = make(
             tmp_path / str(attempt),
-            model if attempt % 2 else dict.fromkeys(map(b"%d".__mod__, range(3000)), ("directory",)),
+            model if attempt % 2 else dict.fromkeys(map(b"%d".__mod__, range(1000)), ("directory",)),
         )
         threads = [threading.Thread(target=work, args=(root,)) for _ in range(3)]
         for thread in threads:

@@ -119,7 +119,7 @@ def _kind(entry: os.DirEntry[str]) -> Kind:
 
 def failed(path: bytes | str | os.PathLike[str], error: OSError) -> StoreError:
     """The error for a place in a tree where the system refused something."""
-    what = "a directory was expected here" if error.errno in (errno.ENOTDIR, errno.ELOOP) else error.strerror
+    what = "this is no directory, or a link to one" if error.errno == errno.ENOTDIR else error.strerror
     return StoreError(what or str(error), where=printable(os.fsdecode(path)), errno=error.errno)
 
 

@@ -27,7 +27,6 @@ __all__ = ["Artifact", "Entry", "Tree", "hash_tree", "list_files", "read_manifes
 
 _HEADER = canonical({"pylightnix": kind_tag("tree")}) + b"\n"
 _HELD = 64 << 10
-_ATTEMPTS = 100
 _LONGEST_LINE = 64 << 20
 _HASH = re.compile(r"[0-9a-f]{64}")
 _SIZES = range(1 << 63)
@@ -102,7 +101,7 @@ class Tree:
 def hash_tree(
     root: Path | str, artifacts: Iterable[str] = (), sink: BinaryIO | None = None, *, seal: bool = False
 ) -> Tree:
-    """Hash the artifacts in a directory. Memory grows with the entries of one directory only.
+    """Hash the artifacts in a directory. Memory holds the names in the directories on one path, never content.
 
     Args:
         root: the directory.
@@ -307,15 +306,15 @@ def remove_tree(path: Path | str) -> None:
     Raises:
         StoreError: something cannot be removed; what came before it is gone.
     """
-    for left in reversed(range(_ATTEMPTS)):
-        if not os.path.lexists(path):
-            return
+    vanished = ""
+    while os.path.lexists(path):
         try:
             _remove(path)
         except StoreError as error:
-            # A directory that somebody else has removed meanwhile: begin again.
-            if error.fields.get("errno") != errno.ENOENT or not left:
+            # Somebody else removes the same tree: begin again, unless there is no progress.
+            if error.fields.get("errno") != errno.ENOENT or error.where == vanished:
                 raise
+            vanished = error.where
 
 
 def _remove(path: Path | str) -> None:
