@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import enum
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +28,8 @@ CALLS: list[str] = []
 
 
 @pytest.fixture(autouse=True)
-def _fresh_calls() -> Iterator[None]:
+def _fresh_calls() -> None:
     CALLS.clear()
-    yield
 
 
 @pytest.fixture

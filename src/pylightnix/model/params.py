@@ -27,12 +27,13 @@ class Params:
         texts: the canonical JSON of each parameter; `{"$slot":n}` where input n stands.
     """
 
-    __slots__ = ("_holes", "_pieces", "texts")
+    __slots__ = ("_holes", "_pieces", "_shown", "texts")
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self.texts = texts
         self._pieces: list[str] | None = None
         self._holes: list[int] = []
+        self._shown = ""
 
     @classmethod
     def encode(cls, values: Mapping[str, object], encoding: Encoding) -> Params:
@@ -53,7 +54,7 @@ class Params:
     def fill(self, fillings: Sequence[str]) -> str:
         """The canonical JSON of all parameters, with these texts in the holes."""
         if self._pieces is None:
-            self._split()
+            self._compile()
         pieces = self._pieces or []
         if len(pieces) == 1:
             return pieces[0]
@@ -64,18 +65,34 @@ class Params:
             filled += (fillings[hole], piece)
         return "".join(filled)
 
-    def _split(self) -> None:
-        text = _joined(self.texts)
-        if _HOLE not in text:
-            self._pieces = [text]
-            return
-        found = _SLOT.split(text)
-        self._pieces = found[::2]
-        self._holes = [int(hole) for hole in found[1::2]]
-
     def shown(self) -> str:
         """The canonical JSON of those parameters in which no input stands."""
-        return _joined({name: text for name, text in self.texts.items() if _HOLE not in text})
+        if self._pieces is None:
+            self._compile()
+        return self._shown
+
+    def _compile(self) -> None:
+        """One pass over the parameters: the text between the holes, and the text of those without."""
+        pieces: list[str] = []
+        holes: list[int] = []
+        shown: list[str] = []
+        text = "{"
+        for name in sorted(self.texts):
+            item = f"{_quoted(name)}:{self.texts[name]}"
+            comma = "" if text == "{" and not pieces else ","
+            if _HOLE not in item:
+                shown.append(item)
+                text = f"{text}{comma}{item}"
+                continue
+            first, *rest = _SLOT.split(item)
+            text = f"{text}{comma}{first}"
+            for hole, piece in zip(rest[::2], rest[1::2], strict=True):
+                pieces.append(text)
+                holes.append(int(hole))
+                text = piece
+        self._pieces = [*pieces, text + "}"]
+        self._holes = holes
+        self._shown = "{" + ",".join(shown) + "}"
 
     def trees(self) -> dict[str, Any]:
         """The parameters, encoded, with `{"$slot": n}` where input n stands."""
@@ -91,10 +108,6 @@ def _text(tree: Any) -> str:
     if type(tree) is dict and len(tree) == 1 and "$slot" in tree:
         return f'{{"$slot":{tree["$slot"]}}}'
     return canonical(tree).decode()
-
-
-def _joined(texts: Mapping[str, str]) -> str:
-    return "{" + ",".join([f"{_quoted(name)}:{texts[name]}" for name in sorted(texts)]) + "}"
 
 
 @functools.lru_cache(maxsize=4096)

@@ -172,7 +172,7 @@ class Realization(Generic[R_co]):
 
     @property
     def deps(self) -> Named:
-        """The inputs by the name of their parameter: realizations, tuples of them, in lists and dicts where they stood."""
+        """The inputs by the name of their parameter: realizations or tuples of them, in lists and dicts as given."""
         params, inputs = unslotted(self.description()["params"])
         shown = self._shown()
         context = self.context

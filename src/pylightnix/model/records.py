@@ -19,6 +19,7 @@ class PromiseRecord(NamedTuple):
     tree: str
 
 
+@dataclass(slots=True, eq=False)
 class Record:
     """What a realization is. Its identity is `hash(key, tree, value)`; the rest follows from what was built.
 
@@ -34,31 +35,16 @@ class Record:
         made_in: the hash of the context of the run that first made it.
     """
 
-    __slots__ = ("_value_hash", "files", "home", "key", "made_in", "promises", "ref", "size", "tree", "value")
-
-    def __init__(
-        self,
-        ref: RealizationRef,
-        home: KeyRef,
-        key: str,
-        tree: str,
-        value: Any,
-        promises: Mapping[str, PromiseRecord],
-        size: int,
-        files: int,
-        made_in: str = "",
-        value_hash: str | None = None,
-    ) -> None:
-        self.ref = ref
-        self.home = home
-        self.key = key
-        self.tree = tree
-        self.value = value
-        self.promises = promises
-        self.size = size
-        self.files = files
-        self.made_in = made_in
-        self._value_hash = value_hash
+    ref: RealizationRef
+    home: KeyRef
+    key: str
+    tree: str
+    value: Any
+    promises: Mapping[str, PromiseRecord]
+    size: int
+    files: int
+    made_in: str = ""
+    _value_hash: str | None = None
 
     @property
     def value_hash(self) -> str:

@@ -77,17 +77,20 @@ def _changed(path: str) -> int:
 
 
 @functools.lru_cache(maxsize=1)
-def _distributions(_: tuple[tuple[str, int], ...]) -> Mapping[str, str]:
-    """Versions by name; of two of one name that which is imported, the first on the path."""
-    from importlib import metadata
+def _distributions(places: tuple[tuple[str, int], ...]) -> Mapping[str, str]:
+    """Versions by normalised name; of two of one name that which is imported, the first on the path.
 
+    Read off the names of the `*.dist-info` directories, which the standard for installed packages fixes as
+    `name-version`: parsing their files, as importlib.metadata does, takes a tenth of a second and more.
+    """
     found: dict[str, str] = {}
-    for distribution in metadata.distributions():
-        with contextlib.suppress(Exception):  # a broken installation of something
-            about = distribution.metadata
-            name, version = about["Name"], about["Version"]
-            if f"{name} {version}".encode() and isinstance(name, str) and isinstance(version, str):
-                found.setdefault(name, version)
+    for place, _ in places:
+        with contextlib.suppress(OSError, ValueError):  # an archive, or gone
+            for entry in os.listdir(place or "."):
+                stem, _, kind = entry.rpartition(".")
+                name, dash, version = stem.partition("-")
+                if kind in ("dist-info", "egg-info") and dash and entry.isprintable():
+                    found.setdefault(name.replace("_", "-").lower(), version)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections import Counter
@@ -10,7 +11,7 @@ from typing import TextIO
 
 from pylightnix.model.build import BuildRequest, BuildResult
 from pylightnix.model.plan import Step, Steps
-from pylightnix.names import DerivationRef
+from pylightnix.names import DerivationRef, printable
 
 MOST_LINES = 40
 """Steps and runs up to which each is told as it happens; beyond, those of one kind are counted together at the end."""
@@ -70,10 +71,9 @@ class PlainTelling:
         stream = self._stream if self._stream is not None else sys.stderr
         if stream is None:
             return  # a program without a console; print would take standard output
-        try:
-            print(_encodable(line, stream), file=stream, flush=True)
-        except (OSError, ValueError, AttributeError):
-            pass  # a reader that is gone must not end the work
+        with contextlib.suppress(OSError, ValueError, LookupError, AttributeError):
+            # a reader that is gone must not end the work
+            print(_encodable(printable(line), stream), file=stream, flush=True)
 
 
 def _encodable(line: str, stream: TextIO) -> str:

@@ -213,7 +213,7 @@ def realize(
         A `Realization` for each derivation asked for.
 
     Raises:
-        BuildError: a builder failed; its message carries stage, parameters, seed, exception, log and the kept directory.
+        BuildError: a builder failed; the message carries stage, parameters, seed, exception, log, the kept directory.
         TargetError: a matcher chooses many (see `realize_many`), or something asked for is no derivation.
         PylightnixError: all else that can go wrong.
     """
