@@ -154,7 +154,7 @@ def test_a_realization_shows_itself(fitted: Notebook) -> None:
 
 
 def test_what_is_no_result_shows_itself_as_text(notebook: Notebook) -> None:
-    assert notebook("fit(depth=9)")["text/plain"] == "fit(source=data(…), depth=9)"
+    assert notebook("fit(depth=9)")["text/plain"] == "fit(depth=9, source=data(…))"
     assert notebook("fit")["text/plain"] == "<stage fit>"
     from_list = notebook("realize([data()], store=store)")
     assert "Realization(" in from_list["text/plain"]

@@ -331,9 +331,9 @@ def test_a_thousand_candidates_are_decided_in_ten_milliseconds(matcher: Matcher)
     values = ({"accuracy": (i * 7919) % 1000 / 1000, "loss": i} for i in range(1000))
     candidates = [Loaded(candidate) for candidate in candidates_of(*values)]
     taken = []
-    for _ in range(5):
-        begin = time.perf_counter()
+    for _ in range(25):  # of processor time the shortest: the machine may be busy with something else
+        begin = time.process_time()
         reuse(matcher, candidates)
-        taken.append(time.perf_counter() - begin)
+        taken.append(time.process_time() - begin)
     print(f"{matcher!r}: {min(taken) * 1000:.2f} ms")
     assert min(taken) <= 0.010

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pylightnix.dsl.code import Memo, identify
 from pylightnix.dsl.derivation import Derivation, Recipe
 from pylightnix.errors import ConfigError, GraphError
-from pylightnix.hashing import DIGITS, Template, canonical, digest_bytes
+from pylightnix.hashing import DIGITS, Template, digest_bytes
 from pylightnix.model.allocation import collector_paused
 from pylightnix.model.closure import Closure, InputRef, Origin, Pinned, unslotted
 from pylightnix.model.params import Params
@@ -61,7 +61,7 @@ class _Pinning:
             if state:
                 stack.pop()
                 continue
-            inputs = derivation._encoding.inputs
+            inputs = derivation._inputs
             waiting = [d for d, _ in inputs if not refs.get(id(d))] if inputs else ()
             if not waiting:
                 refs[id(derivation)] = self._pin(derivation)
@@ -79,28 +79,27 @@ class _Pinning:
             raise GraphError(
                 f"one derivation under two matchers: {known.matcher!r} and {made.matcher!r}",
                 where=f"{made.name} {made.ref.short}",
-                hint="a plan makes one choice for a derivation: use one matcher, or give the realization of the other choice "
-                "from an earlier realize",
+                hint="a plan makes one choice for a derivation: use one matcher, "
+                "or give the realization of the other choice from an earlier realize",
                 derivation=made.ref,
             )
         return made.ref
 
     def _pin_described(self, derivation: Derivation[Any]) -> Pinned:
         recipe = derivation._recipe
-        encoding = derivation._encoding
+        types = derivation._types
         shared = self._shared(recipe)
-        inputs = tuple([InputRef(self._refs[id(d)], promise) for d, promise in encoding.inputs])
+        inputs = tuple([InputRef(self._refs[id(d)], promise) for d, promise in derivation._inputs])
 
-        template = self._with_types(shared, encoding.types) if encoding.types else shared.template
+        template = self._with_types(shared, types) if types else shared.template
         document = template.fill("derivation", derivation._params.fill([ref.text() for ref in inputs]))
         ref = DerivationRef.of(digest_bytes(document), recipe.name)
         return Pinned(
             ref,
-            document,
             template,
             derivation._params,
             inputs,
-            encoding.types,
+            types,
             recipe.promises,
             derivation._matcher,
             recipe.builder,
@@ -158,7 +157,6 @@ def _pin_fixed(derivation: Derivation[Any]) -> Pinned:
     common = {name: value for name, value in document.items() if name not in ("params", "pylightnix")}
     return Pinned(
         realization.context.derivation,
-        canonical(document),
         Template(common, "params"),
         Params.of_trees(params),
         tuple(inputs),
@@ -190,8 +188,8 @@ def _cycle(start: Derivation[Any]) -> str:
     path = [start]
     seen = {id(start)}
     while True:
-        following = next((d for d, _ in path[-1]._encoding.inputs if id(d) in seen), None)
+        following = next((d for d, _ in path[-1]._inputs if id(d) in seen), None)
         if following is not None:
             return " → ".join(d.name for d in [*path, following])
-        path.append(path[-1]._encoding.inputs[0][0])
+        path.append(path[-1]._inputs[0][0])
         seen.add(id(path[-1]))

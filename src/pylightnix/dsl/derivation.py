@@ -21,6 +21,8 @@ from pylightnix.names import check_name
 
 R_co = TypeVar("R_co", covariant=True)
 
+_NO_TYPES: Mapping[str, object] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -85,7 +87,7 @@ class Derivation(Generic[R_co]):
         BadNameError: the name or a promised path cannot be taken.
     """
 
-    __slots__ = ("__weakref__", "_encoding", "_fixed", "_matcher", "_params", "_recipe")
+    __slots__ = ("__weakref__", "_fixed", "_inputs", "_matcher", "_params", "_recipe", "_types")
 
     def __init__(
         self,
@@ -127,7 +129,8 @@ class Derivation(Generic[R_co]):
         encoding = Encoding(recipe.name, as_input)
         self._recipe = recipe
         self._params = Params.encode(params, encoding)
-        self._encoding = encoding
+        self._inputs = encoding.inputs
+        self._types = encoding.types or _NO_TYPES
         self._matcher = matcher
         self._fixed: Realization[Any] | None = None
 
@@ -170,7 +173,8 @@ class Derivation(Generic[R_co]):
         made: Derivation[R_co] = Derivation.__new__(Derivation)
         made._recipe = self._recipe
         made._params = self._params
-        made._encoding = self._encoding
+        made._inputs = self._inputs
+        made._types = self._types
         made._matcher = check_matcher(self.name, matcher)
         made._fixed = None
         return made
@@ -204,7 +208,7 @@ class Derivation(Generic[R_co]):
 
     def __repr__(self) -> str:
         params = ", ".join(
-            f"{name}={_brief(tree, self._encoding.inputs)}" for name, tree in self._params.trees().items()
+            f"{name}={_brief(tree, self._inputs)}" for name, tree in self._params.trees().items()
         )
         return f"{self.name}({params})"
 
@@ -219,7 +223,8 @@ def fixed(realization: Realization[Any]) -> Derivation[Any]:
     promises = {name: Promise(kept.path, "any", empty=True) for name, kept in realization.record.promises.items()}
     made._recipe = Recipe(realization.name, _not_at_hand, promises)
     made._params = Params({})
-    made._encoding = Encoding(realization.name)
+    made._inputs = []
+    made._types = _NO_TYPES
     made._matcher = exact(realization.ref)
     made._fixed = realization
     return made

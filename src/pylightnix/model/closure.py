@@ -43,8 +43,7 @@ class Pinned(NamedTuple):
 
     Attributes:
         ref: names the derivation.
-        document: canonical JSON; its hash is in `ref`.
-        template: makes the documents that differ from it in kind and parameters.
+        template: makes its document, and those that differ from it in kind and parameters.
         params: the parameters, encoded, with a hole where an input stands.
         inputs: what stands in each slot.
         types: what decoding the parameters needs.
@@ -58,7 +57,6 @@ class Pinned(NamedTuple):
     """
 
     ref: DerivationRef
-    document: bytes
     template: Template
     params: Params
     inputs: tuple[InputRef, ...]
@@ -74,6 +72,11 @@ class Pinned(NamedTuple):
     def name(self) -> str:
         """The name of the stage."""
         return self.ref.name
+
+    @property
+    def document(self) -> bytes:
+        """Canonical JSON; its hash is in `ref`. Made when asked for: a warm realize needs none of them twice."""
+        return self.template.fill("derivation", self.params.fill([ref.text() for ref in self.inputs]))
 
     def parsed(self) -> Mapping[str, Any]:
         """The document as an object, as reading its file would give it."""

@@ -21,30 +21,44 @@ _HOLE = '{"$slot":'
 
 
 class Params:
-    """Encoded parameters by name.
+    """Encoded parameters: the canonical text of all of them, cut where inputs stand.
 
     Args:
-        texts: the canonical JSON of each parameter; `{"$slot":n}` where input n stands.
+        texts: the canonical JSON of each parameter by name; `{"$slot":n}` where input n stands.
     """
 
-    __slots__ = ("_holes", "_pieces", "_shown", "texts")
+    __slots__ = ("_holes", "_pieces", "_shown")
 
     def __init__(self, texts: Mapping[str, str]) -> None:
-        self.texts = texts
-        self._pieces: list[str] | None = None
-        self._holes: list[int] = []
-        self._shown = ""
+        pieces: list[str] = []
+        holes: list[int] = []
+        shown: list[str] = []
+        text = "{"
+        comma = ""
+        for name in sorted(texts):
+            item = f"{_quoted(name)}:{texts[name]}"
+            if _HOLE not in item:
+                shown.append(item)
+                text = f"{text}{comma}{item}"
+            else:
+                first, *rest = _SLOT.split(item)
+                text = f"{text}{comma}{first}"
+                for hole, piece in zip(rest[::2], rest[1::2], strict=True):
+                    pieces.append(text)
+                    holes.append(int(hole))
+                    text = piece
+            comma = ","
+        pieces.append(text + "}")
+        self._pieces = pieces
+        self._holes = holes
+        self._shown = ",".join(shown)
 
     @classmethod
     def encode(cls, values: Mapping[str, object], encoding: Encoding) -> Params:
         """Encode values; `encoding` gathers the inputs and types. ConfigError as it gives it."""
         encode = encoding.encode
-        return cls(
-            {
-                name: repr(v) if type(v) is int and -_SMALL < v < _SMALL else _text(encode(v, name))
-                for name, v in values.items()
-            }
-        )
+        return cls({name: repr(v) if type(v) is int and -_SMALL < v < _SMALL else _text(encode(v, name))
+                    for name, v in values.items()})  # fmt: skip
 
     @classmethod
     def of_trees(cls, trees: Mapping[str, Any]) -> Params:
@@ -53,9 +67,7 @@ class Params:
 
     def fill(self, fillings: Sequence[str]) -> str:
         """The canonical JSON of all parameters, with these texts in the holes."""
-        if self._pieces is None:
-            self._compile()
-        pieces = self._pieces or []
+        pieces = self._pieces
         if len(pieces) == 1:
             return pieces[0]
         if len(pieces) == 2:
@@ -67,40 +79,18 @@ class Params:
 
     def shown(self) -> str:
         """The canonical JSON of those parameters in which no input stands."""
-        if self._pieces is None:
-            self._compile()
-        return self._shown
-
-    def _compile(self) -> None:
-        """One pass over the parameters: the text between the holes, and the text of those without."""
-        pieces: list[str] = []
-        holes: list[int] = []
-        shown: list[str] = []
-        text = "{"
-        for name in sorted(self.texts):
-            item = f"{_quoted(name)}:{self.texts[name]}"
-            comma = "" if text == "{" and not pieces else ","
-            if _HOLE not in item:
-                shown.append(item)
-                text = f"{text}{comma}{item}"
-                continue
-            first, *rest = _SLOT.split(item)
-            text = f"{text}{comma}{first}"
-            for hole, piece in zip(rest[::2], rest[1::2], strict=True):
-                pieces.append(text)
-                holes.append(int(hole))
-                text = piece
-        self._pieces = [*pieces, text + "}"]
-        self._holes = holes
-        self._shown = "{" + ",".join(shown) + "}"
+        return f"{{{self._shown}}}"
 
     def trees(self) -> dict[str, Any]:
         """The parameters, encoded, with `{"$slot": n}` where input n stands."""
-        return {name: json.loads(text) for name, text in self.texts.items()}
+        count = max(self._holes, default=-1) + 1
+        trees: dict[str, Any] = json.loads(self.fill([f'{{"$slot":{n}}}' for n in range(count)]))
+        return trees
 
     def shown_trees(self) -> dict[str, Any]:
         """The parameters, encoded, in which no input stands."""
-        return {name: json.loads(text) for name, text in self.texts.items() if _HOLE not in text}
+        trees: dict[str, Any] = json.loads(self.shown())
+        return trees
 
 
 def _text(tree: Any) -> str:

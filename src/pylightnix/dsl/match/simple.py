@@ -91,7 +91,7 @@ class Only:
         raise MatcherError(
             f"wants one realization and there are {len(refs)}: {', '.join(refs)}",
             where=place(self, candidates),
-            hint="remove all but one (`pylightnix remove REF`, or `Store.remove`), or choose one with match.exact(…)",
+            hint="remove all but one (`Store.remove`), or choose one with match.exact(…)",
             candidates=refs,
         )
 
