@@ -5,39 +5,104 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from pathlib import Path
-from typing import Any
+import re
+import warnings
+from typing import Any, NoReturn
 
 from pylightnix.errors import DamageError
+from pylightnix.hashing import canonical
+from pylightnix.names import printable
 
 LARGEST = 256 * 1024 * 1024
 """Bytes that a document of the store may have: more is damage, or somebody else's file."""
 
+ID = re.compile(r"([0-9]{1,10})-[0-9a-f]{12}")
+"""What `fresh_id` gives; the group is the number of the process."""
+
+_FIRST = 16384
+_FLAGS = ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")  # a fifo must not hang, a link must not be followed
+_READ = os.O_RDONLY | sum(getattr(os, name, 0) for name in _FLAGS)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_BINARY"))
+
+
+class DamageWarning(UserWarning):
+    """A file of the store is not what it must be, and was treated as if it were not there."""
+
+
+def warn_of_damage(where: str, what: str) -> None:
+    """Tell of a file that is treated as if it were not there."""
+    warnings.warn(f"{printable(where)}: {printable(what)}; treated as not there", category=DamageWarning, stacklevel=3)
+
 
 def read_small(path: str) -> bytes:
-    """The bytes of a small file. OSError as it comes; DamageError if it is too large for a document."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    """The bytes of a document, which ends in a brace. OSError as it comes; DamageError if it is too large for one."""
+    handle = os.open(path, _READ)
     try:
-        data = os.read(handle, 16384)
-        if len(data) < 16384:
+        data = os.read(handle, _FIRST)
+        if len(data) < _FIRST and data.endswith(b"}"):  # else it may be all that the file system gave at once
             return data
-        parts = [data]
-        size = len(data)
-        while more := os.read(handle, 1 << 20):
-            parts.append(more)
-            size += len(more)
-            if size > LARGEST:
-                raise DamageError(f"larger than {LARGEST} bytes", where=path)
+        return _read_on(handle, data, path)
+    finally:
+        os.close(handle)
+
+
+def _read_on(handle: int, data: bytes, path: str) -> bytes:
+    parts, size = [data], len(data)
+    while more := os.read(handle, 1 << 20):
+        parts.append(more)
+        size += len(more)
+        if size > LARGEST:
+            raise DamageError(f"larger than {LARGEST} bytes", where=path)
+    return b"".join(parts)
+
+
+def read_start(path: str, most: int) -> bytes:
+    """The first bytes of a file, at most so many. OSError as it comes."""
+    handle = os.open(path, _READ)
+    try:
+        parts = []
+        while most > 0 and (part := os.read(handle, min(most, 1 << 20))):
+            parts.append(part)
+            most -= len(part)
         return b"".join(parts)
     finally:
         os.close(handle)
 
 
-def _no_constant(name: str) -> Any:
+def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 
-_decoder = json.JSONDecoder(parse_constant=_no_constant)
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"{text} is too large")
+    return number
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+_decoder = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_distinct)
+
+
+def decode_json(text: str) -> Any:
+    """The one JSON value in a text, with nothing before or after it.
+
+    Raises:
+        ValueError: it is none, or has NaN, a number beyond what a float holds, a key twice, or half a surrogate pair.
+        RecursionError: it is nested too deeply.
+    """
+    value, end = _decoder.raw_decode(text)
+    if end != len(text):
+        raise ValueError(f"more after {end} characters")
+    if "\\u" in text:
+        canonical(value)
+    return value
 
 
 def parse_document(path: str, data: bytes, kind: str) -> dict[str, Any]:
@@ -47,10 +112,7 @@ def parse_document(path: str, data: bytes, kind: str) -> dict[str, Any]:
         DamageError: it is no JSON object of this kind.
     """
     try:
-        text = data.decode()
-        document, end = _decoder.raw_decode(text)
-        if end != len(text):
-            raise ValueError(f"more after {end} characters")
+        document = decode_json(data.decode())
     except (ValueError, RecursionError) as error:
         raise DamageError(f"not readable as JSON ({error})", where=path) from error
     if type(document) is not dict or document.get("pylightnix") != kind:
@@ -59,8 +121,8 @@ def parse_document(path: str, data: bytes, kind: str) -> dict[str, Any]:
 
 
 def write_new(path: str, data: bytes) -> None:
-    """Write a file that is not there, in a directory that nobody else sees; FileExistsError if it is."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+    """Write a file that is not there, read-only for all that the umask lets read it; FileExistsError if it is."""
+    handle = os.open(path, _NEW, 0o444)
     try:
         view = memoryview(data)
         while view:
@@ -74,7 +136,7 @@ def write_once(tmp: str, path: str, data: bytes) -> None:
     unique = f"{tmp}/{fresh_id()}"
     try:
         write_new(unique, data)
-        os.rename(unique, path)
+        os.replace(unique, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(unique)
@@ -84,8 +146,3 @@ def write_once(tmp: str, path: str, data: bytes) -> None:
 def fresh_id() -> str:
     """A name that nobody else has: the process and 48 random bits."""
     return f"{os.getpid()}-{os.urandom(6).hex()}"
-
-
-def escape(path: Path | str) -> str:
-    """A path of the store as text for messages."""
-    return os.fsdecode(path).encode(errors="surrogateescape").decode(errors="backslashreplace")

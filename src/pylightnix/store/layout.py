@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from pylightnix.errors import FormatError, StoreError
-from pylightnix.store.files import read_small, write_once
+from pylightnix.hashing import canonical
+from pylightnix.names import printable
+from pylightnix.store.files import ID, read_small, write_once
 
 FORMAT = 1
 """Version of the layout that this package writes, and the newest that it reads."""
 
-_PLACES = ("derivations", "store", "records", "environments", "roots", "tmp", "failed", "locks")
+_PLACES = ("derivations", "store", "records", "environments", "roots", "failed", "locks")
+_VERSION = re.compile(r"store/([1-9][0-9]{0,8})")
 
 
 class Layout:
@@ -20,16 +26,22 @@ class Layout:
 
     Args:
         root: the store's directory; made absolute at once, so that a later chdir changes nothing.
+
+    Raises:
+        FormatError: it is newer, or no store.
+        StoreError: it cannot be read, or this is no path.
     """
 
     def __init__(self, root: Path | str) -> None:
-        self.root = os.path.abspath(os.path.expanduser(root))
+        self.root = _absolute(root)
         self.derivations = f"{self.root}/derivations"
         self.store = f"{self.root}/store"
         self.records = f"{self.root}/records"
         self.environments = f"{self.root}/environments"
         self.tmp = f"{self.root}/tmp"
+        self.checkpoints = f"{self.tmp}/checkpoints"
         self.failed = f"{self.root}/failed"
+        self._format = f"{self.root}/format.json"
         self._ready = False
         self.check()
 
@@ -38,66 +50,105 @@ class Layout:
 
         Raises:
             FormatError: it is newer, or no store.
+            StoreError: it cannot be read.
         """
-        path = f"{self.root}/format.json"
         try:
-            found = json.loads(read_small(path))["pylightnix"]
-            kind, _, version = str(found).partition("/")
-            number = int(version)
+            _check_format(self._format, read_small(self._format))
         except FileNotFoundError:
             self._check_absent()
-            return
         except OSError as error:
-            raise StoreError(f"the store cannot be read: {error.strerror}", where=self.root) from error
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise FormatError(
-                "format.json says nothing that can be understood", where=path, hint="is this a store?"
-            ) from error
-        if kind != "store" or not 1 <= number <= FORMAT:
-            raise FormatError(
-                f"this store has the format {found!r}, this version reads up to store/{FORMAT}",
-                where=self.root, hint="use the version of pylightnix that made it, or a newer one",
-            )  # fmt: skip
+            raise self._unreadable(error) from error
 
     def _check_absent(self) -> None:
+        """Without its format a store is a directory that is empty, or in which one was begun and not finished."""
         try:
-            there = set(os.listdir(self.root))
+            there = sorted(os.listdir(self.root))
+            begun = there == ["tmp"] and all(map(ID.fullmatch, os.listdir(self.tmp)))
         except FileNotFoundError:
             return
+        except NotADirectoryError:
+            begun = False
         except OSError as error:
-            raise StoreError(f"the store cannot be read: {error.strerror}", where=self.root) from error
-        foreign = sorted(there - set(_PLACES) - {"format.json"})
-        if foreign or "store" in there:
+            raise self._unreadable(error) from error
+        if there and not begun and not os.path.lexists(self._format):  # else somebody has made it meanwhile
             raise FormatError(
-                f"this directory is no store: it has no format.json but {', '.join((foreign or sorted(there))[:3])}",
-                where=self.root, hint="give the path of a store, or of a directory that is empty or not there yet",
-            )  # fmt: skip
+                f"this directory is no store: it has no format.json but {printable(', '.join(there[:3]))}",
+                where=printable(self.root),
+                hint="give the path of a store, or of a directory that is empty or not there yet",
+            )
 
-    def ensure(self) -> None:
-        """Make what is missing; done once, before the first write.
+    def _unreadable(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"the store cannot be read: {error.strerror or error}", where=printable(self.root),
+            hint="give the path of a directory that you may read, with --store or $PYLIGHTNIX_STORE", errno=error.errno,
+        )  # fmt: skip
+
+    def ensure(self, *, again: bool = False) -> None:
+        """Make what is missing, the format first; done once, before the first write.
+
+        Args:
+            again: whether to look again, since something is missing that was there.
 
         Raises:
             StoreError: it cannot be written.
         """
-        if self._ready:
+        if self._ready and not again:
             return
         try:
-            for place in ("tmp", *_PLACES):
+            os.makedirs(self.tmp, exist_ok=True)
+            if not os.path.lexists(self._format):
+                write_once(self.tmp, self._format, canonical({"pylightnix": f"store/{FORMAT}"}))
+            for place in _PLACES:
                 os.makedirs(f"{self.root}/{place}", exist_ok=True)
-            path = f"{self.root}/format.json"
-            if not os.path.exists(path):
-                write_once(self.tmp, path, json.dumps({"pylightnix": f"store/{FORMAT}"}).encode())
         except OSError as error:
             raise unwritable(self.root, error) from error
         self._ready = True
+
+
+def _absolute(root: Path | str) -> str:
+    text = os.fsdecode(root)
+    if not text or "\0" in text:
+        raise StoreError(f"{text!r} is no path for a store", hint="give the path of a directory")
+    try:
+        return os.path.abspath(os.path.expanduser(text))
+    except FileNotFoundError as error:
+        raise StoreError(
+            "the working directory does not exist any more", where=printable(text), hint="give an absolute path"
+        ) from error
+
+
+def _check_format(path: str, data: bytes) -> None:
+    try:
+        found = json.loads(data)["pylightnix"]
+        version = _VERSION.fullmatch(found)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        version = None
+    if version is None:
+        raise FormatError(
+            "format.json says nothing that can be understood", where=printable(path), hint="is this a store?"
+        )
+    if int(version[1]) > FORMAT:
+        raise FormatError(
+            f"this store has the format {found}, this version reads up to store/{FORMAT}", where=printable(path),
+            hint="use the version of pylightnix that made it, or a newer one",
+        )  # fmt: skip
 
 
 def unwritable(where: str, error: OSError) -> StoreError:
     """The error for a store that refuses a write."""
     return StoreError(
         f"the store cannot be written: {error.strerror or error}",
-        where=where,
+        where=printable(where),
         hint="what is realized already can be used; to build, free space or rights, or choose another store "
         "(--store, $PYLIGHTNIX_STORE)",
         errno=error.errno,
     )
+
+
+@contextlib.contextmanager
+def writing(where: str) -> Iterator[None]:
+    """Turns what the file system refuses into an error that says so."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(where, error) from error

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import os
-import stat
-import warnings
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pylightnix.errors import DamageError, StoreError
-from pylightnix.hashing import DIGITS, digest_bytes, kind_tag
-from pylightnix.model.records import Context, InputChoice, PromiseRecord, Record, Run, make_context
-from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
-from pylightnix.store.files import parse_document, read_small
+from pylightnix.hashing import DIGITS
+from pylightnix.model.records import Context, InputChoice, Record, Run
+from pylightnix.names import DerivationRef, KeyRef, printable
+from pylightnix.store.documents import parse_context, parse_derivation, parse_record, parse_run
+from pylightnix.store.files import ID, read_small, read_start, warn_of_damage
 from pylightnix.store.layout import Layout
 from pylightnix.store.trees import list_files, read_manifest
 
-_RECORD = kind_tag("record")
-_RUN = kind_tag("run")
-_CONTEXT = kind_tag("context")
 _LARGEST_ARTIFACT = 1 << 20
 _LOG_LIMIT = 16 << 20
+
+_is_digits = re.compile(rf"[0-9a-f]{{{DIGITS}}}").fullmatch
+_is_home = re.compile(rf"[0-9a-f]{{{DIGITS}}}-[A-Za-z0-9_][A-Za-z0-9_.+-]{{0,119}}").fullmatch
+_is_run = re.compile(rf"run-[0-9]{{1,9}}-{ID.pattern}\.json").fullmatch
+_is_context = re.compile(rf"context-[0-9a-f]{{{DIGITS}}}\.json").fullmatch
+
+T = TypeVar("T")
 
 
 class Reader:
@@ -39,38 +43,37 @@ class Reader:
             names = os.listdir(base)
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            warn_of_damage(base, error.strerror or str(error))
+            return []
         found = []
         for name in sorted([name for name in names if len(name) == DIGITS]):
             record = self._candidate(base, name, home)
             if record is not None and record.key == key:
                 found.append(record)
             elif record is not None:
-                _warn(f"{base}/{name}", "the record belongs to another key")
+                warn_of_damage(f"{base}/{name}", "the record belongs to another key")
         return found
 
     def _candidate(self, base: str, digits: str, home: KeyRef) -> Record | None:
         path = f"{base}/{digits}/record.json"
         try:
-            return _parse_record(path, read_small(path), digits, home)
-        except FileNotFoundError:
+            return parse_record(path, read_small(path), digits, home)
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (DamageError, OSError) as error:
-            _warn(path, error.what if isinstance(error, DamageError) else error.strerror or str(error))
+            warn_of_damage(path, error.what if isinstance(error, DamageError) else error.strerror or str(error))
             return None
 
     def homes(self, name: str | None = None) -> Iterator[KeyRef]:
         """All keys, of one stage's name or of all, in byte order."""
-        try:
-            entries = sorted(os.listdir(self.layout.records))
-        except FileNotFoundError:
-            return
-        for entry in entries:
-            if len(entry) > DIGITS + 1 and (name is None or entry[DIGITS + 1 :] == name):
+        for entry in sorted(_listed(self.layout.records)):
+            if (name is None or entry[DIGITS + 1 :] == name) and _is_home(entry):
                 yield KeyRef(entry)
 
     def entries(self, home: KeyRef) -> list[str]:
         """The digits of all realizations under a key, readable or not."""
-        return sorted(name for name in os.listdir(f"{self.layout.records}/{home}") if len(name) == DIGITS)
+        return sorted(filter(_is_digits, _listed(f"{self.layout.records}/{home}")))
 
     def record_at(self, home: KeyRef, digits: str) -> Record | None:
         """The record under a key of a realization with these digits, None if it is not there or not readable."""
@@ -88,10 +91,7 @@ class Reader:
 
     def present(self, record: Record) -> bool:
         """Whether the artifacts are there."""
-        try:
-            return stat.S_ISDIR(os.lstat(f"{self.layout.store}/{record.ref}").st_mode)
-        except FileNotFoundError:
-            return False
+        return os.access(f"{self.layout.store}/{record.ref}/.", os.F_OK)  # half the time of a stat; "/.": a directory
 
     def place(self, record: Record) -> str:
         """The directory of a record."""
@@ -101,12 +101,21 @@ class Reader:
         """The runs of a realization, oldest first, one for each index."""
         place = self.place(record)
         found: dict[int, Run] = {}
-        for name in sorted(os.listdir(place)):
-            if name.startswith("run-") and name.endswith(".json"):
-                run = _read(f"{place}/{name}", _RUN, _parse_run)
-                if run is not None and (run.index not in found or run.order() < found[run.index].order()):
-                    found[run.index] = run
+        for name in sorted(filter(_is_run, self._notes(record))):
+            run = _read(f"{place}/{name}", parse_run)
+            if run is not None and (run.index not in found or run.order() < found[run.index].order()):
+                found[run.index] = run
         return tuple(sorted(found.values(), key=Run.order))
+
+    def _notes(self, record: Record) -> list[str]:
+        """The names of what is noted of a realization."""
+        place = self.place(record)
+        try:
+            return os.listdir(place)
+        except FileNotFoundError as error:
+            raise _removed(record.ref, place) from error
+        except OSError as error:
+            raise unreadable(place, error) from error
 
     def contexts(self, record: Record) -> Iterator[Context]:
         """All contexts in which a realization was made or used, each once."""
@@ -116,16 +125,18 @@ class Reader:
                 seen.add(run.context.hash)
                 yield run.context
         place = self.place(record)
-        for name in sorted(os.listdir(place)):
-            if name.startswith("context-"):
-                context = _read(f"{place}/{name}", _CONTEXT, _parse_context)
-                if context is not None and context.hash not in seen:
-                    seen.add(context.hash)
-                    yield context
+        for name in sorted(filter(_is_context, self._notes(record))):
+            context = _read(f"{place}/{name}", parse_context)
+            if context is not None and context.hash not in seen:
+                seen.add(context.hash)
+                yield context
 
     def origin(self, record: Record) -> Context:
-        runs = self.runs(record)
-        return next((run.context for run in runs if run.context.hash == record.made_in), None) or runs[0].context
+        """The context of the run that first made a realization; the best that is left, if that cannot be read."""
+        contexts = list(self.contexts(record))
+        if not contexts:
+            raise DamageError(f"no run of {record.ref} can be read", where=printable(self.place(record)))
+        return next((context for context in contexts if context.hash == record.made_in), contexts[0])
 
     def context(self, record: Record, digest: str) -> Context:
         for context in self.contexts(record):
@@ -133,7 +144,7 @@ class Reader:
                 return context
         raise DamageError(
             f"the context {digest[:8]} of {record.ref} is not in the store",
-            where=self.place(record),
+            where=printable(self.place(record)),
             hint="it was removed, or this store could not be written when it was used",
         )
 
@@ -142,53 +153,55 @@ class Reader:
         for ref in choice.chosen:
             record = self.record_at(choice.key, ref.digits)
             if record is None:
-                raise StoreError(
-                    f"the realization {ref} was removed from this store", where=f"{self.layout.records}/{choice.key}",
-                    hint="what was made from it stays; realize its stage again to have it back", ref=ref,
-                )  # fmt: skip
+                raise _removed(ref, f"{self.layout.records}/{choice.key}")
             found.append(record)
         return tuple(found)
 
     def derivation(self, ref: DerivationRef) -> Mapping[str, Any]:
-        path = f"{self.layout.derivations}/{ref}.json"
+        path = self._derivation_path(ref)
         try:
-            data = read_small(path)
+            return parse_derivation(path, read_small(path), ref)
         except FileNotFoundError:
-            raise DamageError(f"the derivation {ref} is not in the store", where=path) from None
-        if digest_bytes(data)[:DIGITS] != ref.digits:
-            raise DamageError("the bytes of the derivation are not those of its name", where=path)
-        return parse_document(path, data, kind_tag("derivation"))
+            raise DamageError(f"the derivation {ref} is not in the store", where=printable(path)) from None
+        except OSError as error:
+            raise unreadable(path, error) from error
 
     def derivations(self) -> list[DerivationRef]:
         """All derivations in the store, in byte order."""
-        try:
-            names = sorted(os.listdir(self.layout.derivations))
-        except FileNotFoundError:
-            return []
-        return [DerivationRef.parse(name.removesuffix(".json")) for name in names if name.endswith(".json")]
+        found = []
+        for name in sorted(_listed(self.layout.derivations)):
+            stem, dot, _ = name.rpartition(".json")
+            if dot and name.endswith(".json") and _is_home(stem):
+                found.append(DerivationRef(stem))
+        return found
 
     def history(self, name: str) -> list[Mapping[str, Any]]:
         """The documents of the derivations of this name that have realizations, the newest last."""
-        found: dict[DerivationRef, float] = {}
+        made: set[DerivationRef] = set()
         for record in self.records(name):
-            for context in self.contexts(record):
-                if context.derivation not in found:
-                    path = f"{self.layout.derivations}/{context.derivation}.json"
-                    if os.path.exists(path):
-                        found[context.derivation] = os.stat(path).st_mtime
-        known = sorted(found, key=lambda ref: (found[ref], ref))
-        return [document for ref in known if (document := self._derivation_or_none(ref)) is not None]
+            made.update(context.derivation for context in self.contexts(record))
+        dated = [(moment, ref) for ref in made if (moment := self._dated(ref)) is not None]
+        known = (_read(self._derivation_path(ref), _derivation_parser(ref)) for _, ref in sorted(dated))
+        return [document for document in known if document is not None]
 
-    def _derivation_or_none(self, ref: DerivationRef) -> Mapping[str, Any] | None:
+    def _derivation_path(self, ref: DerivationRef) -> str:
+        return f"{self.layout.derivations}/{ref}.json"
+
+    def _dated(self, ref: DerivationRef) -> float | None:
+        """When a derivation was written, None if it is not there."""
         try:
-            return self.derivation(ref)
-        except DamageError as error:
-            _warn(error.where, error.what)
+            return os.lstat(self._derivation_path(ref)).st_mtime
+        except OSError:
             return None
 
     def files(self, record: Record) -> tuple[str, ...]:
         path = f"{self.place(record)}/manifest.jsonl"
-        return tuple(entry.path for entry in read_manifest(Path(path)) if entry.kind != "directory")
+        try:
+            return tuple(entry.path for entry in read_manifest(path, record.tree) if entry.kind != "directory")
+        except FileNotFoundError as error:
+            raise _removed(record.ref, path) from error
+        except OSError as error:
+            raise unreadable(path, error) from error
 
     def log(self, record: Record, run: Run) -> str:
         """What a run wrote, at most 16 MiB of it."""
@@ -196,13 +209,14 @@ class Reader:
             return ""
         path = f"{self.place(record)}/{run.log}"
         try:
-            with open(path, "rb") as stream:
-                return stream.read(_LOG_LIMIT).decode(errors="replace")
+            return read_start(path, _LOG_LIMIT).decode(errors="replace")
         except FileNotFoundError:
             return ""
+        except OSError as error:
+            raise unreadable(path, error) from error
 
     def artifact(self, path: Path) -> bytes:
-        """The bytes of an artifact of at most 1 MiB."""
+        """The bytes of an artifact of at most 1 MiB. OSError as it comes."""
         with path.open("rb") as stream:
             data = stream.read(_LARGEST_ARTIFACT + 1)
         if len(data) > _LARGEST_ARTIFACT:
@@ -210,61 +224,38 @@ class Reader:
         return data
 
 
-def _read(path: str, kind: str, parse: Any) -> Any:
+def _listed(directory: str) -> list[str]:
+    """The names in a directory of the store; none if it is not there."""
+    try:
+        return os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise unreadable(directory, error) from error
+
+
+def _read(path: str, parse: Callable[[str, bytes], T]) -> T | None:
     """A document, or None with a warning if it is damaged."""
     try:
-        data = read_small(path)
-        return parse(path, parse_document(path, data, kind), data)
+        return parse(path, read_small(path))
     except DamageError as error:
-        _warn(path, error.what)
+        warn_of_damage(path, error.what)
     except OSError as error:
-        _warn(path, error.strerror or str(error))
+        warn_of_damage(path, error.strerror or str(error))
     return None
 
 
-def _warn(where: str, what: str) -> None:
-    warnings.warn(f"{printable(where)}: {printable(what)}; treated as not there", stacklevel=3)
+def _derivation_parser(ref: DerivationRef) -> Callable[[str, bytes], Mapping[str, Any]]:
+    return lambda path, data: parse_derivation(path, data, ref)
 
 
-def _parse_record(path: str, data: bytes, digits: str, home: KeyRef) -> Record:
-    document = parse_document(path, data, _RECORD)
-    try:
-        if document["realization"][:DIGITS] != digits:
-            raise DamageError("the record is of another realization", where=path)
-        promises = {name: PromiseRecord(p["path"], p["kind"], p["tree"]) for name, p in document["promises"].items()}
-        ref = RealizationRef(f"{digits}{home[DIGITS:]}")
-        return Record(
-            ref, home, document["key"], document["tree"], document["value"], promises, document["size"], document["files"],
-            document["made_in"],
-        )  # fmt: skip
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DamageError(f"not a record: {error!r}", where=path) from error
+def unreadable(where: str, error: OSError) -> StoreError:
+    """The error for something in a store that cannot be read."""
+    return StoreError(f"cannot be read: {error.strerror or error}", where=printable(where), errno=error.errno)
 
 
-def _parse_run(path: str, document: dict[str, Any], _: bytes) -> Run:
-    try:
-        context = make_context(*_parse_choices(document["context"]))
-        return Run(
-            int(document["index"]), int(document["seed"]), str(document["started"]), float(document["duration"]),
-            context, document["log"], document["facts"],
-        )  # fmt: skip
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DamageError(f"not a run: {error!r}", where=path) from error
-
-
-def _parse_context(path: str, document: dict[str, Any], data: bytes) -> Context:
-    try:
-        return Context(digest_bytes(data), *_parse_choices(document))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DamageError(f"not a context: {error!r}", where=path) from error
-
-
-def _parse_choices(document: Mapping[str, Any]) -> tuple[DerivationRef, dict[DerivationRef, InputChoice]]:
-    inputs = {
-        DerivationRef.parse(ref): InputChoice(
-            KeyRef.parse(c["key"]), tuple(RealizationRef.parse(r) for r in c["chosen"]), bool(c["many"]), str(c["context"]),
-            str(c["matcher"]),
-        )
-        for ref, c in document["inputs"].items()
-    }  # fmt: skip
-    return DerivationRef.parse(document["derivation"]), inputs
+def _removed(ref: str, where: str) -> StoreError:
+    return StoreError(
+        f"the realization {ref} was removed from this store", where=printable(where),
+        hint="what was made from it stays; realize its stage again to have it back", ref=ref,
+    )  # fmt: skip

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from pylightnix.errors import UnknownReferenceError
+from pylightnix.errors import TargetError, UnknownReferenceError
 from pylightnix.hashing import DIGITS
 from pylightnix.model.realization import Realization
 from pylightnix.model.records import Record
-from pylightnix.names import DerivationRef, is_prefix, printable
+from pylightnix.names import DerivationRef, KeyRef, is_prefix, printable
 from pylightnix.store.layout import Layout
 from pylightnix.store.writing import Writer
 
@@ -30,6 +31,7 @@ class Store:
 
     Raises:
         FormatError: the directory is not a store, or one of a newer format.
+        StoreError: it cannot be read.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -47,6 +49,8 @@ class Store:
     def realization(self, ref: str) -> Realization[Any]:
         """The realization of this reference, or of this unique prefix of one.
 
+        A prefix is completed among the realizations whose artifacts are there; among all only if that gives none.
+
         Raises:
             UnknownReferenceError: nothing, or more than one thing, is named so.
         """
@@ -54,33 +58,62 @@ class Store:
 
     def record(self, ref: str) -> Record:
         """The record of a realization, found like `realization`."""
-        if not is_prefix(ref):
+        if not isinstance(ref, str) or not is_prefix(ref):
             raise UnknownReferenceError(
-                f"{printable(repr(ref))} is no reference",
-                hint=f"a reference begins with up to {DIGITS} hexadecimal digits",
+                f"{printable(repr(ref)[:80])} is no reference",
+                hint=f"a reference begins with up to {DIGITS} of the digits 0-9 a-f",
             )
-        found = list(self._matching(ref))
+        found = list(self._with_artifacts(ref)) or list(self._without(ref))
         if len(found) == 1:
             return found[0]
         raise _not_one(ref, [str(record.ref) for record in found], str(self.path))
 
-    def _matching(self, prefix: str) -> Iterator[Record]:
-        digits, _, name = prefix.partition("-")
-        complete = len(digits) == DIGITS
+    def _with_artifacts(self, prefix: str) -> Iterator[Record]:
+        """Looks at names alone, in `store/` and then in `records/`, and opens only what they lead to."""
+        keeper = self.keeper
+        digits = prefix.partition("-")[0]
+        try:
+            there = sorted(name for name in os.listdir(keeper.layout.store) if name.startswith(digits))
+            homes = os.listdir(keeper.layout.records) if there else []
+        except OSError:
+            return
+        for ref in there:
+            home = self._home(ref, homes) if _matches(ref, prefix) else None
+            record = keeper.record_at(home, ref[:DIGITS]) if home is not None else None
+            if record is not None:
+                yield record
+
+    def _home(self, ref: str, homes: list[str]) -> KeyRef | None:
+        """The one key, of those with the same name, under which this realization stands."""
+        base, digits, name = self.keeper.layout.records, ref[:DIGITS], ref[DIGITS:]
+        for home in homes:
+            if home[DIGITS:] == name and os.access(f"{base}/{home}/{digits}", os.F_OK) and is_prefix(home):
+                return KeyRef(home)
+        return None
+
+    def _without(self, prefix: str) -> Iterator[Record]:
         for home in self.keeper.homes():
-            if not home.name.startswith(name):
-                continue
-            for entry in self.keeper.entries(home):
-                if entry.startswith(digits) and (complete or len(prefix) <= DIGITS):
-                    record = self.keeper.record_at(home, entry)
+            for digits in self.keeper.entries(home):
+                if _matches(f"{digits}-{home.name}", prefix):
+                    record = self.keeper.record_at(home, digits)
                     if record is not None:
                         yield record
 
     def realizations(self, derivation: HasRef | None = None, *, name: str | None = None) -> list[Realization[Any]]:
-        """The realizations of a derivation, of all derivations of a name, or all, in a stable order."""
+        """The realizations of a derivation, of all derivations of a name, or all, in a stable order.
+
+        Raises:
+            TargetError: what is given first is no derivation.
+        """
         if derivation is None:
             return [Realization(record, self.keeper) for record in self.keeper.records(name)]
-        ref = DerivationRef.parse(derivation.ref)
+        given = getattr(derivation, "ref", None)
+        if not isinstance(given, str):
+            raise TargetError(
+                f"{printable(repr(derivation)[:80])} is no derivation", where="realizations",
+                hint='give what calling a stage returned, or name="…"',
+            )  # fmt: skip
+        ref = DerivationRef.parse(given)
         return [
             Realization(record, self.keeper, context)
             for record in self.keeper.records(ref.name)
@@ -93,7 +126,12 @@ class Store:
         return self.keeper.derivations()
 
     def remove(self, ref: str | Realization[Any]) -> None:
-        """Remove a realization, artifacts and record. Its run indices, and so its seeds, are not used again."""
+        """Remove a realization, artifacts and record. Its run indices, and so its seeds, are not used again.
+
+        Raises:
+            UnknownReferenceError: it is not in this store, or not named clearly.
+            StoreError: the store cannot be written.
+        """
         self.keeper.remove(ref.record if isinstance(ref, Realization) else self.record(ref))
 
     def __repr__(self) -> str:
@@ -106,15 +144,21 @@ class Store:
         return hash(self.path)
 
 
+def _matches(ref: str, prefix: str) -> bool:
+    """Whether a reference begins so; the digits and the name may both be cut short."""
+    digits, _, name = prefix.partition("-")
+    return ref.startswith(digits) and ref[DIGITS + 1 :].startswith(name)
+
+
 def _not_one(prefix: str, found: list[str], where: str) -> UnknownReferenceError:
     if not found:
         return UnknownReferenceError(
-            f"nothing is named {prefix}", where=where, hint="pylightnix ls shows what there is", ref=prefix
+            f"nothing is named {prefix}", where=printable(where), hint="pylightnix ls shows what there is", ref=prefix
         )
     shown = ", ".join(found[:5]) + (" …" if len(found) > 5 else "")
     return UnknownReferenceError(
         f"{prefix} names {len(found)} realizations",
-        where=where,
+        where=printable(where),
         hint=f"give more digits: {shown}",
         ref=prefix,
         found=found,
