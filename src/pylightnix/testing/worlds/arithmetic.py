@@ -18,12 +18,16 @@ from pylightnix.model.realization import Realization
 LOG = "PYLIGHTNIX_WORLD_LOG"
 """The environment variable that names the file to which each execution adds a line; outside of every identity."""
 
+BROKEN = "PYLIGHTNIX_WORLD_BROKEN"
+"""The environment variable that names the function of which every execution fails, if there is one."""
+
 
 class Outcome(NamedTuple):
     """What a builder leaves: texts by relative path, and its value."""
 
     files: Mapping[str, str]
     value: Mapping[str, int]
+
 
 def outcome(seen: str, seed: int) -> Outcome:
     """What comes of seeing this, with this seed."""
@@ -70,8 +74,11 @@ def make(build: Build, spoken: list[Any], given: Any) -> dict[str, int]:
         given: the argument with the inputs.
     """
     seen = sight(spoken, look(given))
+    broken = os.environ.get(BROKEN) == spoken[0]
     with open(os.environ[LOG], "a", encoding="utf-8") as log:
-        log.write(json.dumps({"sight": seen, "run": build.run, "seed": build.seed}) + "\n")
+        log.write(json.dumps({"sight": seen, "run": build.run, "seed": build.seed, "failed": broken}) + "\n")
+    if broken:
+        raise RuntimeError(f"{spoken[0]} is broken")
     made = outcome(seen, build.seed)
     for name, text in made.files.items():
         (build.out / name).write_text(text)

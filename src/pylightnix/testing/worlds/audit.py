@@ -137,6 +137,34 @@ def check_plan(foreseen: Mapping[str, Foreseen], planned: Mapping[str, Step]) ->
             raise Violation("plan", f"{step} should be {expected}")
 
 
+def check_interrupted(reckoning: Reckoning, executions: Sequence[Execution]) -> None:
+    """See that of a realize that failed, every run was wanted; as far as what was chosen is known.
+
+    Raises:
+        Violation: one was not.
+    """
+    chosen: dict[str, Sequence[Kept]] = {}
+    wanted: dict[str, int] = {}
+    for index in reckoning.derivations:
+        if any(reckoning.identities[use.node] not in chosen for use in reckoning.world.nodes[index].given.uses):
+            continue
+        seen, picks = reckoning.sight(index, chosen), reckoning.picks(index)
+        if seen in wanted:
+            return
+        before = reckoning.count(seen)
+        wanted[seen] = reckoning.ledger.missing(seen, picks, before) or reckoning.identities[index] in reckoning.rebuild
+        if not reckoning.ledger.missing(seen, picks):
+            chosen[reckoning.identities[index]] = reckoning.ledger.chosen(seen, picks)
+    for execution in executions:
+        if execution.sight not in wanted:
+            raise Violation("idle", f"nobody needs this run: {execution}")
+    for seen, most in wanted.items():
+        made = [execution.run for execution in executions if execution.sight == seen]
+        new = sum(run >= reckoning.count(seen) for run in made)
+        if new > most:
+            raise Violation("idle", f"{new} new runs, {most} would have done, of {seen}")
+
+
 def _said(step: Step) -> tuple[object, ...]:
     """All but the clause that compares with earlier derivations: these become more while a realize goes on."""
     return (step.action, step.wanted, step.key, step.chosen, step.why)

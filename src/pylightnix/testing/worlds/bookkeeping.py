@@ -50,22 +50,28 @@ class Bookkeeping:
         """Note runs, in the order of their indices.
 
         Raises:
-            Violation: an index was skipped, or used for something else; a seed is not that of its run.
+            Violation: an index was skipped or used twice, or a seed was.
         """
         for execution in executions:
             known = self._seeds.setdefault(execution.seed, execution[:2])
             if known != execution[:2]:
                 raise Violation("seed", f"{execution} has the seed of {known}")
-            count = self.ledger.count(execution.sight)
-            if execution.run > count:
-                raise Violation("seed", f"{execution} skips an index, {count} were used")
-            if execution.run < count and not self._stands(execution):
-                raise Violation("seed", f"{execution} has an index that another run has, or had before it was removed")
-            self.ledger.add(execution, outcome(execution.sight, execution.seed))
+            self._check_index(execution)
+            self.ledger.use_up(execution)
+            if not execution.failed:
+                self.ledger.add(execution, outcome(execution.sight, execution.seed))
 
-    def _stands(self, execution: Execution) -> bool:
-        group = self.ledger.kept.get(execution.sight, [])
-        return any(kept.seeds.get(execution.run) == execution.seed for kept in group)
+    def _check_index(self, execution: Execution) -> None:
+        count = self.ledger.count(execution.sight)
+        if execution.run > count:
+            raise Violation("seed", f"{execution} skips an index, {count} were used")
+        if execution.run == count:
+            return
+        seed = self.ledger.seed(execution.sight, execution.run)
+        if seed is None:
+            raise Violation("seed", f"{execution} has the index of a run that failed or was removed")
+        if seed != execution.seed:
+            raise Violation("idle", f"{execution} was made before, then with seed {seed}")
 
     def compare(self, stored: Iterable[Stored]) -> dict[str, Kept]:
         """See that the store has what it must have, and nothing else; returns it by reference.

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pylightnix.testing.worlds.world import Function, Given, Node, Picks, World
+from pylightnix.testing.worlds.world import Function, Given, Node, Picks, Plain, World
 
 
-@dataclass(frozen=True)
-class Comment:
+@dataclass(frozen=True, repr=False)
+class Comment(Plain):
     """An edit of the text that changes no meaning."""
 
     def apply(self, world: World) -> World:
         return replace(world, comment=world.comment + 1)
 
 
-@dataclass(frozen=True)
-class Rewrite:
+@dataclass(frozen=True, repr=False)
+class Rewrite(Plain):
     """The code of a stage's function changes."""
 
     function: int
@@ -27,8 +27,8 @@ class Rewrite:
         return replace(world, functions=_put(world.functions, self.function, self.to))
 
 
-@dataclass(frozen=True)
-class RewriteHelper:
+@dataclass(frozen=True, repr=False)
+class RewriteHelper(Plain):
     """The code of a helper changes."""
 
     helper: int
@@ -38,8 +38,8 @@ class RewriteHelper:
         return replace(world, helpers=_put(world.helpers, self.helper, self.const))
 
 
-@dataclass(frozen=True)
-class RewriteConstant:
+@dataclass(frozen=True, repr=False)
+class RewriteConstant(Plain):
     """The constant that all helpers use changes."""
 
     shift: int
@@ -48,8 +48,8 @@ class RewriteConstant:
         return replace(world, shift=self.shift)
 
 
-@dataclass(frozen=True)
-class SetParameter:
+@dataclass(frozen=True, repr=False)
+class SetParameter(Plain):
     """A stage is called with another parameter."""
 
     node: int
@@ -59,8 +59,8 @@ class SetParameter:
         return _change(world, self.node, x=self.x)
 
 
-@dataclass(frozen=True)
-class SetInputs:
+@dataclass(frozen=True, repr=False)
+class SetInputs(Plain):
     """A stage is called with other inputs."""
 
     node: int
@@ -70,8 +70,8 @@ class SetInputs:
         return _change(world, self.node, given=self.given)
 
 
-@dataclass(frozen=True)
-class SetMatcher:
+@dataclass(frozen=True, repr=False)
+class SetMatcher(Plain):
     """A stage gets another matcher."""
 
     node: int
@@ -81,8 +81,8 @@ class SetMatcher:
         return _change(world, self.node, picks=self.picks)
 
 
-@dataclass(frozen=True)
-class SetTargets:
+@dataclass(frozen=True, repr=False)
+class SetTargets(Plain):
     """Something else is asked for."""
 
     targets: tuple[int, ...]
@@ -91,22 +91,22 @@ class SetTargets:
         return replace(world, targets=self.targets)
 
 
-@dataclass(frozen=True)
-class RemoveRealization:
+@dataclass(frozen=True, repr=False)
+class RemoveRealization(Plain):
     """A realization is removed from the store; `pick` counts through all that there are."""
 
     pick: int
 
 
-@dataclass(frozen=True)
-class LoseArtifacts:
+@dataclass(frozen=True, repr=False)
+class LoseArtifacts(Plain):
     """The artifacts of a realization are deleted by hand; `pick` counts through all that there are."""
 
     pick: int
 
 
-@dataclass(frozen=True)
-class MoveStore:
+@dataclass(frozen=True, repr=False)
+class MoveStore(Plain):
     """The store is moved to another place."""
 
 
@@ -115,16 +115,17 @@ StoreEdit = RemoveRealization | LoseArtifacts | MoveStore
 Edit = WorldEdit | StoreEdit
 
 
-@dataclass(frozen=True)
-class Chapter:
-    """Edits, and then a realize in which some stages are to be rebuilt."""
+@dataclass(frozen=True, repr=False)
+class Chapter(Plain):
+    """Edits, and then a realize in which some stages are to be rebuilt, and the builders of one function may fail."""
 
     edits: tuple[Edit, ...] = ()
     rebuild: tuple[int, ...] = ()
+    broken: int | None = None
 
 
-@dataclass(frozen=True)
-class History:
+@dataclass(frozen=True, repr=False)
+class History(Plain):
     """A world, which is realized once, and what then happens to it."""
 
     world: World

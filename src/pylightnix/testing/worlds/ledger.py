@@ -22,6 +22,7 @@ class Execution(NamedTuple):
     sight: str
     run: int
     seed: int
+    failed: bool = False
 
 
 @dataclass(eq=False)
@@ -56,8 +57,16 @@ class Ledger:
         """How many runs there ever were, those of removed realizations included."""
         return self.counts.get(sight, 0)
 
-    def add(self, execution: Execution, outcome: Outcome) -> Kept:
-        """Note a run; equal results fold."""
+    def seed(self, sight: str, run: int) -> int | None:
+        """The seed of a run, None if it is not kept."""
+        return next((kept.seeds[run] for kept in self.kept.get(sight, []) if run in kept.seeds), None)
+
+    def use_up(self, execution: Execution) -> None:
+        """Note that the index of a run was used, whatever came of it."""
+        self.counts[execution.sight] = max(self.count(execution.sight), execution.run + 1)
+
+    def add(self, execution: Execution, outcome: Outcome) -> None:
+        """Note what came of a run; equal results fold."""
         group = self.kept.setdefault(execution.sight, [])
         equal = next((each for each in group if each.outcome == outcome), None)
         if equal is None:
@@ -65,8 +74,6 @@ class Ledger:
             group.append(equal)
         equal.seeds[execution.run] = execution.seed
         equal.present = True
-        self.counts[execution.sight] = max(self.count(execution.sight), execution.run + 1)
-        return equal
 
     def remove(self, kept: Kept) -> None:
         """Forget a realization and its runs, but not that their indices were used."""

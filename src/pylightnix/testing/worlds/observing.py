@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pylightnix.model.realization import Realization
 from pylightnix.store.store import Store
-from pylightnix.testing.worlds.arithmetic import LOG
+from pylightnix.testing.worlds.arithmetic import BROKEN, LOG
 from pylightnix.testing.worlds.ledger import Execution
 
 
@@ -54,16 +54,16 @@ class Executions:
         path.touch()
 
     @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """As long as this lasts, builders write to the file."""
-        before = os.environ.get(LOG)
+    def listening(self, broken: str | None) -> Iterator[None]:
+        """As long as this lasts, builders write to the file, and those of the function that is broken fail."""
         os.environ[LOG] = str(self._path)
+        if broken is not None:
+            os.environ[BROKEN] = broken
         try:
             yield
         finally:
             del os.environ[LOG]
-            if before is not None:
-                os.environ[LOG] = before
+            os.environ.pop(BROKEN, None)
 
     def new(self) -> list[Execution]:
         """Those since the last time, by index of their run: several may have run at a time."""

@@ -1,6 +1,8 @@
-"""Random histories of random worlds, for Hypothesis. All indices are taken modulo what there is, so all shrink freely."""
+"""Random histories of random worlds, for Hypothesis. All indices are taken modulo what there is: any history is one."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -23,19 +25,17 @@ from pylightnix.testing.worlds.edits import (
 from pylightnix.testing.worlds.world import Function, Given, Node, Picks, Use, World
 
 MOST = 7
-"""Stages of a world."""
+"""Stages of a world, but for twins."""
 
 _few = st.integers(0, 2)
 _index = st.integers(0, MOST - 1)
 _pick = st.integers(0, 50)
+
 _value = st.sampled_from([0, 1, 1.0, True, "1", -0.0, None])
 
-functions = st.builds(
-    Function, const=_few, helper=_few, modulus=st.sampled_from([1000, 1, 2]), luck=st.sampled_from([1, 2, 1000])
-)
 uses = st.builds(Use, node=_index, promise=st.sampled_from([None, None, "out", "side"]))
 inputs = st.builds(
-    Given, form=st.sampled_from(["one", "list", "dict"]), uses=st.lists(uses, min_size=1, max_size=3).map(tuple)
+    Given, form=st.sampled_from(["list", "dict", "one"]), uses=st.lists(uses, min_size=2, max_size=3).map(tuple)
 )
 matchers = st.builds(
     Picks,
@@ -43,16 +43,51 @@ matchers = st.builds(
     n=st.sampled_from([None, None, 1, 2]),
     of=st.sampled_from([1, 2, 3, 5]),
 )
-nodes = st.builds(Node, function=_few, x=_value, given=st.just(Given()) | inputs, picks=st.just(Picks()) | matchers)
-targets = st.just(()) | st.lists(_index, min_size=1, max_size=2).map(tuple)
-worlds = st.builds(
-    World,
-    functions=st.lists(functions, min_size=1, max_size=3).map(tuple),
-    helpers=st.lists(_few, min_size=1, max_size=2).map(tuple),
-    shift=_few,
-    nodes=st.lists(nodes, min_size=2, max_size=MOST).map(tuple),
-    targets=targets,
-).map(World.tidy)
+targets = st.just(()) | st.lists(_index, min_size=2, max_size=4).map(tuple)
+
+
+functions = st.builds(
+    Function, const=_few, helper=_few, modulus=st.sampled_from([1000, 1, 2]), luck=st.sampled_from([1, 2, 1000])
+)
+nodes = st.builds(
+    Node, function=_few, x=_value, given=inputs | inputs | inputs | st.just(Given()), picks=st.just(Picks()) | matchers
+)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    """Worlds, some of them with twins."""
+    world = World(
+        functions=tuple(draw(st.lists(functions, min_size=1, max_size=3))),
+        helpers=tuple(draw(st.lists(_few, min_size=1, max_size=2))),
+        shift=draw(_few),
+        nodes=tuple(draw(st.lists(nodes, min_size=3, max_size=MOST))),
+        targets=draw(targets),
+    ).tidy()
+    return twinned(world, draw(_index), draw(matchers)) if draw(st.integers(0, 3)) == 3 else world
+
+
+def twinned(world: World, index: int, picks: Picks) -> World:
+    """A world with a stage of other code that gives the same, a user of each of the two, and one that uses both users.
+
+    The users are two derivations that see the same.
+    """
+    index %= len(world.nodes)
+    node = world.nodes[index]
+    same = replace(world.functions[node.function], modulus=1)
+    functions = [same if i == node.function else each for i, each in enumerate(world.functions)]
+    functions.append(replace(same, const=same.const + 1))
+    twin = len(world.nodes)
+    added = [
+        replace(node, function=len(world.functions)),
+        Node(given=Given("one", (Use(index),)), picks=picks),
+        Node(given=Given("one", (Use(twin),)), picks=picks),
+        Node(given=Given("list", (Use(twin + 1), Use(twin + 2)))),
+    ]
+    made = replace(world, functions=tuple(functions), nodes=(*world.nodes, *added), targets=(twin + 3,))
+    return made.tidy()
+
+
 edits: st.SearchStrategy[Edit] = st.one_of(
     st.builds(Comment),
     st.builds(Rewrite, function=_few, to=functions),
@@ -69,6 +104,7 @@ edits: st.SearchStrategy[Edit] = st.one_of(
 chapters = st.builds(
     Chapter,
     edits=st.lists(edits, max_size=2).map(tuple),
+    broken=st.sampled_from([None, None, None, 0, 1]),
     rebuild=st.just(()) | st.just(()) | st.lists(_index, min_size=1, max_size=2).map(tuple),
 )
-histories = st.builds(History, world=worlds, chapters=st.lists(chapters, min_size=1, max_size=8).map(tuple))
+histories = st.builds(History, world=worlds(), chapters=st.lists(chapters, min_size=2, max_size=8).map(tuple))

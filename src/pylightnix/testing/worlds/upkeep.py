@@ -1,17 +1,24 @@
-"""The property: after realize every target is what a from-scratch run would give, every closure is self-consistent,
-and nothing ran without reason. It holds a history of a world against the ledger; for any executor.
+"""The property: every target is what a from-scratch run would give, closures are self-consistent, nothing ran idly.
+
+It holds a history of a world, realized for real in a folder, against the ledger; with any executor.
 """
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pylightnix.dsl.closure import pin
-from pylightnix.errors import GraphError
+from pylightnix.errors import BuildError, GraphError, PylightnixError
 from pylightnix.model.build import Executor
+from pylightnix.model.plan import Step
+from pylightnix.model.realization import Realization
 from pylightnix.store.store import Store
 from pylightnix.store.trees import remove_tree
-from pylightnix.testing.worlds.audit import Audit, check_plan
+from pylightnix.testing.worlds.audit import Audit, check_interrupted, check_plan
 from pylightnix.testing.worlds.bookkeeping import Bookkeeping, Pairing
 from pylightnix.testing.worlds.calling import Call
 from pylightnix.testing.worlds.edits import Chapter, Edit, History, LoseArtifacts, MoveStore, RemoveRealization
@@ -22,6 +29,8 @@ from pylightnix.testing.worlds.source import written
 from pylightnix.testing.worlds.violation import Violation
 from pylightnix.testing.worlds.walking import Walk
 from pylightnix.testing.worlds.world import World
+
+_MEMORY = "/dev/shm"
 
 
 def keep_up(history: History, folder: Path, executor: Executor | None = None) -> Ledger:
@@ -45,6 +54,15 @@ def keep_up(history: History, folder: Path, executor: Executor | None = None) ->
     return upkeep.books.ledger
 
 
+def try_out(history: History, executor: Executor | None = None) -> Ledger:
+    """As `keep_up`, in a temporary folder, in memory where there is one, that is removed in the end."""
+    folder = Path(tempfile.mkdtemp(prefix="world-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
+    try:
+        return keep_up(history, folder, executor)
+    finally:
+        remove_tree(folder)
+
+
 class _Upkeep:
     def __init__(self, world: World, folder: Path, executor: Executor | None) -> None:
         self.books = Bookkeeping()
@@ -62,7 +80,8 @@ class _Upkeep:
             self._edit(edit)
         closure = self._world.closure()
         rebuild = sorted({closure[index % len(closure)] for index in chapter.rebuild})
-        with written(self._world, self._folder) as derivations, self._executions.listening():
+        broken = None if chapter.broken is None else f"f{chapter.broken}"
+        with written(self._world, self._folder) as derivations, self._executions.listening(broken):
             reckoning = Reckoning(self._world, self.books.ledger, rebuild)
             call = Call(derivations, self._world.targets, rebuild, self._store, self._executor)
             if reckoning.contradictory():
@@ -110,25 +129,53 @@ class _Upkeep:
             raise Violation("idle", f"nothing was to run, and this did: {executions}")
 
     def _check_realized(self, reckoning: Reckoning, call: Call) -> None:
-        refs = self._name(reckoning, call)
+        """Plan and realize; what came of it is looked at first, what was said and how it was named after that."""
+        identities = [reckoning.identities[index] for index in reckoning.derivations]
+        named = pin([call.derivations[index] for index in reckoning.derivations]).targets
+        refs = {identity: str(ref) for identity, ref in zip(identities, named, strict=True)}
+        foreseen = {refs[identity]: each for identity, each in reckoning.foresee().items()}
+        planned = self._plan(call)
+        try:
+            found, decided = call.realize()
+        except BuildError:
+            self._check_failed(reckoning)
+        except PylightnixError as error:
+            raise Violation("refused", str(error)) from error
+        else:
+            audit = self._audit(reckoning, refs, found)
+            audit.check()
+            audit.check_plan_was_kept([planned[refs[identity]] for identity in identities], decided)
+        check_plan(foreseen, planned)
+        for identity, ref in refs.items():
+            self._derivations.see(identity, ref)
+
+    def _plan(self, call: Call) -> dict[str, Step]:
+        """The plan; making it runs nothing, and writes nothing."""
+        before = set(self._store.path.rglob("*"))
         planned = call.plan()
         self._check_nothing_ran()
-        check_plan({refs[identity]: each for identity, each in reckoning.foresee().items()}, planned)
-        found, decided = call.realize()
+        if set(self._store.path.rglob("*")) != before:
+            raise Violation("plan", "making it changed the store")
+        return planned
+
+    def _audit(
+        self, reckoning: Reckoning, refs: Mapping[str, str], found: Sequence[tuple[Realization[Any], ...]]
+    ) -> Audit:
+        """Take what ran into the books, compare them with the store, and see what was chosen."""
         executions = self._executions.new()
+        if any(execution.failed for execution in executions):
+            raise Violation("stale", "a builder failed, and realize says nothing of it")
         self.books.absorb(executions)
-        kept = self.books.compare(stored(self._store))
-        walk = Walk(self._world, reckoning.identities, refs, kept)
+        walk = Walk(self._world, reckoning.identities, refs, self.books.compare(stored(self._store)))
         for target, realizations in zip(self._world.targets, found, strict=True):
             walk.see(target, realizations)
-        audit = Audit(reckoning, walk.chosen, executions)
-        audit.check()
-        audit.check_plan_was_kept([planned[refs[reckoning.identities[i]]] for i in reckoning.derivations], decided)
+        return Audit(reckoning, walk.chosen, executions)
 
-    def _name(self, reckoning: Reckoning, call: Call) -> dict[str, str]:
-        """What names each derivation: one reference for each identity, in the whole history."""
-        refs = pin([call.derivations[index] for index in reckoning.derivations]).targets
-        identities = [reckoning.identities[index] for index in reckoning.derivations]
-        for identity, ref in zip(identities, refs, strict=True):
-            self._derivations.see(identity, ref)
-        return dict(zip(identities, refs, strict=True))
+    def _check_failed(self, reckoning: Reckoning) -> None:
+        """A builder failed: all that was finished is kept, the indices of all runs are used, and no run was idle."""
+        executions = self._executions.new()
+        if not any(execution.failed for execution in executions):
+            raise Violation("stale", "realize says that a builder failed, and none did")
+        self.books.absorb(executions)
+        self.books.compare(stored(self._store))
+        check_interrupted(reckoning, executions)

@@ -1,4 +1,4 @@
-"""Walks what realize returned, by all paths of `.deps`, as a user would; collects the choices and sees that they agree."""
+"""Walks what realize returned, by all paths of `.deps`, as a user would; collects choices and sees that they agree."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ class Walk:
 
     def _look(self, index: int, realization: Realization[Any]) -> None:
         node = self._world.nodes[index]
-        self._compare("derivation", str(realization.context.derivation), str(self._refs[self._identities[index]]))
+        if realization.context.derivation != self._refs[self._identities[index]]:
+            raise Violation("identity", f"stage {index} is now called {realization.context.derivation}")
         self._compare("name", realization.name, self._world.name(index))
         self._compare("parameter", realization.x, node.x)
         files, value = self._kept[realization.ref].outcome
@@ -82,5 +83,6 @@ def leaves(given: Any) -> list[Any]:
     """The inputs of an argument: realizations, and tuples of them where many were chosen."""
     if isinstance(given, (Realization, tuple)):
         return [given]
-    items = [given[name] for name in sorted(given)] if isinstance(given, dict) else given if isinstance(given, list) else []
-    return [leaf for item in items for leaf in leaves(item)]
+    if isinstance(given, dict):
+        given = [given[name] for name in sorted(given)]
+    return [leaf for item in given for leaf in leaves(item)] if isinstance(given, list) else []

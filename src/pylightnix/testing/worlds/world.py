@@ -1,4 +1,4 @@
-"""A world: functions with code that can be edited, and a graph of stages that call them. Plain data, unaware of pylightnix.
+"""A world: functions with code that can be edited, and a graph of stages that call them. Plain data.
 
 It says what a user could have written, in a form in which every edit is small and every world prints as the Python
 expression that makes it.
@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 PROMISES = {"out": "out.txt", "side": "notes/side.txt"}
 """What every stage of a world promises, by name; each also leaves `more.txt`, which nothing promises."""
 
 
-@dataclass(frozen=True)
-class Function:
+class Plain:
+    """Data that prints as the expression that makes it, without what is default."""
+
+    def __repr__(self) -> str:
+        told = ((each, getattr(self, each.name)) for each in fields(self))  # type: ignore[arg-type]
+        given = [f"{each.name}={value!r}" for each, value in told if repr(value) != repr(each.default)]
+        return f"{type(self).__name__}({', '.join(given)})"
+
+
+@dataclass(frozen=True, repr=False)
+class Function(Plain):
     """The code of a stage.
 
     Attributes:
@@ -32,16 +41,16 @@ class Function:
     luck: int = 1
 
 
-@dataclass(frozen=True)
-class Use:
+@dataclass(frozen=True, repr=False)
+class Use(Plain):
     """An input: another stage of the world, or one promise of it."""
 
     node: int
     promise: str | None = None
 
 
-@dataclass(frozen=True)
-class Given:
+@dataclass(frozen=True, repr=False)
+class Given(Plain):
     """The inputs of a stage, in the shape in which they are passed."""
 
     form: Literal["none", "one", "list", "dict"] = "none"
@@ -66,8 +75,8 @@ class Given:
         return Given(self.form, uses[:1] if self.form == "one" else uses)
 
 
-@dataclass(frozen=True)
-class Picks:
+@dataclass(frozen=True, repr=False)
+class Picks(Plain):
     """A matcher; `n` and `of` as for `match`, where the kind has them."""
 
     kind: Literal["latest", "first", "only", "best", "worst", "some", "all"] = "latest"
@@ -87,8 +96,8 @@ class Picks:
         return Picks(kind, n, max(of, n or 1) if kind in ("best", "worst") else of)
 
 
-@dataclass(frozen=True)
-class Node:
+@dataclass(frozen=True, repr=False)
+class Node(Plain):
     """A stage called with arguments, under a matcher."""
 
     function: int = 0
@@ -97,11 +106,13 @@ class Node:
     picks: Picks = Picks()
 
 
-@dataclass(frozen=True)
-class World:
+@dataclass(frozen=True, repr=False)
+class World(Plain):
     """Functions, helpers that they call, a constant that all helpers use, stages in order, and those to be realized.
 
-    No `targets` means the last stage. `comment` counts edits without meaning: comments, docstrings, empty lines, annotations, order of definitions.
+    Attributes:
+        targets: stages by index; none means the last one.
+        comment: counts edits without meaning: of comments, docstrings, empty lines, annotations, order of definitions.
     """
 
     functions: tuple[Function, ...] = (Function(),)
@@ -146,7 +157,8 @@ class World:
         """What the code of a stage says of itself, given its own parameter: every constant that it reaches."""
         function = self.functions[node.function]
         helper = f"{self.helpers[function.helper]}:{self.shift}:{node.x!r}"
-        return [f"f{node.function}", function.const, f"helper_{function.helper}", helper, function.modulus, function.luck]
+        names = [f"f{node.function}", function.const, f"helper_{function.helper}", helper]
+        return [*names, function.modulus, function.luck]
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
