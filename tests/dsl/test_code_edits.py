@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,6 +72,15 @@ def traced(function):
 @traced
 def helper(x): return x + 1
 def builder(): return helper(1)
+"""
+
+MARKED = """
+def mark(n):
+    def keep(f): return f
+    return keep
+@mark(1)
+def helper(): return 1
+def builder(): return helper()
 """
 
 MANY = {
@@ -223,6 +232,13 @@ EDITS = [
     body("operator", "return x < 1", "return x <= 1", OTHER),
     body("starred", "return one(rest)", "return one(*rest)", OTHER),
     body("assertion", "assert x\nreturn x", "return x", OTHER),
+    module(
+        "one of two lambdas that span lines",
+        "def show(*fs): return fs\nthing = show(               lambda x: [\n1,\nx], lambda x: [\n2,\nx])[1]",
+        "def show(*fs): return fs\nthing = show(               lambda x: [\n1,\nx], lambda x: [\n3,\nx])[1]",
+        OTHER,
+        "<lambda>",
+    ),
     # Names: local, shadowed, captured.
     body("another helper", "return one(x)", "return two(x)", OTHER),
     body("shadowed name", "return one(x)", "one = abs\nreturn one(x)", OTHER),
@@ -298,8 +314,8 @@ EDITS = [
     in_wrapped("comment in a decorator", "    return inner", "    # done\n    return inner", SAME),
     Edit(
         "argument of a decorator",
-        "def mark(n):\n    def keep(f): return f\n    return keep\n@mark(1)\ndef helper(): return 1\ndef builder(): return helper()\n",
-        "def mark(n):\n    def keep(f): return f\n    return keep\n@mark(2)\ndef helper(): return 1\ndef builder(): return helper()\n",
+        MARKED,
+        put(MARKED, ("@mark(1)", "@mark(2)")),
         OTHER,
         "helper",
     ),
@@ -509,7 +525,7 @@ EDITS = [
 
 
 @pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str | Files], CodeIdentity]]:
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str | Files], CodeIdentity]:
     """Writes a program into a folder of its own, imports it and identifies its builder."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     folders: list[Path] = []
@@ -531,7 +547,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
                 if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
                     del sys.modules[name]
 
-    yield load
+    return load
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)

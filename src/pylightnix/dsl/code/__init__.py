@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from pylightnix.dsl.code.identity import CodeIdentity, Memo, Unfollowed, identify, identity_text, normal_form, same_code
+from pylightnix.dsl.code.identity import Memo, identify, identity_text, normal_form, same_code
+from pylightnix.dsl.code.results import CodeIdentity, Unfollowed
 
 __all__ = ["CodeIdentity", "Memo", "Unfollowed", "identify", "identity_text", "normal_form", "same_code"]

@@ -101,9 +101,11 @@ def _is_project_code(function: Any) -> bool:
 
 
 def _class(draft: Draft, value: type, path: str) -> list[Piece]:
-    if is_project_class(value):
+    name = None if is_project_class(value) else public_name(value)
+    is_made_here = name is None and "__dataclass_fields__" in vars(value)  # make_dataclass says "types" in Python 3.11
+    if is_project_class(value) or is_made_here:
         return [draft.project_class(value)]
-    return [draft.by_name(public_name(value) or f"{value.__module__}.{value.__qualname__}")]
+    return [draft.by_name(name or f"{value.__module__}.{value.__qualname__}")]
 
 
 def _module(draft: Draft, value: ModuleType, path: str) -> list[Piece]:

@@ -9,25 +9,25 @@ from __future__ import annotations
 
 import ast
 import enum
+import itertools
 import sys
-from collections.abc import Iterable
 from typing import Any
 
+from pylightnix.dsl.code.fitting import fields_in, fits, is_plain
 from pylightnix.dsl.code.grammar import meaningful
 from pylightnix.dsl.code.members import (
     NOTHING,
     enum_members,
     extra_members,
-    fields_of,
     is_named_tuple,
     live_members,
     methods_of,
 )
-from pylightnix.dsl.code.origins import is_project_class
+from pylightnix.dsl.code.origins import is_project_class, may_read_annotations
 from pylightnix.dsl.code.parts import Draft, Part, Pool, Token
-from pylightnix.dsl.code.scalars import word
 from pylightnix.dsl.code.scopes import DEFINITIONS, Scope, Scopes
 from pylightnix.dsl.code.sites import Home
+from pylightnix.dsl.code.snapshots import is_as_first_seen
 from pylightnix.dsl.code.sources import Source, changed
 from pylightnix.dsl.code.surroundings import Surroundings, around_definition, cells_of
 from pylightnix.dsl.code.syntax import Writer
@@ -60,49 +60,21 @@ def _locate(pool: Pool, kind: type) -> tuple[Source, ast.ClassDef, tuple[Home, .
         found = pool.sources.locate(method)
         home = found[1].homes[-1:] if found is not None else ()
         if found is not None and home and isinstance(home[0], ast.ClassDef):
+            if not fits(kind, home[0]):
+                raise changed(kind.__qualname__, found[0].filename, home[0].lineno)
             return found[0], home[0], found[1].homes[:-1]
     if is_named_tuple(kind) and "__orig_bases__" not in vars(kind):
         return None
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    sources: Iterable[Source | None] = [pool.sources.source(file)] if file else pool.sources.cells()
-    for source in sources:
+    cells = pool.sources.cells() if kind.__module__ == "__main__" else ()
+    for source in itertools.chain([pool.sources.source(file)] if file else [], cells):
         sites = [] if source is None else source.classes(kind.__qualname__)
         for site in reversed(sites):
-            if source is not None and isinstance(site.node, ast.ClassDef) and _fits(kind, site.node):
+            if source is not None and isinstance(site.node, ast.ClassDef) and fits(kind, site.node):
                 return source, site.node, site.homes
-        if sites and file:
+        if sites and source is not None and source.filename == file:
             raise changed(kind.__qualname__, file, sites[-1].line)
     return None
-
-
-def _fits(kind: type, node: ast.ClassDef) -> bool:
-    """Whether a class statement may have made a class: what is fixed when a class is made is still as it says."""
-    written = {each.target.id: each.value for each in _fields(node) if isinstance(each.target, ast.Name)}
-    known = fields_of(kind)
-    if known is not None:
-        return set(known) <= set(written) and not any(_differs(written[name], known[name]) for name in known)
-    if issubclass(kind, enum.Enum):
-        plain = {each.targets[0].id: each.value for each in node.body if _is_plain(each)}  # type: ignore[attr-defined]
-        return not any(_differs(plain[name], kind.__members__[name]._value_) for name in {*plain} & {*kind.__members__})
-    return True
-
-
-def _differs(written: ast.expr | None, live: Any) -> bool:
-    """Whether a default in the text is a constant, and another one than that of the class."""
-    if not isinstance(written, ast.Constant):
-        return written is None and live is not NOTHING and word(live) is not None
-    return live is NOTHING or word(written.value) != (word(live) or word(written.value))
-
-
-def _fields(node: ast.ClassDef) -> list[ast.AnnAssign]:
-    return [each for each in node.body if isinstance(each, ast.AnnAssign)]
-
-
-def _is_plain(statement: ast.stmt) -> bool:
-    """Whether a statement is `name = value`."""
-    return (
-        isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name)
-    )
 
 
 class _Statement:
@@ -117,6 +89,7 @@ class _Statement:
     def tokens(self) -> list[Token]:
         """Decorators, keywords, the body; then the methods by name, in no order of their own."""
         kept, methods, settled = self._split()
+        self._confirm([each for each in kept if isinstance(each, ast.stmt)])
         scopes = Scopes()
         outside = Scope("outside", None)
         inner = Scope("class", outside, self._node.name)
@@ -131,8 +104,15 @@ class _Statement:
             tokens += writer.write([(each, inner)]) if isinstance(each, ast.stmt) else each
         for name in sorted(methods):
             tokens += [f"def:{name}", *methods[name]]
-        tokens += [")", *self._values(inner.bound - set(methods))]
+        tokens += [")", *self._values()]
         return [*tokens, *extra_members(self._draft, self._kind, {inner.mangled(name) for name in inner.bound})]
+
+    def _confirm(self, kept: list[ast.stmt]) -> None:
+        """Raise if the text is another than when the class was first looked at."""
+        said = [*self._node.decorator_list, *self._node.keywords, *kept]
+        marks = [method.__code__ for method in methods_of(self._kind)]
+        if not is_as_first_seen(self._kind, said, [*marks, vars(self._kind).get("__dataclass_fields__")]):
+            raise changed(self._kind.__qualname__, self._around.filename, self._node.lineno)
 
     def _split(self) -> tuple[list[ast.stmt | list[Token]], dict[str, list[Token]], list[str]]:
         """What stays in the body, the methods, which are followed as the class has them now, and the plain values."""
@@ -152,7 +132,7 @@ class _Statement:
 
     def _plain(self, statement: ast.stmt) -> list[Token]:
         """`name = value`, if the value can be said: it counts as the class has it now."""
-        if not _is_plain(statement) or issubclass(self._kind, enum.Enum):
+        if not is_plain(statement) or issubclass(self._kind, enum.Enum):
             return []
         name = statement.targets[0].id  # type: ignore[attr-defined]
         live = self._live(name)
@@ -170,12 +150,12 @@ class _Statement:
         self._draft.absorb(draft)
         return tokens
 
-    def _values(self, names: set[str]) -> list[Token]:
-        """What the other names of the body hold now, where that can be said."""
+    def _values(self) -> list[Token]:
+        """What members and fields hold now, where that can be said."""
         if issubclass(self._kind, enum.Enum):
             return enum_members(self._draft, self._kind)
         tokens: list[Token] = []
-        for each in _fields(self._node):
+        for each in fields_in(self._node):
             live = self._live(each.target.id) if isinstance(each.target, ast.Name) and each.value else None
             tokens += [f"now:{each.target.id}", *live] if live and isinstance(each.target, ast.Name) else []
         return tokens
@@ -186,16 +166,7 @@ class _Statement:
         makers += [self._around.decorator(each) for each in self._node.decorator_list]
         if any("__init_subclass__" in vars(each) for each in self._kind.__mro__[1:] if is_project_class(each)):
             return True
-        return any(not _is_blind(each) for each in makers)
-
-
-def _is_blind(maker: Any) -> bool:
-    """Whether a base, metaclass or decorator is known not to look at the text of annotations."""
-    module = getattr(maker, "__module__", None)
-    if not isinstance(module, str):
-        return False
-    is_project = isinstance(maker, type) and is_project_class(maker) and not issubclass(maker, type)
-    return is_project or module.partition(".")[0] in sys.stdlib_module_names
+        return any(may_read_annotations(each) for each in makers)
 
 
 def _around(kind: type, source: Source, homes: tuple[Home, ...]) -> Surroundings:

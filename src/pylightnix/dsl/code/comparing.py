@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import CodeType
 from typing import Any
 
-_CLASS_NOISE = frozenset({"__firstlineno__", "__static_attributes__"})
+_CLASS_NOISE = frozenset({"__doc__", "__firstlineno__", "__static_attributes__"})
 _FLAGS = 0xFFFFFF & ~0x100
 """All flags but those of a docstring, and of a generator that a decorator made awaitable."""
 

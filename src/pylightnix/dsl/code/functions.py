@@ -1,4 +1,7 @@
-"""The part of one function: parameters, body, defaults, decorators, attributes."""
+"""The part of one function: parameters, body, defaults, decorators, attributes.
+
+Annotations do not count, unless a decorator that is neither the project's nor the standard library's may read them.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,12 @@ from typing import Any
 from pylightnix.dsl.code.comparing import nested_codes, steps
 from pylightnix.dsl.code.naming import Naming
 from pylightnix.dsl.code.objects import BUILDER, own_chain
-from pylightnix.dsl.code.origins import is_own
+from pylightnix.dsl.code.origins import is_own, may_read_annotations, qualname_of
 from pylightnix.dsl.code.parts import Draft, Part, Pool, Token
-from pylightnix.dsl.code.scopes import Scope, Scopes
+from pylightnix.dsl.code.scopes import Scope, Scopes, all_arguments
 from pylightnix.dsl.code.sites import Site
-from pylightnix.dsl.code.sources import Source
+from pylightnix.dsl.code.snapshots import is_as_first_seen
+from pylightnix.dsl.code.sources import Source, changed
 from pylightnix.dsl.code.surroundings import Surroundings, around_definition, around_function, cells_of
 from pylightnix.dsl.code.syntax import Writer
 from pylightnix.dsl.code.values import encode, refer
@@ -44,7 +48,7 @@ def function_part(pool: Pool, function: FunctionType, own: bool) -> Part:
     if not own:
         tokens += _defaults(draft, function)
     tokens += _attributes(draft, function)
-    return draft.part(function.__code__.co_qualname, tokens)
+    return draft.part(qualname_of(function), tokens)
 
 
 def _written(draft: Draft, function: FunctionType, source: Source, site: Site) -> list[Token]:
@@ -59,7 +63,7 @@ def _written(draft: Draft, function: FunctionType, source: Source, site: Site) -
     body = [(node.body, inner)] if is_lambda else writer.body(node.body, inner)
     written = writer.write([f"({type(node).__name__}", writer.parameters(node.args), *body, ")"])
     if "__class__" in function.__code__.co_freevars:
-        written += ["(class", *refer(draft, "__class__", _captured(function, "__class__")), ")"]
+        written += ["(class", *refer(draft, "__class__", _class_of(function)), ")"]
     return written
 
 
@@ -71,11 +75,15 @@ def _owner(site: Site) -> str | None:
     return None
 
 
-def _captured(function: FunctionType, name: str) -> Any:
+def _class_of(function: FunctionType) -> Any:
+    """The class that a method belongs to: the one with slots, where `dataclass(slots=True)` has made a second one."""
     try:
-        return cells_of(function)[name].cell_contents
+        first = cells_of(function)["__class__"].cell_contents
     except ValueError:
         return None
+    found: Any = function.__globals__.get(first.__name__)
+    is_same = isinstance(found, type) and found.__qualname__ == first.__qualname__
+    return found if is_same and vars(found).get(function.__name__) is function else first
 
 
 def _decorators(draft: Draft, function: FunctionType, source: Source, site: Site, own: bool) -> list[Token]:
@@ -83,13 +91,27 @@ def _decorators(draft: Draft, function: FunctionType, source: Source, site: Site
     listed = [] if isinstance(site.node, ast.Lambda) else site.node.decorator_list
     if not listed:
         return []
+    if not is_as_first_seen(function.__code__, listed):
+        raise changed(f"a decorator of {qualname_of(function)}", source.filename, site.line)
     around = around_definition(function.__globals__, cells_of(function), source, site.homes)
     kept = _below_stage(listed, around, own)
     scopes = Scopes()
     outside = Scope("outside", None, _owner(site))
     scopes.read(kept, outside)
-    written = Writer(draft, scopes, around).write([(each, outside) for each in kept])
+    signature = _annotations(site.node) if any(may_read_annotations(around.decorator(each)) for each in kept) else []
+    scopes.read(signature, outside)
+    writer = Writer(draft, scopes, around)
+    written = writer.write([(each, outside) for each in kept])
+    if signature:
+        written += ["annotations", *writer.write([(each, outside) for each in signature])]
     return ["(decorators", *written, ")"] if written else []
+
+
+def _annotations(node: Any) -> list[ast.expr]:
+    """The annotations of a function, as pairs of name and annotation, and that of what it returns."""
+    pairs = [(each.arg, each.annotation) for each in all_arguments(node.args) if each.annotation is not None]
+    pairs += [("return", node.returns)] if node.returns is not None else []
+    return [piece for name, annotation in pairs for piece in (ast.Constant(name), annotation)]
 
 
 def _below_stage(listed: list[ast.expr], around: Surroundings, own: bool) -> list[ast.expr]:
@@ -108,7 +130,7 @@ def _defaults(draft: Draft, function: FunctionType) -> list[Token]:
     given |= dict(sorted((function.__kwdefaults__ or {}).items()))
     tokens: list[Token] = []
     for name, value in given.items():
-        tokens += [f".{name}", *encode(draft, value, f"{code.co_qualname}({name})")]
+        tokens += [f".{name}", *encode(draft, value, f"{qualname_of(function)}({name})")]
     return ["(defaults", *tokens, ")"] if tokens else []
 
 
@@ -117,10 +139,10 @@ def _attributes(draft: Draft, function: FunctionType) -> list[Token]:
     tokens: list[Token] = []
     for name, value in sorted(vars(function).items()):
         if name not in _NOT_ATTRIBUTES and not is_own(value):
-            tokens += [f".{name!a}", *encode(draft, value, f"{function.__code__.co_qualname}.{name}")]
+            tokens += [f".{name!a}", *encode(draft, value, f"{qualname_of(function)}.{name}")]
     wrapped = vars(function).get("__wrapped__")
     if wrapped is not None:
-        tokens += ["wrapped", *encode(draft, wrapped, function.__code__.co_qualname)]
+        tokens += ["wrapped", *encode(draft, wrapped, qualname_of(function))]
     return ["(attributes", *tokens, ")"] if tokens else []
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
-from pylightnix.dsl.code.origins import is_project_function
+from pylightnix.dsl.code.origins import is_project_function, qualname_of
 from pylightnix.dsl.code.parts import Draft, Token
 from pylightnix.dsl.code.values import encode
 
@@ -17,6 +17,7 @@ NOTHING: Any = object()
 """Stands for a default that there is none of, or that cannot be compared."""
 
 _MADE_BY_PYTHON = ("_abc_impl", "_is_protocol", "_is_runtime_protocol")
+_OPTIONS = ("init", "repr", "eq", "order", "unsafe_hash", "frozen")
 _SLOTS = (MemberDescriptorType, GetSetDescriptorType)
 
 
@@ -24,10 +25,9 @@ def methods_of(kind: type) -> Iterator[FunctionType]:
     """The functions that the `class` statement itself defines."""
     for value in vars(kind).values():
         function = _unwrapped(value)
-        if isinstance(function, FunctionType) and _is_written(function):
-            code = function.__code__
-            if code.co_qualname == f"{kind.__qualname__}.{code.co_name}":
-                yield function
+        is_written = isinstance(function, FunctionType) and _is_written(function)
+        if is_written and qualname_of(function) == f"{kind.__qualname__}.{function.__code__.co_name}":
+            yield function
 
 
 def _unwrapped(value: Any) -> Any:
@@ -107,20 +107,32 @@ def is_named_tuple(kind: type) -> bool:
 def live_members(draft: Draft, kind: type) -> list[Token]:
     """The form of a class that was made without a `class` statement, or whose text is gone: what it holds."""
     tokens: list[Token] = ["(made"]
-    fields = fields_of(kind)
-    for name, default in (fields or {}).items():
-        tokens += [
-            f"field:{name}",
-            *([] if default is NOTHING else encode(draft, default, f"{kind.__qualname__}.{name}")),
-        ]
     options = vars(kind).get("__dataclass_params__")
+    fields = fields_of(kind) or {}
     if options is not None:
-        tokens.append(ascii(options))
-        for name, field in vars(kind)["__dataclass_fields__"].items():
-            tokens += [f"factory:{name}", *encode(draft, field.default_factory, f"{kind.__qualname__}.{name}")]
+        tokens.append(ascii([name for name in _OPTIONS if getattr(options, name)]))
+        for name in fields:
+            tokens += _dataclass_field(draft, kind, vars(kind)["__dataclass_fields__"][name])
+    else:
+        for name, default in fields.items():
+            tokens += [f"field:{name}", *_default(draft, kind, name, default)]
     if issubclass(kind, enum.Enum):
         tokens += enum_members(draft, kind)
-    return [*tokens, ")", *extra_members(draft, kind, set(fields or ()))]
+    return [*tokens, ")", *extra_members(draft, kind, set(fields))]
+
+
+def _dataclass_field(draft: Draft, kind: type, field: Any) -> list[Token]:
+    absent = dataclasses.MISSING
+    name = field.name
+    on = [each for each in ("init", "repr", "hash", "compare", "kw_only") if getattr(field, each)]
+    factory = NOTHING if field.default_factory is absent else field.default_factory
+    default = NOTHING if field.default is absent else field.default
+    given = [*_default(draft, kind, name, default), "factory", *_default(draft, kind, name, factory)]
+    return [f"field:{name}", ascii(on), ascii(field._field_type.name), *given]
+
+
+def _default(draft: Draft, kind: type, name: str, value: Any) -> list[Token]:
+    return ["-"] if value is NOTHING else encode(draft, value, f"{kind.__qualname__}.{name}")
 
 
 def enum_members(draft: Draft, kind: type[enum.Enum]) -> list[Token]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -82,12 +83,11 @@ class Naming:
             return _attributes([f"builtin:{name}"], attributes)
         if found.kind != "value":
             return _attributes([self._unknown(name, found)], attributes)
-        outside = self._around.imported_as(name, found.value)
-        if outside is not None:
-            return [self._draft.by_name(".".join((outside, *attributes)))]
         if isinstance(found.value, ModuleType):
             return self._in_module(found.value, name, attributes)
-        return _attributes(refer(self._draft, name, found.value), attributes)
+        outside = self._around.imported_as(name, found.value)
+        tokens = [self._draft.by_name(outside)] if outside else refer(self._draft, name, found.value)
+        return _attributes(tokens, attributes)
 
     def _unknown(self, name: str, found: Found) -> str:
         if found.kind == "beside":
@@ -190,7 +190,7 @@ def _attribute_of(module: ModuleType, name: str) -> Any:
         return _NOTHING
 
 
-def _attributes(tokens: list[Token], attributes: tuple[str, ...]) -> list[Token]:
+def _attributes(tokens: Sequence[Token], attributes: tuple[str, ...]) -> list[Token]:
     """The tokens of `(tokens).attribute.…`."""
     return [*(["("] * len(attributes)), *tokens, *(f".{each})" for each in attributes)]
 

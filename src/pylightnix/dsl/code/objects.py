@@ -13,7 +13,6 @@ from pylightnix.dsl.code.origins import is_own, is_project_class, public_name
 from pylightnix.dsl.code.parts import Draft
 from pylightnix.dsl.code.pieces import Child, Piece
 from pylightnix.dsl.code.wellknown import well_known_pieces
-from pylightnix.errors import ConfigError
 from pylightnix.hashing import canonical
 from pylightnix.model.config import Encoding
 
@@ -29,13 +28,18 @@ def object_pieces(draft: Draft, value: Any, path: str) -> list[Piece]:
     if pieces is not None:
         return pieces
     kind = type(value)
-    if hasattr(kind, BUILDER) or BUILDER in _own_dict(value):
+    if is_stage(value):
         builder = getattr(value, BUILDER)
         draft.own |= own_chain(builder)
         return ["(stage", Child(builder, path), ")"]
     if any(each.__module__ == "logging" and each.__name__ == "Logger" for each in kind.__mro__):
         return [draft.by_name("logging.Logger")]
     return _instance(draft, kind, value, path)
+
+
+def is_stage(value: Any) -> bool:
+    """Whether something is a stage: an instance that gives the function which it describes."""
+    return hasattr(type(value), BUILDER) or BUILDER in _own_dict(value)
 
 
 def own_chain(builder: Any) -> frozenset[int]:
@@ -127,7 +131,7 @@ def _registered(value: Any, path: str) -> str | None:
     """The encoding of a value whose type somebody has registered, or a NumPy scalar."""
     try:
         return ascii(canonical(Encoding("code", non_finite=True).encode(value, path)).decode())
-    except ConfigError:
+    except Exception:  # an encoder of the user's may fail in any way
         return None
 
 

@@ -7,14 +7,18 @@ installed as editable lies elsewhere, so it is project.
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import sys
 import sysconfig
-from types import FunctionType, ModuleType
+from types import BuiltinMethodType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 _OWN = "pylightnix"
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_RELOADED = "__autoreload_class__."
+"""Where IPython's autoreload compiles a method again."""
+
 _INSTALLED = ("site-packages", "dist-packages")
 _SAME_ON_ALL_SYSTEMS = {"posixpath": "os.path", "ntpath": "os.path", "posix": "os", "nt": "os"}
 
@@ -70,6 +74,12 @@ def _is_project_name(name: object) -> bool:
     return module is None or is_project_module(module)
 
 
+def qualname_of(function: FunctionType) -> str:
+    """The qualified name with which a function was written, whatever a decorator or a reload says of it."""
+    written = function.__code__.co_qualname
+    return function.__qualname__ if written.startswith(_RELOADED) else written
+
+
 def is_own(thing: Any) -> bool:
     """Whether something is part of this package: the decorators of stages, mostly."""
     while isinstance(thing, functools.partial):
@@ -78,6 +88,17 @@ def is_own(thing: Any) -> bool:
         return is_own_name(thing.__name__)
     module = thing.__module__ if isinstance(thing, (type, FunctionType)) else type(thing).__module__
     return isinstance(module, str) and is_own_name(module)
+
+
+def may_read_annotations(maker: Any) -> bool:
+    """Whether a decorator, base or metaclass may look at annotations: what the project has is followed instead."""
+    module = getattr(maker, "__module__", None)
+    if isinstance(maker, FunctionType):
+        is_project = is_project_function(maker)
+    else:
+        is_project = isinstance(maker, type) and is_project_class(maker) and not issubclass(maker, type)
+    is_standard = isinstance(module, str) and module.partition(".")[0] in sys.stdlib_module_names
+    return maker is not None and not is_project and not is_standard
 
 
 def is_own_name(module: str) -> bool:
@@ -96,21 +117,19 @@ def public_name(thing: Any) -> str | None:
     The shortest, so that private modules can move; outside, whatever a decorator says of the thing's module.
     None if it cannot be imported under its own name.
     """
-    name = _text(thing, "__qualname__") or _text(thing, "__name__")
-    if name is None or "<" in name:
-        return None
-    for module in _modules_of(thing):
+    found = dict.fromkeys((_text(thing, "__qualname__"), _text(thing, "__name__")))
+    names = [name for name in found if name is not None and "<" not in name]
+    for name, module in itertools.product(names, _modules_of(thing)):
         for home in _homes(module):
-            if _is_project_name(home):
-                continue
-            if _walk(home, name) is thing or _is_same_method(_walk(home, name), thing):
+            if not _is_project_name(home) and _is_same(_walk(home, name), thing):
                 return f"{_SAME_ON_ALL_SYSTEMS.get(home, home)}.{name}"
-        name = _text(thing, "__name__") or name
     return None
 
 
 def _modules_of(thing: Any) -> list[str]:
     owner = getattr(thing, "__objclass__", type(thing))
+    if type(thing) in (MethodType, BuiltinMethodType):
+        owner = type(thing.__self__)
     found = (_text(thing, "__module__"), _text(owner, "__module__"))
     return [module for module in dict.fromkeys(found) if module is not None]
 
@@ -137,10 +156,10 @@ def _walk(module: str, name: str) -> Any:
     return found
 
 
-def _is_same_method(found: Any, thing: Any) -> bool:
-    """`random.randint` is made anew at each look, bound to the same object."""
-    owner = getattr(thing, "__self__", None)
-    return owner is not None and type(found) is type(thing) and bool(found == thing)
+def _is_same(found: Any, thing: Any) -> bool:
+    """Whether two things are one; `random.randint` is made anew at each look, bound to the same object."""
+    is_method = type(thing) in (MethodType, BuiltinMethodType)
+    return found is thing or (is_method and type(found) is type(thing) and bool(found == thing))
 
 
 def _text(thing: Any, attribute: str) -> str | None:

@@ -6,8 +6,8 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
-from pylightnix.dsl.code.identity import Unfollowed
 from pylightnix.dsl.code.origins import public_name
+from pylightnix.dsl.code.results import Unfollowed
 from pylightnix.dsl.code.sources import Sources
 
 Key: TypeAlias = tuple[Hashable, ...]
@@ -116,4 +116,4 @@ class Draft:
 
     def type_name(self, kind: type) -> str:
         """How a type is named in messages."""
-        return public_name(kind) or kind.__qualname__
+        return public_name(kind) or f"{kind.__module__}.{kind.__qualname__}"

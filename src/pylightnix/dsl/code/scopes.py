@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 Comprehension: TypeAlias = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -120,7 +120,7 @@ class Scopes:
             if handler is not None:
                 handler(self, node, current)
             else:
-                self._push(_children(node), current)
+                self._todo += [(each, current) for each in _children(node)]
         for each in (scope, *self.of.values()):
             self.assigned |= each.forced & each.stored
             self.assigned |= {name for name in each.outer & each.stored if each.resolve(name) is None}
@@ -216,16 +216,15 @@ def names_bound_in(node: Any) -> set[str]:
     return scope.bound
 
 
-def _children(node: ast.AST) -> Iterator[ast.AST]:
+def _children(node: ast.AST) -> list[ast.AST]:
+    found: list[ast.AST] = []
     for field in node._fields:
         value = getattr(node, field, None)
-        if isinstance(value, ast.AST):
-            if value._fields:
-                yield value
-        elif isinstance(value, list):
-            for each in value:
-                if isinstance(each, ast.AST):
-                    yield each
+        if type(value) is list:
+            found += [each for each in value if isinstance(each, ast.AST)]
+        elif isinstance(value, ast.AST) and value._fields:  # operators and contexts have none
+            found.append(value)
+    return found
 
 
 _HANDLERS: dict[type, Any] = {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import sys
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from types import CodeType
 from typing import TypeAlias, TypeVar
@@ -78,24 +79,23 @@ class Statement:
         node: the statement.
         filename: of the file.
         imports: names that the file imports at its top: the compiler calls functions of modules in its own way.
+
+    Attributes:
+        first: its first line, decorators included.
     """
 
     def __init__(self, node: ast.stmt, filename: str, imports: Collection[str]) -> None:
         self.node = node
         self._filename = filename
         self._imports = imports
-        self._first: int = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
+        self.first: int = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
         self._last = node.end_lineno or node.lineno
-        self._definitions: list[Site] | None = None
-        self._compiled: dict[tuple[int, bool, bool], list[Site]] = {}
-
-    def covers(self, line: int) -> bool:
-        """Whether a line is in this statement."""
-        return self._first <= line <= self._last
+        self._definitions: dict[str, list[Site]] | None = None
+        self._compiled: dict[tuple[int, bool, bool], dict[str, list[Site]]] = {}
 
     def classes(self, name: str) -> list[Site]:
         """The class statements of this name."""
-        return [site for site in self._defined() if isinstance(site.node, ast.ClassDef) and site.name == name]
+        return [site for site in self._defined().get(name, ()) if isinstance(site.node, ast.ClassDef)]
 
     def functions(self, name: str, flags: int, alone: bool = False) -> list[Site]:
         """The functions of this name, each with its code.
@@ -106,17 +106,21 @@ class Statement:
             alone: compiled without the rest of the file, as notebooks do with each statement of a cell.
         """
         is_lambda = name == LAMBDA
-        if not is_lambda and not any(site.name == name for site in self._defined()):
+        if not is_lambda and name not in self._defined():
             return []
         key = (flags, is_lambda, alone)
         if key not in self._compiled:
             imports = () if alone else self._imports
-            self._compiled[key] = self._pair_lambdas(flags, imports) if is_lambda else self._pair(flags, imports)
-        return [site for site in self._compiled[key] if site.name == name]
+            pair = self._pair_lambdas if is_lambda else self._pair
+            try:
+                self._compiled[key] = _by_name(pair(flags, imports))
+            except SyntaxError:  # what can be parsed need not compile
+                self._compiled[key] = {}
+        return self._compiled[key].get(name, [])
 
-    def _defined(self) -> list[Site]:
+    def _defined(self) -> dict[str, list[Site]]:
         if self._definitions is None:
-            self._definitions = list(_definitions(self.node))
+            self._definitions = _by_name(_definitions(self.node))
         return self._definitions
 
     def _compile(self, flags: int, imports: Collection[str]) -> CodeType:
@@ -135,7 +139,8 @@ class Statement:
     def _pair(self, flags: int, imports: Collection[str]) -> list[Site]:
         """No two definitions of one name begin in the same line."""
         codes = {(code.co_firstlineno, code.co_name): code for code in nested_codes(self._compile(flags, imports))}
-        functions = [site for site in self._defined() if not isinstance(site.node, ast.ClassDef)]
+        defined = itertools.chain.from_iterable(self._defined().values())
+        functions = [site for site in defined if not isinstance(site.node, ast.ClassDef)]
         return [Site(site.node, site.homes, codes.get((site.line, site.name))) for site in functions]
 
     def _pair_lambdas(self, flags: int, imports: Collection[str]) -> list[Site]:
@@ -160,6 +165,13 @@ class Statement:
             if code.co_name == LAMBDA:
                 sites[marked.co_firstlineno - base].code = code
         return sites
+
+
+def _by_name(sites: Iterable[Site]) -> dict[str, list[Site]]:
+    found: dict[str, list[Site]] = {}
+    for site in sites:
+        found.setdefault(site.name, []).append(site)
+    return found
 
 
 def _definitions(statement: ast.stmt) -> Iterator[Site]:

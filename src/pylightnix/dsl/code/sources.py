@@ -8,6 +8,7 @@ from __future__ import annotations
 import __future__
 
 import ast
+import bisect
 import functools
 import linecache
 import operator
@@ -18,12 +19,15 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from pylightnix.dsl.code.comparing import contains, same_code, was_rewritten
-from pylightnix.dsl.code.sites import Site, Statement, as_at_import
+from pylightnix.dsl.code.origins import qualname_of
+from pylightnix.dsl.code.scopes import names_bound_in
+from pylightnix.dsl.code.sites import Home, Site, Statement, as_at_import
 from pylightnix.errors import CodeError
 
 _FUTURE: int = functools.reduce(
     operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
 )
+_FUTURE &= ~0x10  # the flag of nested scopes is also that of any nested function
 
 
 class Source:
@@ -33,6 +37,7 @@ class Source:
         self.filename = filename
         tree = as_at_import(lambda: ast.parse(text, filename))
         self._imports: dict[str, list[tuple[str, str]]] = {}
+        self._bound: dict[Home, set[str]] = {}
         imported = set(self._read_imports(tree))
         self._statements = [Statement(each, filename, imported) for each in tree.body]
 
@@ -46,30 +51,45 @@ class Source:
                         self._imports.setdefault(name, []).append((node.module, alias.name))
                     yield name
 
-    def find(self, code: CodeType) -> tuple[list[Site], list[Site]]:
+    def find(self, code: CodeType, qualname: str) -> tuple[list[Site], list[Site]]:
         """The sites that compile to this code (nearest first), and those that only have its qualified name."""
         named: list[Site] = []
         for alone in (False, True):
-            same, named = self._find(code, alone)
+            same, named = self._find(code, qualname, alone)
             if same:
                 break
         return same, named
 
-    def _find(self, code: CodeType, alone: bool) -> tuple[list[Site], list[Site]]:
+    def _find(self, code: CodeType, qualname: str, alone: bool) -> tuple[list[Site], list[Site]]:
         named: list[Site] = []
-        for statement in sorted(self._statements, key=lambda each: not each.covers(code.co_firstlineno)):
+        for statement in self._nearest(code.co_firstlineno):
             sites = statement.functions(code.co_name, code.co_flags & _FUTURE, alone)
-            here = [site for site in sites if site.code is not None and site.code.co_qualname == code.co_qualname]
+            here = [site for site in sites if site.code is not None and site.code.co_qualname == qualname]
             same = [site for site in here if site.code is not None and same_code(code, site.code)]
             if same:
                 return _nearest_first(same, code), named
             named += here
         return [], named
 
+    def _nearest(self, line: int) -> Iterator[Statement]:
+        """All statements, first the one in which a line was when nothing has moved."""
+        place = bisect.bisect_right(self._statements, line, key=lambda each: each.first) - 1
+        near = self._statements[place : place + 1] if place >= 0 else []
+        yield from near
+        for statement in self._statements:
+            if statement not in near:
+                yield statement
+
     def classes(self, qualname: str) -> list[Site]:
         """The class statements of this qualified name, in the order of the file."""
         name = qualname.rpartition(".")[2]
         return [site for each in self._statements for site in each.classes(name) if site.qualname == qualname]
+
+    def names_bound_in(self, home: Home) -> set[str]:
+        """The names that a function or class of this file binds in its own scope."""
+        if home not in self._bound:
+            self._bound[home] = names_bound_in(home)
+        return self._bound[home]
 
     def imported(self, name: str) -> list[tuple[str, str]]:
         """Where `from module import attribute` at the top of the file may have got a name from."""
@@ -113,14 +133,17 @@ class Sources:
         source = self.source(code.co_filename, function.__globals__)
         if source is None:
             return None
-        same, named = source.find(code)
+        name = qualname_of(function)
+        same, named = source.find(code, name)
         if same:
             return source, same[0]
         if was_rewritten(code) or _has_own_loader(function.__globals__):
             near = [site for site in named if site.code is not None and contains(code, site.code)]
             if near:
                 return source, near[0]
-        raise changed(code.co_qualname, code.co_filename, code.co_firstlineno)
+        if not os.path.isfile(code.co_filename):  # text under a made-up name, which may be the text of something else
+            return None
+        raise changed(name, code.co_filename, code.co_firstlineno)
 
     def source(self, filename: str, module: dict[str, Any] | None = None) -> Source | None:
         """A file or a notebook cell; None if it cannot be had."""

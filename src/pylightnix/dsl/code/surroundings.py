@@ -12,7 +12,7 @@ from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from pylightnix.dsl.code.origins import is_project_module, module_name
-from pylightnix.dsl.code.scopes import LocalImport, names_bound_in
+from pylightnix.dsl.code.scopes import LocalImport
 from pylightnix.dsl.code.sites import Home
 from pylightnix.dsl.code.sources import Source
 
@@ -84,6 +84,11 @@ class Surroundings:
             return Found("beside")
         return Found("around") if name in self._gone else None
 
+    @property
+    def filename(self) -> str:
+        """The file, for messages."""
+        return self.source.filename if self.source is not None else ""
+
     def imported_as(self, name: str, value: object) -> str | None:
         """The name by which the top of the file imports a value from outside the project, None if it does not."""
         for module, attribute in self.source.imported(name) if self.source is not None else ():
@@ -125,7 +130,7 @@ class Surroundings:
             if found is self:
                 found = importlib.import_module(f"{name}.{wanted.attribute}")
             return "value", found
-        except Exception as error:  # a module may fail in any way while it is loaded
+        except (Exception, SystemExit) as error:  # a module may fail in any way while it is loaded
             return "failed", f"{type(error).__name__}: {error}"
 
     def _absolute(self, wanted: LocalImport) -> str:
@@ -163,8 +168,9 @@ def around_definition(
 ) -> Surroundings:
     """The names around a `def` or `class` statement that stands in these homes."""
     functions = [home for home in homes if not isinstance(home, ast.ClassDef)]
-    beside = names_bound_in(homes[-1]) if homes and isinstance(homes[-1], ast.ClassDef) else ()
-    return Surroundings(space, cells, source, (name for home in functions for name in names_bound_in(home)), beside)
+    beside = source.names_bound_in(homes[-1]) if homes and isinstance(homes[-1], ast.ClassDef) else ()
+    gone = (name for home in functions for name in source.names_bound_in(home))
+    return Surroundings(space, cells, source, gone, beside)
 
 
 def cells_of(function: FunctionType) -> dict[str, Any]:

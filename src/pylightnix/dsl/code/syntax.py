@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from pylightnix.dsl.code.grammar import FIELDS, field_marker, meaningful, text_pieces
 from pylightnix.dsl.code.naming import Naming
@@ -43,10 +43,10 @@ class Writer:
         stack: list[Piece] = list(pieces)[::-1]
         while stack:
             piece = stack.pop()
-            if isinstance(piece, (str, Ref)):
+            if type(piece) is str or type(piece) is Ref:
                 tokens.append(piece)
             else:
-                node, scope = piece
+                node, scope = cast("tuple[ast.AST, Scope]", piece)
                 handler = _HANDLERS.get(type(node))
                 made = handler(self, node, scope) if handler is not None else self._plain(node, scope)
                 stack += made[::-1]

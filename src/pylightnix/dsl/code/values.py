@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pylightnix.dsl.code.callables import callable_pieces, is_named_inside
-from pylightnix.dsl.code.objects import object_pieces
+from pylightnix.dsl.code.objects import is_stage, object_pieces
 from pylightnix.dsl.code.parts import Draft, Key, Ref, Token
 from pylightnix.dsl.code.pieces import Child, Leave, Members, Piece
 from pylightnix.dsl.code.scalars import word
@@ -17,7 +17,7 @@ from pylightnix.dsl.code.scalars import word
 MAX_DEPTH = 100
 """Levels of nesting that are followed into."""
 
-MAX_TOKENS = 2_000_000
+MAX_TOKENS = 1_000_000
 """Tokens that the form of one value may have."""
 
 _IN_PLACE = ("~", "?", "builtin:")
@@ -33,7 +33,12 @@ def refer(draft: Draft, name: str, value: Any) -> list[Token]:
     inner = Draft(draft.pool, draft.own)
     tokens = encode(inner, value, name)
     single = tokens[0] if len(tokens) == 1 else None
-    if isinstance(single, Ref) or (single is not None and single.startswith(_IN_PLACE)) or is_named_inside(value):
+    if (
+        isinstance(single, Ref)
+        or (single is not None and single.startswith(_IN_PLACE))
+        or is_named_inside(value)
+        or is_stage(value)
+    ):
         draft.absorb(inner)
         return tokens
     return [draft.constant(name, inner, tokens)]

@@ -26,7 +26,7 @@ def well_known_pieces(draft: Draft, value: Any, path: str) -> list[Piece] | None
         return [f"({kind.__name__}", *maker(value, path), ")"]
     if issubclass(kind, PurePath) and kind.__module__.partition(".")[0] == "pathlib":
         return [f"(Path {value.as_posix()!a})"]
-    if kind.__module__ == "typing" or kind in (types.GenericAlias, types.UnionType):
+    if kind.__module__ == "typing" or issubclass(kind, (types.GenericAlias, types.UnionType)):
         return _typing(value, path)
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.dtype):
