@@ -207,9 +207,7 @@ class Derivation(Generic[R_co]):
         def __getitem__(self, index: int) -> Any: ...
 
     def __repr__(self) -> str:
-        params = ", ".join(
-            f"{name}={_brief(tree, self._inputs)}" for name, tree in self._params.trees().items()
-        )
+        params = ", ".join(f"{name}={_brief(tree, self._inputs)}" for name, tree in self._params.trees().items())
         return f"{self.name}({params})"
 
 

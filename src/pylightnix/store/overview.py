@@ -14,7 +14,6 @@ from pylightnix.store.files import read_small
 from pylightnix.store.reading import Reader
 from pylightnix.store.trees import Entry, read_manifest
 
-
 _STARTED = re.compile(rb',"started":"([^"\\\\]*)"\}$')
 """The end of a run's file: its keys are sorted, and this is the last; spares parsing all of it."""
 
