@@ -37,7 +37,7 @@ class Sample:
             self._floor["cold"].append(python([str(HERE / "floors.py"), "cold", size, str(plain)]).inside)
             self._ours["cold"].append(python(stages, environment).inside)
             self._floor["warm"].append(python([str(HERE / "floors.py"), "warm", size, str(plain)]).inside)
-            start_up = python(["-c", "import pylightnix"]).outside
+            start_up = python(["-c", "from pylightnix import Dep, Derivation, realize, stage"]).outside
             self._ours["warm"].append(python(stages, environment).outside - start_up)
         finally:
             discard(self._place)

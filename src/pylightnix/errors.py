@@ -92,6 +92,10 @@ class StoreError(PylightnixError):
     """The store cannot be read or written as it stands."""
 
 
+class ArtifactError(StoreError):
+    """What a builder left cannot be kept: neither file, directory nor link, unreadable, or changing meanwhile."""
+
+
 class FormatError(StoreError):
     """The store, or a file in it, has a format that this version does not read."""
 

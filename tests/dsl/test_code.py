@@ -335,6 +335,14 @@ def test_a_value_that_contains_itself_ends(load: Load) -> None:
     assert not found.unfollowed
 
 
+def test_what_a_cached_property_has_computed_is_no_state(load: Load) -> None:
+    text = "import functools\nclass C:\n    @functools.cached_property\n    def size(self): return 3\nX = C()\n"
+    module = load(text + "def builder(): return X.size\n")
+    before = identify(module.builder)
+    assert module.builder() == 3
+    assert identify(module.builder).digest == before.digest
+
+
 def test_code_without_source_counts_by_its_bytecode_and_is_listed() -> None:
     def made(text: str) -> Any:
         space: dict[str, Any] = {"grow": grow, "__name__": "made"}
@@ -397,7 +405,10 @@ class Mode(enum.Enum):
     FAST = 1
 def helper(x):
     return x + 1
-def builder(x): return helper(x), (lambda y: y * 2), More(), Mode.FAST
+def builder(x):
+    class Inner:
+        def f(self): self.a = 1; self.b = 2
+    return helper(x), (lambda y: y * 2), More(), Mode.FAST, Inner
 """
 
 
@@ -409,14 +420,13 @@ def builder(x): return helper(x), (lambda y: y * 2), More(), Mode.FAST
 )  # fmt: skip
 def test_a_file_that_changed_after_the_import_is_an_error(load: Load, tmp_path: Path, old: str, new: str) -> None:
     module = load(LOADED)
-    before = identify(module.builder)
     (tmp_path / "program.py").write_text(LOADED.replace(old, new))
     with pytest.raises(CodeError, match="changed in its file since it was imported") as caught:
         identify(module.builder)
     assert "importlib.reload" in caught.value.hint
     assert caught.value.fields["file"] == str(tmp_path / "program.py")
     (tmp_path / "program.py").write_text(LOADED)
-    assert identify(module.builder).digest == before.digest
+    assert identify(module.builder).digest == identify(load(LOADED, "another").builder).digest
 
 
 @pytest.mark.parametrize(
@@ -450,7 +460,8 @@ def builder(): return helper()
 @pytest.mark.parametrize(
     ("old", "new"),
     [("\nfrom", "# a comment\n\n\nfrom"), ("return x + 1", "'''Adds.'''\n    return x + 1"),
-     ("def helper", "def unused(): ...\ndef helper"), ("return x + 1", "return (x +\n     1)  # one")],
+     ("def helper", "def unused(): ...\ndef helper"), ("class Inner:", "class Inner:\n        'Says.'"),
+     ("return x + 1", "return (x +\n     1)  # one")],
 )  # fmt: skip
 def test_an_edit_without_meaning_after_the_import_is_none(load: Load, tmp_path: Path, old: str, new: str) -> None:
     module = load(LOADED)
@@ -465,7 +476,7 @@ def test_classes_that_change_what_is_written_are_no_changed_files(load: Load) ->
 
 
 ODD = """
-import dataclasses, enum, sys, typing
+import abc, dataclasses, enum, sys, typing
 class Hex(enum.Enum):
     RED = "f00"
     def __new__(cls, text):
@@ -494,7 +505,16 @@ class Pair(typing.NamedTuple):
     left: int
     right: int = 3
     def swap(self): return Pair(self.right, self.left)
-def builder(): return Hex, Number, Next, Some, Hidden, Pair
+class Abstract(abc.ABC):
+    __slots__ = ("a", "b")
+    @abc.abstractmethod
+    def f(self): ...
+class Shown(typing.Protocol):
+    x: int
+    def f(self): ...
+class Loose(typing.TypedDict, total=False):
+    x: int
+def builder(): return Hex, Number, Next, Some, Hidden, Pair, Abstract, Shown, Loose
 """
 
 

@@ -10,7 +10,7 @@ import os
 from hypothesis import example, given, settings
 
 from pylightnix.executors import ProcessExecutor
-from pylightnix.testing.worlds.edits import Chapter, History, LoseArtifacts, RemoveRealization
+from pylightnix.testing.worlds.edits import Chapter, History, LoseArtifacts, RemoveRealization, SetInputs
 from pylightnix.testing.worlds.strategies import histories
 from pylightnix.testing.worlds.upkeep import try_out
 from pylightnix.testing.worlds.world import Function, Given, Node, Picks, Use, World
@@ -29,11 +29,21 @@ def twins(luck: int, picks: Picks) -> World:
     return World(functions, nodes=(Node(0), Node(1), *users, Node(2, x=1, given=using(2, 3))))
 
 
+def one_promise(name: str) -> Given:
+    return Given("one", (Use(0, name),))
+
+
 @PROFILE
 @given(histories)
 @example(History(twins(luck=1, picks=Picks()), (Chapter(),)))
 @example(History(twins(luck=1000, picks=Picks()), (Chapter(),)))
 @example(History(twins(luck=1000, picks=Picks("best", of=3)), (Chapter(rebuild=(2,)), Chapter())))
+@example(
+    History(
+        World((Function(modulus=1), Function()), nodes=(Node(0), Node(1, given=one_promise("side")))),
+        (Chapter((SetInputs(1, one_promise("out")),)),),
+    )
+)
 def test_realize_keeps_up(history: History) -> None:
     try_out(history)
 

@@ -405,6 +405,25 @@ def test_a_broken_promise_registers_nothing(store: Store) -> None:
     assert (kept / "out" / "a.txt").read_text() == "x"
 
 
+def test_what_cannot_be_kept_fails_the_run_and_is_kept_as_evidence(store: Store) -> None:
+    @stage(code="ignore")
+    def pipes(build: Build) -> None:
+        os.mkfifo(build.out / "pipe")
+
+    with pytest.raises(BuildError, match="pipe") as caught:
+        realize(pipes(), store)
+    assert Path(str(caught.value.fields["kept"])).is_dir()
+    assert store.realizations() == []
+
+
+def test_the_reason_of_a_rebuild_is_the_least_difference(store: Store) -> None:
+    realize(total(), store)
+    realize(total(data=numbers(count=5)), store)
+    told = str(pylightnix.plan(total(scale=3), store=store))
+    assert "scale: 1 → 3" in told
+    assert "data:" not in told
+
+
 def test_a_failed_run_has_used_its_index(store: Store, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
 

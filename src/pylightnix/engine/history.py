@@ -51,16 +51,19 @@ class _Earlier:
 
 
 def _facets(document: Mapping[str, Any]) -> list[tuple[str, bytes]]:
-    """What two derivations may share, the most telling first."""
+    """What two derivations may share, the most telling first: the less differs, the clearer the reason."""
     params, _ = unslotted(document["params"])
-    shown = Params.of_trees(params).shown()
+    shown = Params.of_trees(params).shown_trees()
+    given = {name: tree for name, tree in document["params"].items() if name not in shown}
     code = document.get("code")
     others = [document.get(name) for name in ("env", "promises", "types")]
     return [
         ("all", canonical([document["params"], code, *others])),
-        ("inputs", canonical([shown, code, *others])),
-        ("params", canonical([shown])),
-        ("code", canonical([code])),
+        ("but the code", canonical([document["params"]])),
+        ("but the parameters", canonical([given, code, *others])),
+        ("but the inputs", canonical([shown, code, *others])),
+        ("the parameters", canonical([shown])),
+        ("the code", canonical([code])),
     ]
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pylightnix.engine.decide import Choice, Decider, Key
-from pylightnix.errors import BuildError, MatcherError, PromiseError
+from pylightnix.errors import ArtifactError, BuildError, MatcherError, PromiseError
+from pylightnix.hashing import canonical
 from pylightnix.model.build import BuildRequest, BuildResult, Failure
 from pylightnix.model.closure import Pinned
 from pylightnix.model.config import decode
@@ -116,7 +117,11 @@ class Runs:
         if result.failure is not None:
             raise self.failed(running, result, result.failure)
         promises = {name: promise.path for name, promise in job.pinned.promises.items()}
-        sealed = self._keeper.seal(workspace, job.key.home, job.key.full, result.value, promises)
+        try:
+            sealed = self._keeper.seal(workspace, job.key.home, job.key.full, result.value, promises)
+        except ArtifactError as error:
+            what = f"{error.where}: {error.what}"
+            raise self.failed(running, result, Failure("artifact", what, hint=error.hint)) from error
         self._admit(running, sealed)
         run = Run(
             running.request.run,
@@ -150,7 +155,7 @@ class Runs:
     def failed(self, running: Running, result: BuildResult, failure: Failure) -> BuildError:
         """Keep what a failed run left; the error that tells of it."""
         about = _about(running)
-        log = _tail(running.workspace.log)
+        log = _last_lines(self._keeper.tail(running.workspace))
         facts = {
             "what": failure.what,
             "kind": failure.kind,
@@ -190,21 +195,11 @@ def _about(running: Running) -> dict[str, Any]:
     }
 
 
-def _tail(log: Path) -> str:
-    """The last lines of a log; bounded, whatever its size."""
-    try:
-        with log.open("rb") as stream:
-            stream.seek(0, 2)
-            stream.seek(max(0, stream.tell() - 16384))
-            text = stream.read().decode(errors="replace")
-    except FileNotFoundError:
-        return ""
+def _last_lines(text: str) -> str:
     return "\n".join(printable(line) for line in text.splitlines()[-LOG_TAIL:])
 
 
 def _failure_text(about: Mapping[str, Any], failure: Failure, log: str, kept: Path) -> str:
-    from pylightnix.hashing import canonical
-
     params = canonical(about["params"]).decode()
     lines = [failure.hint] if failure.hint else []
     lines += [

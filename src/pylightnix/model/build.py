@@ -98,7 +98,7 @@ class BuildRequest:
     log: Path
 
 
-FailureKind = Literal["exception", "promise", "value", "exit", "killed", "transport"]
+FailureKind = Literal["exception", "promise", "value", "artifact", "exit", "killed", "transport"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,9 @@ class Failure:
     """Why a run gave nothing.
 
     Attributes:
-        kind: "exception" (the builder raised), "promise" (one was broken), "value" (not JSON), "exit" (the process
-            ended by itself), "killed" (by a signal), "transport" (request or result could not be carried).
+        kind: "exception" (the builder raised), "promise" (one was broken), "value" (not JSON),
+            "artifact" (something that cannot be kept), "exit" (the process ended by itself), "killed" (by a signal),
+            "transport" (request or result could not be carried).
         what: one sentence; for an exception its type and text.
         traceback: as Python prints it, may be empty.
         fields: facts for a program, JSON values; for a promise its name, path and what was found.

@@ -68,11 +68,19 @@ class Keeper(Shelf, Protocol):
         ...
 
     def seal(self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str]) -> Sealed:
-        """Make the artifacts read-only and find out what they are; `promises` are paths by name."""
+        """Make the artifacts read-only and find out what they are; `promises` are paths by name.
+
+        Raises:
+            ArtifactError: something in the output directory cannot be kept.
+        """
         ...
 
     def register(self, sealed: Sealed, run: Run) -> Record:
         """Publish: artifacts first, the record last. An equal realization that is there gets the run."""
+        ...
+
+    def tail(self, workspace: Workspace) -> str:
+        """The end of what the run in a workspace wrote."""
         ...
 
     def keep_failed(self, workspace: Workspace, name: str, facts: Mapping[str, Any]) -> Path:

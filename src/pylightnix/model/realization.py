@@ -110,7 +110,7 @@ class Realization(Generic[R_co]):
     first made it.
     """
 
-    __slots__ = ("__weakref__", "_around", "_context", "_record", "_shelf")
+    __slots__ = ("__weakref__", "_around", "_context", "_record", "_runs", "_shelf")
 
     def __init__(
         self,
@@ -123,6 +123,7 @@ class Realization(Generic[R_co]):
         self._shelf = shelf
         self._context = context
         self._around = around or _ALONE
+        self._runs: tuple[Run, ...] | None = None
 
     @property
     def record(self) -> Record:
@@ -193,8 +194,10 @@ class Realization(Generic[R_co]):
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """The executions that gave exactly this, oldest first."""
-        return self._shelf.runs(self._record)
+        """The executions that gave exactly this, oldest first; read once, when first asked for."""
+        if self._runs is None:
+            self._runs = self._shelf.runs(self._record)
+        return self._runs
 
     @property
     def log(self) -> str:

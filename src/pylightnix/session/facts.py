@@ -90,7 +90,7 @@ def _distributions(places: tuple[tuple[str, int], ...]) -> Mapping[str, str]:
                 stem, _, kind = entry.rpartition(".")
                 name, dash, version = stem.partition("-")
                 if kind in ("dist-info", "egg-info") and dash and entry.isprintable():
-                    found.setdefault(name.replace("_", "-").lower(), version)
+                    found.setdefault(name.replace("_", "-").lower(), version.partition("-")[0])
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pylightnix.errors import DamageError, StoreError
 from pylightnix.hashing import DIGITS
+from pylightnix.model.keeping import Workspace
 from pylightnix.model.records import Context, InputChoice, Record, Run
 from pylightnix.names import DerivationRef, KeyRef, printable
 from pylightnix.store.documents import parse_context, parse_derivation, parse_record, parse_run
@@ -18,6 +19,7 @@ from pylightnix.store.layout import Layout
 from pylightnix.store.trees import list_files, read_manifest
 
 _LARGEST_ARTIFACT = 1 << 20
+_LOG_TAIL = 16 << 10
 _LOG_LIMIT = 16 << 20
 
 _is_digits = re.compile(rf"[0-9a-f]{{{DIGITS}}}").fullmatch
@@ -214,6 +216,15 @@ class Reader:
             return ""
         except OSError as error:
             raise unreadable(path, error) from error
+
+    def tail(self, workspace: Workspace) -> str:
+        """The end of what a run that is not registered wrote, at most 16 KiB of it."""
+        try:
+            with open(workspace.log, "rb") as stream:
+                stream.seek(max(0, os.fstat(stream.fileno()).st_size - _LOG_TAIL))
+                return stream.read(_LOG_TAIL).decode(errors="replace")
+        except FileNotFoundError:
+            return ""
 
     def artifact(self, path: Path) -> bytes:
         """The bytes of an artifact of at most 1 MiB. OSError as it comes."""

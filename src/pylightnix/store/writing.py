@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pylightnix.errors import StoreError, UnknownReferenceError
+from pylightnix.errors import ArtifactError, StoreError, UnknownReferenceError
 from pylightnix.hashing import DIGITS, canonical, digest_bytes, kind_tag
 from pylightnix.model.keeping import Sealed, Workspace
 from pylightnix.model.records import Context, PromiseRecord, Record, Run, hash_realization, hash_value
@@ -98,7 +98,10 @@ class Writer(Reader):
     def seal(self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str]) -> Sealed:
         manifest = f"{workspace.notes}/manifest.jsonl"
         with writing(manifest), open(manifest, "xb", opener=_open_read_only) as sink:
-            tree = hash_tree(workspace.out, promises.values(), sink, seal=True)
+            try:
+                tree = hash_tree(workspace.out, promises.values(), sink, seal=True)
+            except StoreError as error:
+                raise ArtifactError(error.what, where=error.where, hint=error.hint, **error.fields) from error
         kept = {
             name: PromiseRecord(path, tree.artifacts[path].kind, tree.artifacts[path].digest)
             for name, path in promises.items()

@@ -52,12 +52,17 @@ def look(given: Any) -> Any:
     if isinstance(given, Realization):
         return sight_of_input({name: (given / name).read_text() for name in given.files}, given.value, given.params)
     if isinstance(given, Path):
-        return {"artifact": given.read_text()}
+        return sight_of_artifact(given.name, given.read_text())
     if isinstance(given, tuple):
         return {"many": [look(each) for each in given]}
     if isinstance(given, list):
         return [look(each) for each in given]
     return {name: look(each) for name, each in given.items()} if isinstance(given, dict) else repr(given)
+
+
+def sight_of_artifact(name: str, text: str) -> Any:
+    """What is to be seen of a promise of an input: the file under its own name, not where it stood."""
+    return {"artifact": {name: text}}
 
 
 def sight_of_input(files: Mapping[str, str], value: Any, params: Mapping[str, Any]) -> Any:

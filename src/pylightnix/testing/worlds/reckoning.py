@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from pylightnix.testing.worlds.arithmetic import sight, sight_of_input
+from pylightnix.testing.worlds.arithmetic import sight, sight_of_artifact, sight_of_input
 from pylightnix.testing.worlds.ledger import Kept, Ledger
 from pylightnix.testing.worlds.world import PROMISES, Picks, Use, World
 
@@ -68,7 +69,8 @@ class Reckoning:
     def _view(self, use: Use, kept: Kept) -> object:
         """What is to be seen of an input."""
         if use.promise is not None:
-            return {"artifact": kept.outcome.files[PROMISES[use.promise]]}
+            path = PROMISES[use.promise]
+            return sight_of_artifact(PurePosixPath(path).name, kept.outcome.files[path])
         node = self.world.nodes[use.node]
         params = {"x": node.x} if node.given.uses else {"x": node.x, "given": None}
         return sight_of_input(kept.outcome.files, kept.outcome.value, params)
