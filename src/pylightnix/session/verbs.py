@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
 
 from pylightnix.dsl.closure import pin
 from pylightnix.dsl.derivation import Derivation
@@ -32,6 +32,17 @@ T_co = TypeVar("T_co", covariant=True)
 Asked = Any
 StoreLike = Store | Path | str | None
 ExecutorLike = Executor | Literal["inline", "process"] | None
+
+
+class Options(TypedDict, total=False):
+    """The keywords of `realize`."""
+
+    store: StoreLike
+    rebuild: Iterable[object]
+    jobs: int
+    executor: ExecutorLike
+    listener: Listener | None
+    quiet: bool
 
 
 class Plan(Steps, Generic[T_co]):
@@ -132,60 +143,15 @@ def instantiate(asked: Asked, *, store: StoreLike = None) -> Plan[Any]:
 
 
 @overload
-def realize(
-    asked: Derivation[R] | Stage[[], R],
-    *,
-    store: StoreLike = None,
-    rebuild: Iterable[object] = (),
-    jobs: int = 1,
-    executor: ExecutorLike = None,
-    listener: Listener | None = None,
-    quiet: bool = False,
-) -> Realization[R]: ...
+def realize(asked: Derivation[R] | Stage[[], R], **options: Unpack[Options]) -> Realization[R]: ...
 @overload
-def realize(
-    asked: Plan[T],
-    *,
-    store: StoreLike = None,
-    rebuild: Iterable[object] = (),
-    jobs: int = 1,
-    executor: ExecutorLike = None,
-    listener: Listener | None = None,
-    quiet: bool = False,
-) -> T: ...
+def realize(asked: Plan[T], **options: Unpack[Options]) -> T: ...
 @overload
-def realize(
-    asked: Mapping[str, Derivation[R]],
-    *,
-    store: StoreLike = None,
-    rebuild: Iterable[object] = (),
-    jobs: int = 1,
-    executor: ExecutorLike = None,
-    listener: Listener | None = None,
-    quiet: bool = False,
-) -> dict[str, Realization[R]]: ...
+def realize(asked: Mapping[str, Derivation[R]], **options: Unpack[Options]) -> dict[str, Realization[R]]: ...
 @overload
-def realize(
-    asked: list[Derivation[R]],
-    *,
-    store: StoreLike = None,
-    rebuild: Iterable[object] = (),
-    jobs: int = 1,
-    executor: ExecutorLike = None,
-    listener: Listener | None = None,
-    quiet: bool = False,
-) -> list[Realization[R]]: ...
+def realize(asked: list[Derivation[R]], **options: Unpack[Options]) -> list[Realization[R]]: ...
 @overload
-def realize(
-    asked: Asked,
-    *,
-    store: StoreLike = None,
-    rebuild: Iterable[object] = (),
-    jobs: int = 1,
-    executor: ExecutorLike = None,
-    listener: Listener | None = None,
-    quiet: bool = False,
-) -> Any: ...
+def realize(asked: Asked, **options: Unpack[Options]) -> Any: ...
 def realize(
     asked: Asked,
     *,
