@@ -37,10 +37,16 @@ class Sample:
             self._floor["cold"].append(python([str(HERE / "floors.py"), "cold", size, str(plain)]).inside)
             self._ours["cold"].append(python(stages, environment).inside)
             self._floor["warm"].append(python([str(HERE / "floors.py"), "warm", size, str(plain)]).inside)
-            start_up = python(["-c", "from pylightnix import Dep, Derivation, realize, stage"]).outside
-            self._ours["warm"].append(python(stages, environment).outside - start_up)
+            self._ours["warm"].append(python(stages, environment).outside - self._start_up())
         finally:
             discard(self._place)
+
+    def _start_up(self) -> float:
+        """What a warm realize of one stage takes in a new process: imports, and reading the code of the stage."""
+        environment = {"PYLIGHTNIX_STORE": str(self._place / "one")}
+        single = [str(HERE / "links.py"), self.shape, "1"]
+        python(single, environment)
+        return python(single, environment).outside
 
     def ours(self, state: str) -> float:
         """Our median, cold or warm."""
