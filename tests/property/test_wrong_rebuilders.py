@@ -237,7 +237,7 @@ WRONG = [
     wrong(follows_no_helpers, chain(RewriteHelper(0, 1)), "stale"),
     wrong(takes_text_for_meaning, chain(Comment()), "idle"),
     wrong(uses_indices_again, chain(RemoveRealization(0), luck=1000), "seed"),
-    wrong(makes_again_with_a_new_seed, chain(LoseArtifacts(0), luck=1000), "idle"),
+    wrong(makes_again_with_a_new_seed, chain(LoseArtifacts(0), luck=1000), "store"),
     wrong(never_looks_for_artifacts, chain(LoseArtifacts(0)), "content"),
     wrong(is_satisfied_with_one_run, chain(SetMatcher(0, Picks("all", of=2))), "stale"),
     wrong(prefers_the_worst, chain(luck=1000, picks=Picks("best", of=3)), "choice"),

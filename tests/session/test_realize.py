@@ -472,6 +472,26 @@ def test_a_chosen_realization_whose_artifacts_are_gone_is_made_again(store: Stor
     assert calls() == [f"lucky {first.runs[0].index}"]
 
 
+def test_what_cannot_be_made_again_is_no_candidate_any_more(store: Store) -> None:
+    @stage(code="ignore", matcher=match.first())
+    def unsteady(out: Path = promise("o.txt")) -> None:
+        CALLS.append("unsteady")
+        out.write_bytes(os.urandom(8))
+
+    first = realize(unsteady(), store)
+    first.path.chmod(0o755)
+    first.out.unlink()
+    first.path.rmdir()
+    calls()
+    second = realize(unsteady(), store)
+    assert calls() == ["unsteady", "unsteady"]
+    assert second != first
+    assert second.runs[0].index == 1
+    assert realize(unsteady(), store) == second
+    assert calls() == []
+    assert {r.ref for r in store.realizations()} == {first.ref, second.ref}
+
+
 def test_plan_reads_only_and_says_what_realize_does(store: Store) -> None:
     before = pylightnix.plan(total(), store=store)
     assert [step.action for step in before] == ["build", "waiting"]

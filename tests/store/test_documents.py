@@ -185,13 +185,14 @@ TEXT = DATA.decode()
         TEXT.replace("0.97", "1e400"),
         TEXT.replace("0.97", "0.970"),
         TEXT.replace('"name":"x"', '"name":"y","name":"x"'),
+        TEXT.replace('"}},"pylightnix"', '"},},"pylightnix"'),
         TEXT.replace('{"accuracy"', "[" * 100_000),
         TEXT.replace('{"weights"', '{"weights":' * 100_000),
         json.dumps(json.loads(TEXT), indent=1),
         json.dumps(json.loads(TEXT)),
         json.dumps(dict(reversed(json.loads(TEXT).items())), separators=(",", ":")),
     ],
-    ids=range(23),
+    ids=range(24),
 )
 def test_a_text_of_another_form_is_refused(text: str) -> None:
     with pytest.raises(DamageError, match=r"record\.json: not a record"):

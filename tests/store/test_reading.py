@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from pylightnix.model.records import Record, make_context
 from pylightnix.names import DerivationRef, KeyRef
 from pylightnix.store.files import DamageWarning
 from pylightnix.store.store import Store
+from pylightnix.store.trees import remove_tree
 
 Make = Callable[..., Any]
 
@@ -79,6 +81,15 @@ def test_runs_are_ordered_by_index_and_counted_once_each(store: Store, make: Mak
     assert [run.index for run in store.keeper.runs(record)] == list(range(12))
 
 
+@pytest.mark.parametrize("moments", [("2026-01-01", "2026-02-01"), ("2026-02-01", "2026-01-01")])
+def test_of_two_runs_of_one_index_the_older_counts(store: Store, make: Make, moments: tuple[str, str]) -> None:
+    for index, day in zip((None, 0), moments, strict=True):
+        sealed, run = make.sealed(index=index, log=day)
+        record = store.keeper.register(sealed, dataclasses.replace(run, started=f"{day}T00:00:00.000000+00:00"))
+    (run,) = store.keeper.runs(record)
+    assert store.keeper.log(record, run) == "2026-01-01"
+
+
 def test_a_run_that_wrote_nothing_has_no_log(store: Store, make: Make) -> None:
     record = make()
     (run,) = store.keeper.runs(record)
@@ -115,13 +126,10 @@ def test_presence_is_that_of_the_artifacts(store: Store, make: Make) -> None:
     record = make()
     assert store.keeper.present(record)
     payload = store.keeper.payload(record)
-    payload.rename(store.path / "tmp" / "away")
+    remove_tree(payload)
     assert not store.keeper.present(record)
     payload.write_text("a file")
     assert not store.keeper.present(record)
-    payload.unlink()
-    (store.path / "tmp" / "away").rename(payload)
-    assert store.keeper.present(record)
 
 
 def test_contexts_are_found_each_once(store: Store, make: Make) -> None:
@@ -332,6 +340,7 @@ def test_foreign_names_are_ignored(store: Store, make: Make) -> None:
     (store.path / "records" / f"{'0' * 40}-file").write_text("a file where a key would be")
     (store.path / "records" / f"{'1' * 40}-empty").mkdir()
     (home / ("e" * 40)).mkdir()
+    shutil.copytree(home, store.path / "records" / f"{'G' * 40}-model")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         keeper = Store(store.path).keeper
@@ -340,6 +349,8 @@ def test_foreign_names_are_ignored(store: Store, make: Make) -> None:
         assert [run.index for run in keeper.runs(record)] == [0]
         assert len(list(keeper.contexts(record))) == 1
         assert keeper.derivations() == [keeper.origin(record).derivation]
+        homes = [f"{'0' * 40}-file", f"{'1' * 40}-empty", record.home]
+        assert list(keeper.homes()) == sorted(homes)
         assert len(keeper.history("model")) == 1
         assert keeper.reserve(record.home) == 1
         assert [r.ref for r in Store(store.path).realizations()] == [record.ref]
@@ -352,6 +363,7 @@ from pathlib import Path
 from pylightnix.errors import StoreError
 from pylightnix.store.files import DamageWarning
 from pylightnix.store.store import Store
+from pylightnix.store.trees import remove_tree
 warnings.simplefilter("always")
 path, home, key, ref = sys.argv[1:]
 keeper = Store(path).keeper

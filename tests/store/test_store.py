@@ -113,10 +113,17 @@ def test_what_is_unknown_is_said_to_be_unknown(store: Store, make: Make, tmp_pat
 
 def test_a_realization_whose_artifacts_are_gone_is_found_where_nothing_else_is(store: Store, make: Make) -> None:
     gone, there = make(content="1"), make(content="2")
-    store.keeper.payload(gone).rename(store.path / "tmp" / "away")
+    remove_tree(store.keeper.payload(gone))
     assert store.realization(gone.ref[:40]).ref == gone.ref
     assert store.realization(gone.ref[:12]).ref == gone.ref
     assert store.realization(there.ref[:12]).ref == there.ref
+
+
+def test_a_foreign_copy_of_a_key_is_no_key(store: Store, make: Make) -> None:
+    record = make()
+    for letter in "!GZ~":
+        shutil.copytree(store.path / "records" / record.home, store.path / "records" / f"{letter * 40}-model")
+    assert store.realization(record.ref[:8]).record.home == record.home
 
 
 def test_artifacts_without_a_record_do_not_exist(store: Store, make: Make) -> None:

@@ -24,7 +24,7 @@ from pylightnix.model.records import Record, make_context
 from pylightnix.names import KeyRef
 from pylightnix.store.files import DamageWarning
 from pylightnix.store.store import Store
-from pylightnix.store.trees import hash_tree
+from pylightnix.store.trees import hash_tree, remove_tree
 
 Make = Callable[..., Any]
 HOME = KeyRef.of("a" * 64, "model")
@@ -123,6 +123,14 @@ def test_an_index_is_used_once(store: Store, make: Make) -> None:
     assert names(store.path / "records" / HOME) == [f"{i}.run" for i in range(5)]
 
 
+def test_an_index_is_above_all_that_were_used(store: Store) -> None:
+    store.create()
+    (store.path / "records" / HOME).mkdir()
+    for index in (7, 2):
+        (store.path / "records" / HOME / f"{index}.run").touch()
+    assert [store.keeper.reserve(HOME), store.keeper.reserve(HOME)] == [8, 9]
+
+
 def test_an_index_is_not_used_again_after_a_removal_or_failure(store: Store, make: Make) -> None:
     record = make()
     store.keeper.remove(record)
@@ -181,7 +189,7 @@ def test_an_environment_is_written_once(store: Store) -> None:
 def test_a_store_that_was_removed_while_it_was_in_use_begins_again(store: Store, make: Make, gone: str) -> None:
     make()
     pylightnix.realize(fixed(), store=store, quiet=True)
-    shutil.rmtree(store.path / gone)
+    remove_tree(store.path / gone)
     if gone == "store":
         (store.path / "store").mkdir()
     assert pylightnix.realize(fixed(), store=store, quiet=True).out.read_text() == "1"
@@ -325,7 +333,7 @@ def test_realize_heals_a_damaged_record_with_one_run(store: Store) -> None:
 
 def test_artifacts_that_are_gone_come_back_with_the_run_that_made_them(store: Store) -> None:
     done = pylightnix.realize(fixed(), store=store, quiet=True)
-    done.path.rename(store.path / "tmp" / "away")
+    remove_tree(done.path)
     again = pylightnix.realize(fixed(), store=store, quiet=True)
     assert again.out.read_text() == "1"
     assert [run.index for run in again.runs] == [0]
@@ -466,7 +474,7 @@ def test_removal_takes_record_and_artifacts_and_nothing_else(store: Store, make:
 
 def test_a_record_without_artifacts_can_be_removed(store: Store, make: Make) -> None:
     record = make()
-    store.keeper.payload(record).rename(store.path / "tmp" / "away")
+    remove_tree(store.keeper.payload(record))
     store.keeper.remove(record)
     assert list(store.keeper.records()) == []
 

@@ -76,7 +76,6 @@ class Decider:
         self._history = History(keeper)
         self._common: dict[DerivationRef, str] = {}
         self._promises: dict[int, tuple[Mapping[str, Promise], str]] = {}
-        self._lost: set[str] = set()
         self._matchers: dict[int, tuple[Matcher, str]] = {}
 
     def ready(self, pinned: Pinned) -> bool:
@@ -113,10 +112,6 @@ class Decider:
         """Note that the one more run was made."""
         self._rebuild.discard(ref)
 
-    def lose(self, record: Record) -> None:
-        """Note that a realization cannot be made again: it is no candidate any more in this walk."""
-        self._lost.add(record.ref)
-
     def key(self, pinned: Pinned) -> Key:
         """The key of a derivation whose inputs are chosen: its document with each input as the builder sees it."""
         views = [self._visible(self.choices[ref], ref, promise) for ref, promise in pinned.inputs]
@@ -152,8 +147,6 @@ class Decider:
 
     def _candidates(self, key: Key) -> list[Realization[Any]]:
         records = self._keeper.candidates(key.home, key.full)
-        if self._lost:
-            records = [record for record in records if record.ref not in self._lost]
         return [Realization(record, self._keeper) for record in records]
 
     def _ask(self, pinned: Pinned, candidates: Sequence[Realization[Any]]) -> Verdict:

@@ -184,15 +184,12 @@ class Realizer:
     def _end(self, running: Running, result: BuildResult) -> None:
         kept: Path | None = None
         try:
-            record = self._runs.end(running, result)
+            self._runs.end(running, result)
         except PylightnixError as error:
             kept = Path(str(error.fields["kept"])) if "kept" in error.fields else None
             self._keeper.discard(running.workspace)
             self._fail(error)
         else:
-            remake = running.job.remake
-            if remake is not None and record.ref != remake.ref:
-                self.decider.lose(remake)
             self._scheduler.finished(running.job.pinned.ref)
         self._listener.finished(running.request, result, kept)
 

@@ -106,8 +106,12 @@ class Runs:
         promises = {name: kept.path for name, kept in pinned.promises.items()}
         return VisibleInput[Any](path, promises, params, decode(record.value, {}), self._keeper.list_files)
 
-    def end(self, running: Running, result: BuildResult) -> Record:
+    def end(self, running: Running, result: BuildResult) -> None:
         """Register what a run gave, or keep what it left and raise.
+
+        A run that was to make a realization again and gave another one shows that this realization cannot be had
+        any more: that is noted, and the result, which has the index and seed of a run that gave something else, is
+        let go.
 
         Raises:
             BuildError: the builder failed (PromiseError: it broke a promise).
@@ -122,6 +126,10 @@ class Runs:
         except ArtifactError as error:
             what = f"{error.where}: {error.what}"
             raise self.failed(running, result, Failure("artifact", what, hint=error.hint)) from error
+        if job.remake is not None and sealed.ref != job.remake.ref:
+            self._keeper.lose(job.remake)
+            self._keeper.discard(workspace)
+            return
         self._admit(running, sealed)
         run = Run(
             running.request.run,
@@ -132,7 +140,7 @@ class Runs:
             None,
             {**self._facts(job.pinned), **result.facts},
         )
-        return self._keeper.register(sealed, run)
+        self._keeper.register(sealed, run)
 
     def _admit(self, running: Running, sealed: Sealed) -> None:
         job = running.job

@@ -83,6 +83,10 @@ class Keeper(Shelf, Protocol):
         """The end of what the run in a workspace wrote."""
         ...
 
+    def lose(self, record: Record) -> None:
+        """Note that a realization without artifacts cannot be made again: it is no candidate any more."""
+        ...
+
     def keep_failed(self, workspace: Workspace, name: str, facts: Mapping[str, Any]) -> Path:
         """Keep what a failed run left, with the facts of the failure; returns the directory."""
         ...

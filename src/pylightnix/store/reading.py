@@ -19,6 +19,9 @@ from pylightnix.store.layout import Layout
 from pylightnix.store.trees import list_files, read_manifest
 
 _LARGEST_ARTIFACT = 1 << 20
+LOST = ".lost"
+"""Ends the name of the mark of a realization that has no artifacts and cannot be made again."""
+
 _LOG_TAIL = 16 << 10
 _LOG_LIMIT = 16 << 20
 
@@ -52,7 +55,8 @@ class Reader:
         for name in sorted([name for name in names if len(name) == DIGITS]):
             record = self._candidate(base, name, home)
             if record is not None and record.key == key:
-                found.append(record)
+                if f"{name}{LOST}" not in names or self.present(record):
+                    found.append(record)
             elif record is not None:
                 warn_of_damage(f"{base}/{name}", "the record belongs to another key")
         return found

@@ -22,7 +22,7 @@ from pylightnix.store.checkpoints import drop, leave, take
 from pylightnix.store.files import fresh_id, write_new, write_once
 from pylightnix.store.layout import Layout, writing
 from pylightnix.store.publishing import publish, remove_quietly
-from pylightnix.store.reading import Reader
+from pylightnix.store.reading import LOST, Reader
 from pylightnix.store.trees import hash_tree, remove_tree
 
 _UNWRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -118,6 +118,11 @@ class Writer(Reader):
         _clear(sealed.workspace)
         drop(sealed.workspace.checkpoint)
         return sealed.record
+
+    def lose(self, record: Record) -> None:
+        path = f"{self.layout.records}/{record.home}/{record.ref.digits}{LOST}"
+        with writing(path), contextlib.suppress(FileExistsError):
+            write_new(path, b"")
 
     def keep_failed(self, workspace: Workspace, name: str, facts: Mapping[str, Any]) -> Path:
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
