@@ -339,6 +339,19 @@ def test_artifacts_that_are_gone_come_back_with_the_run_that_made_them(store: St
     assert [run.index for run in again.runs] == [0]
 
 
+def test_artifacts_that_are_gone_come_back_though_their_run_cannot_be_read(store: Store) -> None:
+    done = pylightnix.realize(fixed(), store=store, quiet=True)
+    remove_tree(done.path)
+    (path,) = place(store, done.record).glob("run-0-*.json")
+    path.unlink()
+    path.write_bytes(b"{")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DamageWarning)
+        again = pylightnix.realize(fixed(), store=store, quiet=True)
+        assert again.out.read_text() == "1"
+        assert [run.index for run in again.runs] == [1]
+
+
 def test_a_file_in_the_place_of_a_realization_is_a_clean_error(store: Store, make: Make) -> None:
     sealed, run = make.sealed()
     store.keeper.payload(sealed.record).write_text("foreign")

@@ -83,9 +83,8 @@ class Runs:
         return Running(job, workspace, request, context)
 
     def _index(self, job: Job) -> int:
-        if job.remake is None:
-            return self._keeper.reserve(job.key.home)
-        return self._keeper.runs(job.remake)[0].index
+        made = self._keeper.runs(job.remake) if job.remake is not None else ()
+        return made[0].index if made else self._keeper.reserve(job.key.home)
 
     def _arguments(self, pinned: Pinned) -> dict[str, Any]:
         inputs = pinned.inputs
