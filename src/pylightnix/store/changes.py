@@ -1,0 +1,94 @@
+"""Every change of a store's files, one function for each call of the system; nothing else in the store changes files.
+
+So there is one place where each change can be seen: a test can record it, refuse it with an error of the system, or
+kill the process just before it. Unaware of what the files mean.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+
+Path = str | bytes | os.PathLike[str]
+Observer = Callable[[str, tuple[object, ...]], None]
+"""Is told the name of each change and its paths, just before it is made; what it raises is raised there."""
+
+_observer: Observer | None = None
+
+
+@contextlib.contextmanager
+def observed(observer: Observer) -> Iterator[None]:
+    """Let somebody see each change of this process before it is made; for tests of what happens under fault."""
+    global _observer  # noqa: PLW0603
+    before, _observer = _observer, observer
+    try:
+        yield
+    finally:
+        _observer = before
+
+
+def _about(name: str, *paths: object) -> None:
+    if _observer is not None:
+        _observer(name, paths)
+
+
+def make_directory(path: Path, mode: int = 0o777) -> None:
+    """`os.mkdir`."""
+    _about("mkdir", path)
+    os.mkdir(path, mode)
+
+
+def make_directories(path: str, mode: int = 0o777) -> None:
+    """Make a directory and those above it, where they are not there yet."""
+    try:
+        make_directory(path, mode)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+    except FileNotFoundError:
+        make_directories(os.path.dirname(path), mode)
+        with contextlib.suppress(FileExistsError):
+            make_directory(path, mode)
+
+
+def move(source: Path, target: Path) -> None:
+    """`os.rename`: onto a name that is free, or that of a file."""
+    _about("rename", source, target)
+    os.rename(source, target)
+
+
+def remove_file(path: Path, *, above: int | None = None) -> None:
+    """`os.unlink`; `above` is the descriptor of the directory in which the name stands."""
+    _about("unlink", path)
+    os.unlink(path, dir_fd=above)
+
+
+def remove_directory(path: Path, *, above: int | None = None) -> None:
+    """`os.rmdir`; `above` is the descriptor of the directory in which the name stands."""
+    _about("rmdir", path)
+    os.rmdir(path, dir_fd=above)
+
+
+def set_mode(path: Path, mode: int) -> None:
+    """`os.chmod`, which follows links."""
+    _about("chmod", path)
+    os.chmod(path, mode)
+
+
+def open_new(path: Path, flags: int, mode: int) -> int:
+    """`os.open` of a file that is made, or written to; returns the descriptor."""
+    _about("open", path)
+    return os.open(path, flags, mode)
+
+
+def write(handle: int, data: bytes | memoryview) -> int:
+    """`os.write`: how many bytes were written."""
+    _about("write", handle)
+    return os.write(handle, data)
+
+
+def link_symbolically(target: Path, path: Path) -> None:
+    """`os.symlink`: make a link at `path` that leads to `target`."""
+    _about("symlink", target, path)
+    os.symlink(target, path)
