@@ -19,14 +19,17 @@ from pylightnix.dsl import closure as closing
 from pylightnix.dsl.code import CodeIdentity, identify
 from pylightnix.dsl.match import ranked, simple
 from pylightnix.engine import realize as realizing
-from pylightnix.engine.decide import Decider, Key
+from pylightnix.engine.decide import Decider
+from pylightnix.engine.keys import Key, Keys
 from pylightnix.engine.realize import Realizer, plan_steps
+from pylightnix.engine.recollection import Recollection
 from pylightnix.engine.runs import Runs
 from pylightnix.hashing import Template, digest_bytes
 from pylightnix.model.closure import Pinned
 from pylightnix.model.params import Params
 from pylightnix.names import KeyRef
 from pylightnix.session import verbs
+from pylightnix.store.recollection import Recollections
 from pylightnix.store.writing import Writer
 from pylightnix.testing.worlds.edits import (
     Chapter,
@@ -48,59 +51,60 @@ from pylightnix.testing.worlds.world import Function, Given, Node, Picks, Use, W
 Patch = pytest.MonkeyPatch
 
 
-def key_from(params: Callable[[Decider, Pinned, list[str]], str]) -> Callable[[Decider, Pinned], Key]:
+def key_from(params: Callable[[Pinned, list[str]], str]) -> Callable[[Keys, Pinned], Key]:
     """A key in which the parameters stand as this says, given what the builder sees of each input."""
 
-    def key(self: Decider, pinned: Pinned) -> Key:
-        views = [self._visible(self.choices[ref], ref, promise) for ref, promise in pinned.inputs]
-        full = digest_bytes(pinned.template.fill("key", params(self, pinned, views)))
+    def of(self: Keys, pinned: Pinned) -> Key:
+        views = [self._visible(ref, promise) for ref, promise in pinned.inputs]
+        full = digest_bytes(pinned.template.fill("key", params(pinned, views)))
         return Key(full, KeyRef.of(full, pinned.name))
 
-    return key
+    return of
 
 
 def ignores_a_parameter(patch: Patch) -> None:
-    def params(_: Decider, pinned: Pinned, views: list[str]) -> str:
+    def params(pinned: Pinned, views: list[str]) -> str:
         trees = {name: tree for name, tree in pinned.params.trees().items() if name != "x"}
         return Params.of_trees(trees).fill(views)
 
-    patch.setattr(Decider, "key", key_from(params))
+    patch.setattr(Keys, "of", key_from(params))
 
 
 def ignores_the_content_of_inputs(patch: Patch) -> None:
-    patch.setattr(Decider, "key", key_from(lambda _, pinned, views: pinned.params.fill(["null" for _ in views])))
+    patch.setattr(Keys, "of", key_from(lambda pinned, views: pinned.params.fill(["null" for _ in views])))
 
 
 def has_no_early_cutoff(patch: Patch) -> None:
-    def params(_: Decider, pinned: Pinned, views: list[str]) -> str:
+    def params(pinned: Pinned, views: list[str]) -> str:
         named = [f'["{each.derivation}",{view}]' for each, view in zip(pinned.inputs, views, strict=True)]
         return pinned.params.fill(named)
 
-    patch.setattr(Decider, "key", key_from(params))
+    patch.setattr(Keys, "of", key_from(params))
 
 
 @contextlib.contextmanager
 def other_choices(decider: Decider, pinned: Pinned) -> Iterator[None]:
     """Every second derivation of the plan finds, for each of its inputs, the candidate after the chosen one."""
-    right = decider.choices
+    choices, records = dict(decider.choices), {ref: decider.records(ref) for ref in decider.choices}
     if list(decider.closure.by_ref).index(pinned.ref) % 2:
-        decider.choices = dict(right)
         for ref, _ in pinned.inputs:
-            chosen = right[ref].records
-            candidates = decider._keeper.candidates(right[ref].home, chosen[0].key)
+            candidates = decider._keeper.candidates(choices[ref].key, records[ref][0].key)
             following = {a.ref: b for a, b in zip(candidates, [*candidates[1:], candidates[0]], strict=True)}
-            decider.choices[ref] = right[ref]._replace(records=tuple(following[record.ref] for record in chosen))
+            others = tuple(following[record.ref] for record in records[ref])
+            decider._records[ref] = others
+            decider.choices[ref] = choices[ref]._replace(chosen=tuple(record.ref for record in others))
     try:
         yield
     finally:
-        decider.choices = right
+        decider.choices.update(choices)
+        decider._records.update(records)
 
 
 def chooses_twice(patch: Patch) -> None:
-    key, context_of, arguments = Decider.key, Decider.context_of, Runs._arguments
+    key, context_of, arguments = Keys.of, Decider.context_of, Runs._arguments
 
-    def other_key(self: Decider, pinned: Pinned) -> Key:
-        with other_choices(self, pinned):
+    def other_key(self: Keys, pinned: Pinned) -> Key:
+        with other_choices(self._records.__self__, pinned):  # type: ignore[attr-defined]
             return key(self, pinned)
 
     def other_context(self: Decider, pinned: Pinned) -> Any:
@@ -111,7 +115,7 @@ def chooses_twice(patch: Patch) -> None:
         with other_choices(self._decider, pinned):
             return arguments(self, pinned)
 
-    patch.setattr(Decider, "key", other_key)
+    patch.setattr(Keys, "of", other_key)
     patch.setattr(Decider, "context_of", other_context)
     patch.setattr(Runs, "_arguments", other_arguments)
 
@@ -188,6 +192,19 @@ def builds_for_each_of_equal_keys(patch: Patch) -> None:
     patch.setattr(Realizer, "_follows", lambda *_: False)
 
 
+def believes_every_memory(patch: Patch) -> None:
+    patch.setattr(Recollections, "still_holds", lambda *_: True)
+
+
+def remembers_without_inputs(patch: Patch) -> None:
+    right = Recollection.of
+
+    def of(self: Recollection, pinned: Pinned) -> Any:
+        return right(self, pinned._replace(inputs=()))
+
+    patch.setattr(Recollection, "of", of)
+
+
 def in_list(*nodes: int) -> Given:
     return Given("list", tuple(Use(node) for node in nodes))
 
@@ -199,6 +216,11 @@ def chain(*edits: Edit, modulus: int = 1000, luck: int = 1, picks: Picks = Picks
         nodes=(Node(picks=picks), Node(1, given=in_list(0))),
     )
     return History(world, (Chapter(edits, **chapter),))
+
+
+def once_more(history: History) -> History:
+    """As this, after a realize that does nothing but remember."""
+    return replace(history, chapters=(Chapter(()), *history.chapters))
 
 
 DIAMOND = World(
@@ -245,6 +267,8 @@ WRONG = [
     wrong(gives_a_derivation_two_names, chain(), "identity"),
     wrong(plans_without_rebuild, chain(rebuild=(0,)), "plan"),
     wrong(builds_for_each_of_equal_keys, History(TWINS), "idle"),
+    wrong(believes_every_memory, once_more(chain(LoseArtifacts(0))), "content"),
+    wrong(remembers_without_inputs, once_more(chain(RemoveRealization(0), luck=1000)), "stale"),
 ]
 
 

@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from pylightnix.engine.contexts import Contexts
 from pylightnix.engine.history import History
+from pylightnix.engine.keys import Key, Keys
+from pylightnix.engine.recollection import Recollection
 from pylightnix.errors import GraphError, MatcherError, PylightnixError
-from pylightnix.hashing import canonical, digest_bytes
 from pylightnix.model.closure import Closure, Pinned
 from pylightnix.model.keeping import Keeper
-from pylightnix.model.matching import Build, Matcher, Reuse, Verdict
+from pylightnix.model.matching import Build, Reuse, Verdict
 from pylightnix.model.plan import Step
-from pylightnix.model.promises import Promise
 from pylightnix.model.realization import Around, Realization
 from pylightnix.model.records import Context, InputChoice, Record, make_context
+from pylightnix.model.remembered import Remembered
 from pylightnix.names import DerivationRef, KeyRef
-
-
-class Key(NamedTuple):
-    """What a builder can see, as a hash: in full, and as the name under which candidates are found."""
-
-    full: str
-    home: KeyRef
-
-
-class Choice(NamedTuple):
-    """What counts for a derivation in this plan."""
-
-    records: tuple[Record, ...]
-    many: bool
-    home: KeyRef
-    context: Context
-    matcher: str
-
-    def as_input(self) -> InputChoice:
-        """As it stands in the context of what depends on it."""
-        return InputChoice(self.home, tuple([r.ref for r in self.records]), self.many, self.context.hash, self.matcher)
 
 
 class Remake(NamedTuple):
@@ -50,7 +31,7 @@ class Decision(NamedTuple):
 
     step: Step
     key: Key
-    choice: Choice | None = None
+    choice: InputChoice | None = None
     remake: tuple[Remake, ...] = ()
 
 
@@ -68,15 +49,15 @@ class Decider:
         self, closure: Closure, keeper: Keeper, rebuild: Iterable[DerivationRef] = (), *, note: bool = True
     ) -> None:
         self.closure = closure
-        self.choices: dict[DerivationRef, Choice] = {}
-        self.contexts: dict[str, Context] = {}
+        self.choices: dict[DerivationRef, InputChoice] = {}
+        self._records: dict[DerivationRef, tuple[Record, ...]] = {}
+        self._contexts = Contexts(self.context_of)
+        self._keys = Keys(closure, self.choices, self.records)
+        self._recollection = Recollection(closure, keeper.memory)
         self._keeper = keeper
         self._rebuild = set(rebuild)
         self._note = note
         self._history = History(keeper)
-        self._common: dict[DerivationRef, str] = {}
-        self._promises: dict[int, tuple[Mapping[str, Promise], str]] = {}
-        self._matchers: dict[int, tuple[Matcher, str]] = {}
 
     def ready(self, pinned: Pinned) -> bool:
         """Whether all inputs are chosen."""
@@ -91,7 +72,9 @@ class Decider:
         """Whether this derivation is satisfied, and if not what is wanted."""
         if pinned.fixed is not None:
             return self._choose_fixed(pinned, pinned.fixed)
-        key = self.key(pinned)
+        if pinned.ref not in self._rebuild and (remembered := self._recollection.of(pinned)) is not None:
+            return self._take_over(pinned, remembered)
+        key = self._keys.of(pinned)
         candidates = self._candidates(key)
         verdict = self._ask(pinned, candidates)
         if isinstance(verdict, Build):
@@ -105,45 +88,26 @@ class Decider:
             why = f"{verdict.why}; chosen, but its artifacts are gone"
             return Decision(Step(pinned.ref, "build", why, "", len(gone), key.home), key, remake=gone)
         choice = self._choose(pinned, key.home, records)
-        step = Step(pinned.ref, "reuse", verdict.why, "", 0, key.home, tuple([r.ref for r in records]))
-        return Decision(step, key, choice)
+        self._recollection.note(pinned, choice, verdict.why, lone=len(candidates) == 1)
+        return Decision(Step(pinned.ref, "reuse", verdict.why, "", 0, key.home, choice.chosen), key, choice)
+
+    def _take_over(self, pinned: Pinned, remembered: Remembered) -> Decision:
+        """Choose what an earlier realize chose, since it would be chosen again."""
+        choice = self.choices[pinned.ref] = remembered.choice
+        self._contexts.expect(choice.context, pinned)
+        step = Step(pinned.ref, "reuse", remembered.why, "", 0, choice.key, choice.chosen)
+        return Decision(step, Key("", choice.key), choice)
+
+    def records(self, ref: DerivationRef) -> tuple[Record, ...]:
+        """The records of what was chosen for a derivation; those of a choice that was taken over are read only now."""
+        found = self._records.get(ref)
+        if found is None:
+            found = self._records[ref] = self._keeper.chosen(self.choices[ref])
+        return found
 
     def satisfied_rebuild(self, ref: DerivationRef) -> None:
         """Note that the one more run was made."""
         self._rebuild.discard(ref)
-
-    def key(self, pinned: Pinned) -> Key:
-        """The key of a derivation whose inputs are chosen: its document with each input as the builder sees it."""
-        views = [self._visible(self.choices[ref], ref, promise) for ref, promise in pinned.inputs]
-        full = digest_bytes(pinned.template.fill("key", pinned.params.fill(views)))
-        return Key(full, KeyRef.of(full, pinned.name))
-
-    def _visible(self, choice: Choice, ref: DerivationRef, promise: str | None) -> str:
-        """What a builder sees of an input, as canonical JSON."""
-        if promise is None:
-            common = self._common_view(ref)
-            views = [f'{common}"tree":"{r.tree}","value":"{r.value_hash}"}}' for r in choice.records]
-        else:
-            kept = [record.promises[promise] for record in choice.records]
-            views = [f'{{"artifact":"{artifact.tree}","kind":"{artifact.kind}"}}' for artifact in kept]
-        return f'{{"$inputs":[{",".join(views)}]}}' if choice.many else f'{{"$input":{views[0]}}}'
-
-    def _common_view(self, ref: DerivationRef) -> str:
-        """What every realization of a derivation shows alike, parameters and promises: the beginning of its view."""
-        common = self._common.get(ref)
-        if common is None:
-            pinned = self.closure.by_ref[ref]
-            common = f'{{"params":{pinned.params.shown()},"promises":{self._promised(pinned)},'
-            self._common[ref] = common
-        return common
-
-    def _promised(self, pinned: Pinned) -> str:
-        """The promised paths by name; all derivations of a stage share them."""
-        known = self._promises.get(id(pinned.promises))
-        if known is None:
-            text = canonical({name: promise.path for name, promise in pinned.promises.items()}).decode()
-            known = self._promises[id(pinned.promises)] = (pinned.promises, text)
-        return known[1]
 
     def _candidates(self, key: Key) -> list[Realization[Any]]:
         records = self._keeper.candidates(key.home, key.full)
@@ -171,41 +135,44 @@ class Decider:
             raise _broken(pinned, f"chooses one, and gave {len(chosen)}")
         return verdict
 
-    def _choose(self, pinned: Pinned, home: KeyRef, records: tuple[Record, ...]) -> Choice:
+    def _choose(self, pinned: Pinned, home: KeyRef, records: tuple[Record, ...]) -> InputChoice:
         context = self.context_of(pinned)
-        self.contexts[context.hash] = context
         for record in records:
             if self._note and record.made_in != context.hash:
                 self._keeper.add_context(record, context, pinned.document)
-        choice = Choice(records, pinned.matcher.many, home, context, self._printed(pinned.matcher))
+        return self._chosen(pinned, home, records, context, self._recollection.printed(pinned.matcher).text)
+
+    def _chosen(
+        self, pinned: Pinned, home: KeyRef, records: tuple[Record, ...], context: Context, matcher: str
+    ) -> InputChoice:
+        self._contexts.add(context)
+        self._records[pinned.ref] = records
+        many = pinned.fixed is None and pinned.matcher.many
+        choice = InputChoice(home, tuple([record.ref for record in records]), many, context.hash, matcher)
         self.choices[pinned.ref] = choice
         return choice
 
-    def _printed(self, matcher: Matcher) -> str:
-        """How a matcher prints; most derivations share theirs."""
-        known = self._matchers.get(id(matcher))
-        if known is None:
-            known = self._matchers[id(matcher)] = (matcher, repr(matcher))
-        return known[1]
-
     def context_of(self, pinned: Pinned) -> Context:
         """The choices that a run of this derivation is made with."""
-        return make_context(pinned.ref, {i.derivation: self.choices[i.derivation].as_input() for i in pinned.inputs})
+        return make_context(pinned.ref, {i.derivation: self.choices[i.derivation] for i in pinned.inputs})
 
     def _choose_fixed(self, pinned: Pinned, realization: Realization[Any]) -> Decision:
-        record = realization.record
+        record, why = realization.record, "this realization was given"
         if not self._keeper.present(record):
             raise MatcherError(
                 f"the realization {record.ref} was given, and its artifacts are not in this store",
                 hint="realize its stage again, or give the stage itself",
                 ref=record.ref,
             )
-        context = realization.context
-        self.contexts[context.hash] = context
-        choice = Choice((record,), False, record.home, context, repr(pinned.matcher))
-        self.choices[pinned.ref] = choice
-        step = Step(pinned.ref, "reuse", "this realization was given", "", 0, record.home, (record.ref,))
-        return Decision(step, Key(record.key, record.home), choice)
+        choice = self._chosen(pinned, record.home, (record,), realization.context, repr(pinned.matcher))
+        self._recollection.note(pinned, choice, why, lone=False)
+        return Decision(
+            Step(pinned.ref, "reuse", why, "", 0, record.home, choice.chosen), Key(record.key, record.home), choice
+        )
+
+    def keep(self) -> None:
+        """Remember what was chosen for the next realize of this closure."""
+        self._recollection.keep()
 
     def check_consistency(self) -> None:
         """See that the ancestry of realizations that were given agrees with what this plan chose.
@@ -218,12 +185,12 @@ class Decider:
                 self._check_ancestry(pinned, pinned.fixed)
 
     def _check_ancestry(self, pinned: Pinned, realization: Realization[Any]) -> None:
-        for ref, made_with in ancestry(self._keeper, realization.record, self.choices[pinned.ref].context):
+        for ref, made_with in ancestry(self._keeper, realization.record, realization.context):
             ours = self.choices.get(ref)
-            if ours is not None and tuple(r.ref for r in ours.records) != made_with.chosen:
+            if ours is not None and ours.chosen != made_with.chosen:
                 raise GraphError(
                     f"{pinned.name} {realization.ref.short} was made with {ref.name} {made_with.chosen[0].short}, "
-                    f"and this plan chose {ours.records[0].ref.short}",
+                    f"and this plan chose {ours.chosen[0].short}",
                     where=ref.name,
                     hint=f"give that realization of {ref.name} too (it is in .deps of the one given), "
                     "or the stage instead",
@@ -232,9 +199,9 @@ class Decider:
 
     def realization(self, ref: DerivationRef) -> tuple[Realization[Any], ...]:
         """What was chosen for a derivation, as the user gets it."""
-        choice = self.choices[ref]
-        around = Around(self.contexts, self.closure.by_ref)
-        return tuple(Realization(record, self._keeper, choice.context, around) for record in choice.records)
+        context = self._contexts[self.choices[ref].context]
+        around = Around(self._contexts, self.closure.by_ref)
+        return tuple(Realization(record, self._keeper, context, around) for record in self.records(ref))
 
 
 def ancestry(keeper: Keeper, record: Record, context: Context) -> Iterable[tuple[DerivationRef, InputChoice]]:

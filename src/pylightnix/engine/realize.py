@@ -90,6 +90,7 @@ class Realizer:
         if self._failure is not None:
             raise self._failure
         self.decider.check_consistency()
+        self.decider.keep()
 
     def _loop(self) -> None:
         while True:

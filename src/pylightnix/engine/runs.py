@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pylightnix.engine.decide import Choice, Decider, Key
+from pylightnix.engine.decide import Decider
+from pylightnix.engine.keys import Key
 from pylightnix.errors import ArtifactError, BuildError, MatcherError, PromiseError
 from pylightnix.hashing import canonical
 from pylightnix.model.build import BuildRequest, BuildResult, Failure
@@ -15,7 +16,7 @@ from pylightnix.model.config import decode
 from pylightnix.model.keeping import Keeper, Sealed, Workspace
 from pylightnix.model.realization import Realization, VisibleInput
 from pylightnix.model.records import Context, Record, Run, seed_of
-from pylightnix.names import printable
+from pylightnix.names import DerivationRef, printable
 
 LOG_TAIL = 20
 """Lines of the log that stand in the message of a failure."""
@@ -90,13 +91,13 @@ class Runs:
         inputs = pinned.inputs
 
         def given(index: int) -> object:
-            choice = self._decider.choices[inputs[index].derivation]
-            seen = [self._visible(inputs[index].derivation, choice, r, inputs[index].promise) for r in choice.records]
-            return tuple(seen) if choice.many else seen[0]
+            ref, promise = inputs[index]
+            seen = [self._visible(ref, record, promise) for record in self._decider.records(ref)]
+            return tuple(seen) if self._decider.choices[ref].many else seen[0]
 
         return {name: decode(tree, pinned.types, given) for name, tree in pinned.params.trees().items()}
 
-    def _visible(self, ref: Any, choice: Choice, record: Record, promise: str | None) -> object:
+    def _visible(self, ref: DerivationRef, record: Record, promise: str | None) -> object:
         path = self._keeper.payload(record)
         if promise is not None:
             return path / record.promises[promise].path

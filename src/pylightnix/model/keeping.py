@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pylightnix.model.realization import Shelf
 from pylightnix.model.records import Context, Record, Run
+from pylightnix.model.remembered import Memory
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 
 
@@ -38,6 +39,11 @@ class Sealed(NamedTuple):
 
 class Keeper(Shelf, Protocol):
     """Keeps derivations and realizations. Every method that writes is safe to be killed in, and to be run again."""
+
+    @property
+    def memory(self) -> Memory:
+        """Its memory of what was chosen before."""
+        ...
 
     def candidates(self, home: KeyRef, key: str) -> list[Record]:
         """The records under a key, ordered by reference; damaged ones are left out with a warning."""

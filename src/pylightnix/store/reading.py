@@ -40,6 +40,7 @@ class Reader:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
+        self._looked: dict[KeyRef, int] = {}
 
     def candidates(self, home: KeyRef, key: str) -> list[Record]:
         """The records under a key, ordered by reference."""
@@ -51,6 +52,7 @@ class Reader:
         except OSError as error:
             warn_of_damage(base, error.strerror or str(error))
             return []
+        self._looked[home] = len(names)
         found = []
         for name in sorted([name for name in names if len(name) == DIGITS]):
             record = self._candidate(base, name, home)

@@ -23,6 +23,7 @@ from pylightnix.store.files import fresh_id, write_new, write_once
 from pylightnix.store.layout import Layout, writing
 from pylightnix.store.publishing import publish, remove_quietly
 from pylightnix.store.reading import LOST, Reader
+from pylightnix.store.recollection import Recollections
 from pylightnix.store.trees import hash_tree, remove_tree
 
 _UNWRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -34,6 +35,7 @@ class Writer(Reader):
 
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout)
+        self.memory = Recollections(layout, self._looked.get)
         self._next: dict[KeyRef, int] = {}
 
     def write_derivation(self, ref: DerivationRef, document: bytes) -> None:

@@ -33,6 +33,11 @@ class By(AcceptsAll):
             raise ConfigError(f"many={self.many!r} is unknown", where="match.by", hint="True or False")
         object.__setattr__(self, "limit", whole("by", "limit", self.limit))
 
+    @property
+    def steady(self) -> bool:
+        """False: what the function says may depend on anything."""
+        return False
+
     def match(self, candidates: Candidates) -> Verdict:
         """Ask the function, and check what it says."""
         given = tuple(in_order(candidates))

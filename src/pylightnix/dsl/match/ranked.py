@@ -47,6 +47,11 @@ class Best(AcceptsAll):
         """Whether `n` was given."""
         return self.n is not None
 
+    @property
+    def steady(self) -> bool:
+        """Whether the metric has a name: what a function says may depend on anything."""
+        return isinstance(self.metric, str)
+
     def match(self, candidates: Candidates) -> Verdict:
         """Rank by the metric, or ask for the missing runs."""
         runs = known_runs(candidates, self.of)

@@ -15,9 +15,14 @@ from pylightnix.names import RealizationRef
 
 
 class AcceptsAll:
-    """A matcher that lets every new realization in."""
+    """A matcher that lets every new realization in, and whose verdict depends on the candidates alone."""
 
     __slots__ = ()
+
+    @property
+    def steady(self) -> bool:
+        """Whether equal texts (`repr`) and equal candidates mean equal verdicts, so that these can be remembered."""
+        return True
 
     def refuse(self, candidates: Candidates, new: RealizationRef) -> str | None:
         """None: nothing is refused."""
@@ -80,6 +85,11 @@ class Only:
     def many(self) -> bool:
         """False: it is one."""
         return False
+
+    @property
+    def steady(self) -> bool:
+        """True: it counts, and nothing else."""
+        return True
 
     def match(self, candidates: Candidates) -> Verdict:
         """The one candidate; `MatcherError` if there are more."""
