@@ -10,6 +10,9 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 
+with contextlib.suppress(ImportError):  # a system without it has no `lock` either
+    import fcntl
+
 Path = str | bytes | os.PathLike[str]
 Observer = Callable[[str, tuple[object, ...]], None]
 """Is told the name of each change and its paths, just before it is made; what it raises is raised there."""
@@ -92,3 +95,9 @@ def link_symbolically(target: Path, path: Path) -> None:
     """`os.symlink`: make a link at `path` that leads to `target`."""
     _about("symlink", target, path)
     os.symlink(target, path)
+
+
+def lock(handle: int, operation: int) -> None:
+    """`flock`: take a lock of an open file, or give it back; BlockingIOError if that would mean to wait."""
+    _about("flock", handle, operation)
+    fcntl.flock(handle, operation)
