@@ -11,7 +11,7 @@ from bench.processes import HERE, python
 from bench.rows import Row, against
 
 COUNTS = (100, 1_000, 10_000)
-REPEATS = {100: 9, 1_000: 5, 10_000: 3}
+REPEATS = {100: 25, 1_000: 5, 10_000: 3}
 LIMITS = {"cold": 5.0, "warm": 3.0}
 GROWTH = 1.3
 

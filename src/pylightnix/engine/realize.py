@@ -12,7 +12,7 @@ from pylightnix.engine.runs import Job, Running, Runs
 from pylightnix.engine.scheduler import Scheduler
 from pylightnix.errors import MatcherError, PylightnixError
 from pylightnix.model.allocation import collector_paused
-from pylightnix.model.build import BuildResult, Executor
+from pylightnix.model.build import BuildResult, Executor, Finished
 from pylightnix.model.closure import Closure, Pinned
 from pylightnix.model.keeping import Keeper
 from pylightnix.model.plan import Step
@@ -169,7 +169,7 @@ class Realizer:
         except BaseException:
             self._keeper.discard(running.workspace)
             raise
-        if future.done():
+        if isinstance(future, Finished) or future.done():
             self._end(running, future.result())
         else:
             self._running[future] = running

@@ -6,17 +6,14 @@ import contextlib
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pylightnix.errors import ExecutorError
 from pylightnix.executors.runlog import RunLog
 from pylightnix.executors.streams import tees
 from pylightnix.executors.telling import bytes_of_maxrss, host_facts
 from pylightnix.executors.work import Outcome, perform
-from pylightnix.model.build import BuildRequest, BuildResult, Progress
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
+from pylightnix.model.build import BuildRequest, BuildResult, Finished, Progress
 
 try:
     from resource import RUSAGE_SELF, getrusage
@@ -75,7 +72,7 @@ def _cwd() -> str | None:
 
 
 class InlineExecutor:
-    """Runs each builder at once, in the thread that submits it; the future that is given back is done.
+    """Runs each builder at once, in the thread that submits it.
 
     What the builder prints goes to the log of the run and to this process's standard error. Runs see one another's
     state: imported modules, caches, random generators. KeyboardInterrupt passes through.
@@ -87,22 +84,16 @@ class InlineExecutor:
     def __init__(self) -> None:
         self._stopped = False
 
-    def submit(self, request: BuildRequest, progress: Progress | None = None) -> Future[BuildResult]:
+    def submit(self, request: BuildRequest, progress: Progress | None = None) -> Finished:
         """Run the builder.
 
         Raises:
             ExecutorError: the executor was stopped.
         """
-        from concurrent.futures import Future
-
         if self._stopped:
             raise ExecutorError("this executor was stopped", hint="make a new one", executor=self.name)
-        future: Future[BuildResult] = Future()
-        future.set_running_or_notify_cancel()
         with _turn:
-            result = self._run(request, progress)
-        future.set_result(result)
-        return future
+            return Finished(self._run(request, progress))
 
     def stop(self) -> None:
         """Take no more."""

@@ -144,6 +144,26 @@ class BuildResult:
     error: BaseException | None = None
 
 
+class Finished:
+    """The end of a run that is over when `submit` returns: so much of a future as is asked of one that is done.
+
+    Futures bring threads and logging with them, which costs a short realize as much as all else.
+    """
+
+    __slots__ = ("_result",)
+
+    def __init__(self, result: BuildResult) -> None:
+        self._result = result
+
+    def done(self) -> bool:
+        """True."""
+        return True
+
+    def result(self, timeout: float | None = None) -> BuildResult:
+        """What the run gave."""
+        return self._result
+
+
 Progress = Callable[[BuildRequest, float, float | None], None]
 
 
@@ -159,5 +179,5 @@ class Executor(Protocol):
     def name(self) -> str: ...
     @property
     def slots(self) -> int: ...
-    def submit(self, request: BuildRequest, progress: Progress | None = None) -> Future[BuildResult]: ...
+    def submit(self, request: BuildRequest, progress: Progress | None = None) -> Future[BuildResult] | Finished: ...
     def stop(self) -> None: ...

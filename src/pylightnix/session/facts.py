@@ -21,7 +21,7 @@ _GIT_SECONDS = 5
 _GIT_PLACES = ("DIR", "WORK_TREE", "INDEX_FILE", "COMMON_DIR", "OBJECT_DIRECTORY", "NAMESPACE", "PREFIX")
 """Variables that a hook of some repository leaves, and that would name it instead of the project's."""
 
-_COMMIT = re.compile(rb"[0-9a-f]{40}|[0-9a-f]{64}")
+_COMMIT = re.compile(rb"^# branch\.oid ([0-9a-f]{40}|[0-9a-f]{64})$", re.MULTILINE)
 
 
 class Facts:
@@ -57,15 +57,24 @@ class Facts:
 
 def describe_environment() -> dict[str, Any]:
     """Python, platform and installed distributions, as they are stored once for all runs that had them."""
-    import platform  # slow to import, and a warm realize does not need it
-
+    system, machine = _machine()
     return {
         "distributions": dict(_distributions(tuple((path, _changed(path)) for path in sys.path))),
-        "implementation": platform.python_implementation(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "system": platform.system(),
+        "implementation": sys.implementation.name,
+        "machine": machine,
+        "python": sys.version.split()[0],
+        "system": system,
     }
+
+
+def _machine() -> tuple[str, str]:
+    """The operating system and the kind of processor."""
+    if hasattr(os, "uname"):
+        found = os.uname()
+        return found.sysname, found.machine
+    import platform  # slow to import
+
+    return platform.system(), platform.machine()
 
 
 def _changed(path: str) -> int:
@@ -104,11 +113,10 @@ def find_repository(file: str | None) -> Path | None:
 
 def git_state(directory: Path) -> dict[str, Any] | None:
     """Commit and dirtiness of the repository at a directory; None if there is none that git reads, or no git."""
-    commit = (_git(directory, "rev-parse", "HEAD") or b"").strip()
-    if not _COMMIT.fullmatch(commit):
-        return None
-    status = _git(directory, "status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit.decode(), "dirty": bool(status) if status is not None else None}
+    told = _git(directory, "status", "--porcelain=v2", "--branch", "--untracked-files=no") or b""
+    commit = _COMMIT.search(told)
+    changed = any(not line.startswith(b"#") for line in told.splitlines())
+    return None if commit is None else {"commit": commit[1].decode(), "dirty": changed}
 
 
 def _git(directory: Path, *words: str) -> bytes | None:
