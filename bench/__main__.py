@@ -12,10 +12,10 @@ from bench.chain import discard
 from bench.rows import Row, holds, table
 
 GROUPS: Mapping[str, Callable[[float, Path], list[Row]]] = {
+    "chain": chain.measure,
     "imports": lambda scale, place: imports.measure(imports.TIMES if scale >= 0.1 else 3),
     "matching": matching.measure,
     "trees": lambda scale, place: trees.measure(scale),
-    "chain": chain.measure,
 }
 
 

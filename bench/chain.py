@@ -17,7 +17,11 @@ GROWTH = 1.3
 
 
 class Sample:
-    """The times of one shape and size, in seconds, of several repetitions taken in turn."""
+    """The times of one shape and size, in seconds, of several repetitions taken in turn.
+
+    Each repetition has a directory of its own, and none is removed before all is measured: for minutes after many files
+    were removed, some file systems (ext4) look long for each new one, which would hide what is measured here.
+    """
 
     def __init__(self, shape: str, count: int, place: Path) -> None:
         self.shape = shape
@@ -28,22 +32,20 @@ class Sample:
 
     def repeat(self) -> None:
         """One more repetition: floor and ours, cold and warm."""
-        store, plain = self._place / "store", self._place / "plain"
+        place = self._place / str(len(self._ours["cold"]))
+        store, plain = place / "store", place / "plain"
         plain.mkdir(parents=True)
         size = str(self.count)
         stages = [str(HERE / "links.py"), self.shape, size]
         environment = {"PYLIGHTNIX_STORE": str(store)}
-        try:
-            self._floor["cold"].append(python([str(HERE / "floors.py"), "cold", size, str(plain)]).inside)
-            self._ours["cold"].append(python(stages, environment).inside)
-            self._floor["warm"].append(python([str(HERE / "floors.py"), "warm", size, str(plain)]).inside)
-            self._ours["warm"].append(python(stages, environment).outside - self._start_up())
-        finally:
-            discard(self._place)
+        self._floor["cold"].append(python([str(HERE / "floors.py"), "cold", size, str(plain)]).inside)
+        self._ours["cold"].append(python(stages, environment).inside)
+        self._floor["warm"].append(python([str(HERE / "floors.py"), "warm", size, str(plain)]).inside)
+        self._ours["warm"].append(python(stages, environment).outside - self._start_up(place))
 
-    def _start_up(self) -> float:
+    def _start_up(self, place: Path) -> float:
         """What a warm realize of one stage takes in a new process: imports, and reading the code of the stage."""
-        environment = {"PYLIGHTNIX_STORE": str(self._place / "one")}
+        environment = {"PYLIGHTNIX_STORE": str(place / "one")}
         single = [str(HERE / "links.py"), self.shape, "1"]
         python(single, environment)
         return python(single, environment).outside

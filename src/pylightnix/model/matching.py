@@ -38,7 +38,8 @@ class Matcher(Protocol):
     tuple of realizations or one. `match` gets the candidates in a stable order (by reference) and may only return
     some of them. `refuse` is asked before a new realization is registered: a reason refuses it, None lets it in.
     A matcher may have `steady`, which says that `repr` tells all of it and that its verdict follows from the candidates
-    alone: then a choice among one candidate need not be made again. Without it, the matcher is always asked.
+    alone: then a choice among one candidate need not be made again; and `lenient`, which says that it refuses nothing.
+    Without them, the matcher is always asked.
     """
 
     @property

@@ -18,7 +18,7 @@ from pylightnix.store.trees import hash_tree, remove_tree, seal_top
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 
 
-def publish(sealed: Sealed, run: Run, payload: Path, place: str) -> None:
+def publish(sealed: Sealed, run: Run, payload: Path, place: str) -> bool:
     """Move the artifacts to their place and then the record to its; an equal realization that is there gets the run.
 
     Args:
@@ -27,13 +27,16 @@ def publish(sealed: Sealed, run: Run, payload: Path, place: str) -> None:
         payload: where the artifacts shall be.
         place: where the record shall be.
 
+    Returns:
+        Whether all was new, and nothing of it is left in the workspace.
+
     Raises:
         OSError: the system refused.
         StoreError: the same, in the artifacts.
     """
     workspace, record = sealed.workspace, sealed.record
     _write_notes(workspace, record, run)
-    _publish_artifacts(workspace, record, payload, place)
+    moved = _publish_artifacts(workspace, record, payload, place)
     try:
         os.rename(workspace.notes, place)
     except OSError as error:
@@ -41,6 +44,8 @@ def publish(sealed: Sealed, run: Run, payload: Path, place: str) -> None:
             raise
         _mend_record(workspace, record, place)
         _add_run(workspace, place)
+        return False
+    return moved
 
 
 def _write_notes(workspace: Workspace, record: Record, run: Run) -> None:
@@ -53,8 +58,9 @@ def _write_notes(workspace: Workspace, record: Record, run: Run) -> None:
     write_new(f"{workspace.notes}/{stem}.json", run_bytes(run, log))
 
 
-def _publish_artifacts(workspace: Workspace, record: Record, target: Path, place: str) -> None:
-    """Move the artifacts to their place, unless the same ones are there."""
+def _publish_artifacts(workspace: Workspace, record: Record, target: Path, place: str) -> bool:
+    """Move the artifacts to their place, unless the same ones are there; whether they were moved."""
+    moved = True
     if _is_directory(target) and not _same(target, record, place):
         replaced = f"{workspace.notes}.replaced"
         with contextlib.suppress(FileNotFoundError):
@@ -66,7 +72,9 @@ def _publish_artifacts(workspace: Workspace, record: Record, target: Path, place
     except OSError as error:
         if error.errno not in _TAKEN:
             raise
+        moved = False
     seal_top(target)
+    return moved
 
 
 def _is_directory(path: Path) -> bool:

@@ -116,8 +116,8 @@ class Writer(Reader):
     def register(self, sealed: Sealed, run: Run) -> Record:
         final = self.place(sealed.record)
         with writing(final):
-            publish(sealed, run, self.payload(sealed.record), final)
-        _clear(sealed.workspace)
+            new = publish(sealed, run, self.payload(sealed.record), final)
+        _clear(sealed.workspace, all_of_it=not new)
         drop(sealed.workspace.checkpoint)
         return sealed.record
 
@@ -193,9 +193,9 @@ def _let_move(path: Path) -> None:
         os.chmod(path, stat.S_IMODE(mode) | stat.S_IRWXU)
 
 
-def _clear(workspace: Workspace) -> None:
-    """Remove a workspace, all but its checkpoint."""
-    for path in (workspace.notes, workspace.out, workspace.scratch):
+def _clear(workspace: Workspace, *, all_of_it: bool = True) -> None:
+    """Remove a workspace, all but its checkpoint; or what is left where notes and artifacts were moved away."""
+    for path in (workspace.notes, workspace.out, workspace.scratch) if all_of_it else (workspace.scratch,):
         if os.path.lexists(path):
             remove_quietly(path)
 

@@ -20,6 +20,11 @@ class AcceptsAll:
     __slots__ = ()
 
     @property
+    def lenient(self) -> bool:
+        """True: `refuse` need not be asked."""
+        return True
+
+    @property
     def steady(self) -> bool:
         """Whether equal texts (`repr`) and equal candidates mean equal verdicts, so that these can be remembered."""
         return True
