@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,6 +16,7 @@ from pylightnix.cli.amounts import duration
 from pylightnix.cli.output import is_terminal
 from pylightnix.engine.events import Listener
 from pylightnix.model.build import BuildRequest, BuildResult
+from pylightnix.model.claiming import Holder
 from pylightnix.model.plan import Step
 from pylightnix.names import printable
 from pylightnix.session.telling import MOST_LINES, PlainTelling
@@ -89,6 +91,10 @@ class EventLines:
     def decided(self, step: Step) -> None:
         """A decision."""
         self._tell("decided", **step._asdict())
+
+    def waiting(self, step: Step, holders: Sequence[Holder]) -> None:
+        """Others make what is wanted."""
+        self._tell("waiting", derivation=step.derivation, key=step.key, holders=[h._asdict() for h in holders])
 
     def started(self, request: BuildRequest) -> None:
         """A run starts."""

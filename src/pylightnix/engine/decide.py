@@ -33,6 +33,7 @@ class Decision(NamedTuple):
     key: Key
     choice: InputChoice | None = None
     remake: tuple[Remake, ...] = ()
+    extra: bool = False
 
 
 class Decider:
@@ -81,7 +82,7 @@ class Decider:
             because = self._history.because(pinned, candidates)
             return Decision(Step(pinned.ref, "build", verdict.why, because, verdict.count, key.home), key)
         if pinned.ref in self._rebuild:
-            return Decision(Step(pinned.ref, "build", "one more run was asked for", "", 1, key.home), key)
+            return Decision(Step(pinned.ref, "build", "one more run was asked for", "", 1, key.home), key, extra=True)
         records = tuple([realization.record for realization in verdict.chosen])
         gone = tuple([Remake(record) for record in records if not self._keeper.present(record)])
         if gone:
@@ -104,6 +105,20 @@ class Decider:
         if found is None:
             found = self._records[ref] = self._keeper.chosen(self.choices[ref])
         return found
+
+    def missing(self, pinned: Pinned, key: Key, remake: Record | None = None) -> int:
+        """How many runs are missing now, by a look at the candidates of this moment; nothing is chosen.
+
+        Args:
+            pinned: of which derivation, its inputs chosen.
+            key: its key.
+            remake: if the run is to make this realization again: 1 if it still has to be, else 0.
+        """
+        candidates = self._candidates(key)
+        if remake is not None:
+            return int(not self._keeper.present(remake) and any(c.ref == remake.ref for c in candidates))
+        verdict = self._ask(pinned, candidates)
+        return verdict.count if isinstance(verdict, Build) else 0
 
     def satisfied_rebuild(self, ref: DerivationRef) -> None:
         """Note that the one more run was made."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from pylightnix.model.build import BuildRequest, BuildResult
+from pylightnix.model.claiming import Holder
 from pylightnix.model.plan import Step
 
 
@@ -18,6 +20,10 @@ class Listener(Protocol):
 
     def decided(self, step: Step) -> None:
         """A decision was made and is acted on."""
+        ...
+
+    def waiting(self, step: Step, holders: Sequence[Holder]) -> None:
+        """Nothing is done for a derivation until one of these has made the run that it makes; told once of each."""
         ...
 
     def started(self, request: BuildRequest) -> None:
@@ -42,6 +48,7 @@ class Silent:
 
     def begin(self, total: int) -> None: ...
     def decided(self, step: Step) -> None: ...
+    def waiting(self, step: Step, holders: Sequence[Holder]) -> None: ...
     def started(self, request: BuildRequest) -> None: ...
     def progress(self, request: BuildRequest, done: float, total: float | None) -> None: ...
     def finished(self, request: BuildRequest, result: BuildResult, kept: Path | None) -> None: ...

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pylightnix.engine.decide import Decider, Decision
 from pylightnix.engine.events import Listener
+from pylightnix.engine.flight import Flight
 from pylightnix.engine.runs import Job, Running, Runs
 from pylightnix.engine.scheduler import Scheduler
 from pylightnix.errors import MatcherError, PylightnixError
 from pylightnix.model.allocation import collector_paused
 from pylightnix.model.build import BuildResult, Executor, Finished
+from pylightnix.model.claiming import Slot
 from pylightnix.model.closure import Closure, Pinned
 from pylightnix.model.keeping import Keeper
 from pylightnix.model.plan import Step
@@ -66,7 +69,10 @@ class Realizer:
         self._scheduler = Scheduler[Job](
             {p.ref: () if p.fixed is not None else [ref for ref, _ in p.inputs] for p in closure.order}
         )
-        self._asked: dict[DerivationRef, int] = {}
+        self._begun: Counter[DerivationRef] = Counter()
+        self._untold: dict[DerivationRef, Step] = {}
+        self._told: dict[DerivationRef, Step] = {}
+        self._flight = Flight(self.decider, keeper, listener)
         self._makers: dict[KeyRef, DerivationRef] = {}
         self._followers: dict[KeyRef, list[DerivationRef]] = {}
         self._running: dict[Future[BuildResult], Running] = {}
@@ -86,6 +92,7 @@ class Realizer:
             self._abandon()
             raise
         finally:
+            self._keeper.settle()
             self._listener.end()
         if self._failure is not None:
             raise self._failure
@@ -99,7 +106,9 @@ class Realizer:
             if self._running and (not started or len(self._running) >= self._executor.slots):
                 self._collect()
             elif not started:
-                return
+                if self._failure is not None or not self._flight.is_waiting:
+                    return
+                self._retry(self._flight.wait())
 
     def _decide_ready(self) -> None:
         with collector_paused():
@@ -113,18 +122,21 @@ class Realizer:
         decision = self.decider.decide(pinned)
         if decision.choice is None and self._follows(pinned, decision.key.home):
             return
-        self.steps.setdefault(pinned.ref, decision.step)
-        self._listener.decided(decision.step)
         if decision.choice is not None:
+            self._tell(decision.step)
             self._scheduler.done(pinned.ref)
             self._release(pinned, decision.key.home)
             return
         jobs = [Job(pinned, decision.key, remake.record) for remake in decision.remake]
         if not jobs:
-            jobs = [Job(pinned, decision.key)] * decision.step.wanted
+            jobs = [Job(pinned, decision.key, None, decision.extra)] * decision.step.wanted
             self._count(pinned, decision)
-        self.decider.satisfied_rebuild(pinned.ref)
+        self._untold[pinned.ref] = decision.step
         self._scheduler.want(pinned.ref, jobs)
+
+    def _tell(self, step: Step) -> None:
+        self.steps.setdefault(step.derivation, step)
+        self._listener.decided(step)
 
     def _follows(self, pinned: Pinned, home: KeyRef) -> bool:
         """Whether runs of this key are being made for another derivation: then this one is asked again after it."""
@@ -142,7 +154,7 @@ class Realizer:
 
     def _count(self, pinned: Pinned, decision: Decision) -> None:
         """A matcher may ask for more, but not for ever."""
-        asked = self._asked[pinned.ref] = self._asked.get(pinned.ref, 0) + decision.step.wanted
+        asked = self._begun[pinned.ref] + decision.step.wanted
         limit = getattr(pinned.matcher, "limit", RUN_LIMIT)
         if asked > limit:
             raise MatcherError(
@@ -154,33 +166,66 @@ class Realizer:
             )
 
     def _start_next(self) -> bool:
-        """Start one run, if one is wanted; whether it was."""
+        """Start one run, if one is wanted and not being made by others; whether there is more to do."""
         following = self._scheduler.next_task()
         if following is None:
             return False
+        ref, job = following
         try:
-            running = self._runs.begin(following[1])
+            self._runs.builder(job.pinned)
+            slot = self._flight.enter(job, sum(running.job.pinned.ref == ref for running in self._running.values()))
+            if slot is not None:
+                self._start(job, slot)
+            elif not self._scheduler.withdraw(ref) and not self._flight.awaits(ref, self._untold[ref]):
+                self._scheduler.again(ref)
         except PylightnixError as error:
             self._fail(error)
-            return True
+        return True
+
+    def _start(self, job: Job, slot: Slot) -> None:
+        ref = job.pinned.ref
+        if (step := self._untold.get(ref)) is not None and self._told.get(ref) is not step:
+            self._told[ref] = step
+            self._tell(step)
+        self.decider.satisfied_rebuild(ref)
+        self._begun[ref] += 1
+        try:
+            running = self._runs.begin(job, slot)
+        except BaseException:
+            slot.release()
+            raise
         self._listener.started(running.request)
         try:
             future = self._executor.submit(running.request, self._listener.progress)
         except BaseException:
             self._keeper.discard(running.workspace)
+            slot.release()
             raise
         if isinstance(future, Finished) or future.done():
             self._end(running, future.result())
         else:
             self._running[future] = running
-        return True
 
     def _collect(self) -> None:
-        """Wait until some run has ended, and see to all that have."""
+        """Wait until some run has ended, here or, where we could start one more, elsewhere; see to all that have."""
         from concurrent.futures import FIRST_COMPLETED, wait  # slow to import, and a warm realize waits for nothing
 
-        for future in wait(self._running, return_when=FIRST_COMPLETED).done:
-            self._end(self._running.pop(future), future.result())
+        pauses = Flight.pauses()
+        while True:
+            could_start = self._flight.is_waiting and len(self._running) < self._executor.slots
+            pause = next(pauses) if could_start else None
+            done = wait(self._running, timeout=pause, return_when=FIRST_COMPLETED).done
+            for future in done:
+                self._end(self._running.pop(future), future.result())
+            if done or self._retry(self._flight.freed()):
+                return
+
+    def _retry(self, freed: Iterable[DerivationRef]) -> bool:
+        """Ask again for derivations of which others have made a run, or given up; whether there were any."""
+        refs = list(freed)
+        for ref in refs:
+            self._scheduler.again(ref)
+        return bool(refs)
 
     def _end(self, running: Running, result: BuildResult) -> None:
         kept: Path | None = None
@@ -189,8 +234,10 @@ class Realizer:
         except PylightnixError as error:
             kept = Path(str(error.fields["kept"])) if "kept" in error.fields else None
             self._keeper.discard(running.workspace)
+            running.slot.release()
             self._fail(error)
         else:
+            self._keeper.when_settled(running.slot.release)
             self._scheduler.finished(running.job.pinned.ref)
         self._listener.finished(running.request, result, kept)
 
@@ -208,4 +255,5 @@ class Realizer:
         self._executor.stop()
         for running in self._running.values():
             self._keeper.discard(running.workspace)
+            running.slot.release()
         self._running.clear()

@@ -11,6 +11,7 @@ from pylightnix.engine.keys import Key
 from pylightnix.errors import ArtifactError, BuildError, MatcherError, PromiseError
 from pylightnix.hashing import canonical
 from pylightnix.model.build import BuildRequest, BuildResult, Failure
+from pylightnix.model.claiming import Slot
 from pylightnix.model.closure import Pinned
 from pylightnix.model.config import decode
 from pylightnix.model.keeping import Keeper, Sealed, Workspace
@@ -23,17 +24,25 @@ LOG_TAIL = 20
 
 
 class Job(NamedTuple):
-    """A run that is wanted: of which derivation, under which key; `remake` is the record of one to make again."""
+    """A run that is wanted.
+
+    Attributes:
+        pinned, key: of which derivation, under which key.
+        remake: the record of a realization to make again.
+        extra: whether it is wanted however many there are.
+    """
 
     pinned: Pinned
     key: Key
     remake: Record | None = None
+    extra: bool = False
 
 
 class Running(NamedTuple):
     """A run under way."""
 
     job: Job
+    slot: Slot
     workspace: Workspace
     request: BuildRequest
     context: Context
@@ -53,9 +62,12 @@ class Runs:
         self._keeper = keeper
         self._facts = facts
 
-    def begin(self, job: Job) -> Running:
-        """Write the derivation, reserve the run, and say all that the executor needs to know."""
-        pinned = job.pinned
+    def builder(self, pinned: Pinned) -> Callable[..., object]:
+        """What is to be run.
+
+        Raises:
+            BuildError: there is a description alone.
+        """
         if pinned.builder is None:
             raise BuildError(
                 "only the description is at hand, not the code that builds it",
@@ -63,13 +75,18 @@ class Runs:
                 hint="give the stage itself",
                 stage=pinned.name,
             )
+        return pinned.builder
+
+    def begin(self, job: Job, slot: Slot) -> Running:
+        """Write the derivation, reserve the run, and say all that the executor needs to know."""
+        pinned = job.pinned
         context = self._decider.context_of(pinned)
         self._keeper.write_derivation(pinned.ref, pinned.document)
         index = self._index(job)
         workspace = self._keeper.workspace(job.key.home, index)
         request = BuildRequest(
             stage=pinned.name,
-            builder=pinned.builder,
+            builder=self.builder(pinned),
             wants_build=pinned.wants_build,
             arguments=self._arguments(pinned),
             promises=pinned.promises,
@@ -81,7 +98,7 @@ class Runs:
             checkpoint=workspace.checkpoint,
             log=workspace.log,
         )
-        return Running(job, workspace, request, context)
+        return Running(job, slot, workspace, request, context)
 
     def _index(self, job: Job) -> int:
         made = self._keeper.runs(job.remake) if job.remake is not None else ()

@@ -72,6 +72,19 @@ class Scheduler(Generic[Task]):
         """A run to start now, or None."""
         return None if self._stopped or not self._tasks else self._tasks.popleft()
 
+    def withdraw(self, ref: DerivationRef) -> bool:
+        """Take a run back that was handed out and not started, and those not handed out yet; whether others go on.
+
+        If so, the derivation is ready when the last of them has finished; else when `again` says so.
+        """
+        kept = [waiting for waiting in self._tasks if waiting[0] != ref]
+        self._open[ref] -= 1 + len(self._tasks) - len(kept)
+        self._tasks = deque(kept)
+        if self._open[ref]:
+            return True
+        del self._open[ref]
+        return False
+
     def finished(self, ref: DerivationRef) -> None:
         """A run of this derivation has ended well."""
         self._open[ref] -= 1

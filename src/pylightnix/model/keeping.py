@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from pylightnix.model.claiming import Slot
 from pylightnix.model.realization import Shelf
 from pylightnix.model.records import Context, Record, Run
 from pylightnix.model.remembered import Memory
@@ -63,6 +64,18 @@ class Keeper(Shelf, Protocol):
 
     def add_context(self, record: Record, context: Context, document: bytes) -> None:
         """Note that a realization is used in a context; a store that cannot be written is left as it is."""
+        ...
+
+    def claim(self, home: KeyRef) -> Slot:
+        """Take a slot of a key, before a run of it begins; see `model.claiming` for what it means."""
+        ...
+
+    def settle(self) -> None:
+        """Make everything that was registered visible to others, and lasting; before that, only we may see it."""
+        ...
+
+    def when_settled(self, act: Callable[[], None]) -> None:
+        """Call this, in whatever thread, once everything registered so far is visible to others; perhaps now."""
         ...
 
     def reserve(self, home: KeyRef) -> int:

@@ -6,10 +6,12 @@ import contextlib
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
 from pylightnix.model.build import BuildRequest, BuildResult
+from pylightnix.model.claiming import Holder
 from pylightnix.model.plan import Step, Steps
 from pylightnix.names import DerivationRef, printable
 
@@ -47,6 +49,10 @@ class PlainTelling:
             self._reused.append(step)
         elif self._built[step.derivation] > 1:
             self._say(f"{'choose':<8} {step.derivation.short}  {step.derivation.name}  {step.why}")
+
+    def waiting(self, step: Step, holders: Sequence[Holder]) -> None:
+        who = ", ".join(map(str, holders))
+        self._say(f"{'wait':<8} {step.derivation.short}  {step.derivation.name}  is being made by {who}")
 
     def started(self, request: BuildRequest) -> None:
         self._runs += 1

@@ -41,6 +41,7 @@ class Layout:
         self.tmp = f"{self.root}/tmp"
         self.checkpoints = f"{self.tmp}/checkpoints"
         self.failed = f"{self.root}/failed"
+        self.locks = f"{self.root}/locks"
         self.cache = f"{self.root}/cache"
         self._format = f"{self.root}/format.json"
         self._ready = False

@@ -9,7 +9,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pylightnix.model.keeping import Sealed, Workspace
 from pylightnix.model.records import Context, PromiseRecord, Record, Run, hash_realization, hash_value
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store.checkpoints import drop, leave, take
+from pylightnix.store.claims import Claims, HeldSlot
 from pylightnix.store.files import fresh_id, write_new, write_once
 from pylightnix.store.layout import Layout, writing
 from pylightnix.store.publishing import publish, remove_quietly
@@ -37,6 +38,7 @@ class Writer(Reader):
         super().__init__(layout)
         self.memory = Recollections(layout, self._looked.get)
         self._next: dict[KeyRef, int] = {}
+        self._claims = Claims(layout.locks)
 
     def write_derivation(self, ref: DerivationRef, document: bytes) -> None:
         self._write_named(f"{self.layout.derivations}/{ref}.json", document)
@@ -66,6 +68,16 @@ class Writer(Reader):
         except StoreError as error:
             if error.fields.get("errno") not in _UNWRITABLE:
                 raise
+
+    def claim(self, home: KeyRef) -> HeldSlot:
+        self.layout.ensure()
+        return self._claims.claim(home)
+
+    def settle(self) -> None:
+        """Nothing is pending: `register` makes results visible at once."""
+
+    def when_settled(self, act: Callable[[], None]) -> None:
+        act()
 
     def reserve(self, home: KeyRef) -> int:
         self.layout.ensure()
