@@ -18,6 +18,11 @@ LONGEST_PAUSE = 0.2
 """Seconds between two looks whether somebody has given a slot back: an eighth of the time waited, within these."""
 
 
+def rest(seconds: float) -> None:
+    """Let time pass."""
+    time.sleep(seconds)
+
+
 class Flight:
     """The claims of one realize; see `model.claiming` for the rule.
 
@@ -89,7 +94,7 @@ class Flight:
         for pause in self.pauses():
             if found := self.freed():
                 return found
-            time.sleep(pause)
+            rest(pause)
         raise AssertionError("BUG: pauses have no end")
 
     @staticmethod

@@ -85,6 +85,17 @@ def open_new(path: Path, flags: int, mode: int) -> int:
     return os.open(path, flags, mode)
 
 
+def open_noted(
+    path: Path, flags: int, mode: int, gate: contextlib.AbstractContextManager[object], noted: set[int]
+) -> int:
+    """As `open_new`, and the descriptor is noted before anybody can pass the gate."""
+    _about("open", path)
+    with gate:
+        handle = os.open(path, flags, mode)
+        noted.add(handle)
+    return handle
+
+
 def write(handle: int, data: bytes | memoryview) -> int:
     """`os.write`: how many bytes were written."""
     _about("write", handle)

@@ -208,14 +208,12 @@ _gate = threading.RLock()
 
 
 def _open(path: str, flags: int) -> int:
-    with _gate:
-        try:
-            handle = changes.open_new(path, os.O_RDWR | flags | _EXTRA, 0o666)
-        except OSError as error:
-            if error.errno not in _NOT_WRITABLE or flags & os.O_EXCL:
-                raise
-            handle = _open_for_reading(path, error)
-        _descriptors.add(handle)
+    try:
+        handle = changes.open_noted(path, os.O_RDWR | flags | _EXTRA, 0o666, _gate, _descriptors)
+    except OSError as error:
+        if error.errno not in _NOT_WRITABLE or flags & os.O_EXCL:
+            raise
+        handle = _open_for_reading(path, error)
     if not flags & os.O_EXCL and not stat.S_ISREG(os.fstat(handle).st_mode):
         _close(handle)
         raise OSError(errno.EPERM, "this is no regular file", path)
@@ -224,10 +222,13 @@ def _open(path: str, flags: int) -> int:
 
 def _open_for_reading(path: str, error: OSError) -> int:
     """Open what cannot be written: somebody else's file, or one of a read-only store."""
-    try:
-        return os.open(path, os.O_RDONLY | _EXTRA)
-    except OSError:
-        raise error from None
+    with _gate:
+        try:
+            handle = os.open(path, os.O_RDONLY | _EXTRA)
+        except OSError:
+            raise error from None
+        _descriptors.add(handle)
+    return handle
 
 
 def _close(handle: int) -> None:
