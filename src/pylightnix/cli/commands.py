@@ -14,6 +14,7 @@ COMMANDS = {
     "log": ("reading", "Print what a run wrote to its standard output and error."),
     "tree": ("ancestry", "Show what a realization was made from, as a tree."),
     "path": ("reading", "Print where the artifacts are, or one promised artifact."),
+    "verify": ("verifying", "Look whether the store is what it says, at every byte."),
     "init": ("starting", "Make a store, ./.pylightnix, for this directory and those below."),
     "completion": ("starting", "Print the script that completes commands in a shell."),
 }

@@ -42,6 +42,7 @@ target_argument = click.argument("target", shell_complete=_complete_target)
 targets_argument = click.argument(
     "targets", nargs=-1, required=True, metavar="TARGET…", shell_complete=_complete_target
 )
+references_argument = click.argument("references", nargs=-1, metavar="[REF]…", shell_complete=_complete_target)
 names_argument = click.argument("stages", nargs=-1, metavar="[STAGE]…", shell_complete=_complete_name)
 set_option = click.option(
     "--set", "assignments", multiple=True, metavar="NAME=VALUE",

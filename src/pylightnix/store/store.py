@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pylightnix.errors import TargetError, UnknownReferenceError
 from pylightnix.hashing import DIGITS
@@ -14,6 +14,9 @@ from pylightnix.model.records import Record
 from pylightnix.names import DerivationRef, KeyRef, is_prefix, printable
 from pylightnix.store.layout import Layout
 from pylightnix.store.writing import Writer
+
+if TYPE_CHECKING:
+    from pylightnix.store.verification.verifying import Progress, Report
 
 
 class HasRef(Protocol):
@@ -133,6 +136,28 @@ class Store:
             StoreError: the store cannot be written.
         """
         self.keeper.remove(ref.record if isinstance(ref, Realization) else self.record(ref))
+
+    def verify(
+        self, refs: Iterable[str] | None = None, *, resume: bool = False, progress: Progress | None = None
+    ) -> Report:
+        """Look whether the store is what it says, at every byte; changes nothing.
+
+        Args:
+            refs: which realizations, by reference or a unique prefix of one; all, and all documents, if None.
+            resume: leave out what a verify that was stopped had found to be sound.
+            progress: is called with how many of how many realizations were looked at.
+
+        Returns:
+            A `Report`: `findings` name each damage with its realization and file, `sound` says that there is none.
+
+        Raises:
+            UnknownReferenceError: nothing, or more than one thing, is named so.
+            StoreError: the store cannot be read.
+        """
+        from pylightnix.store.verification.verifying import verify  # brings threads, which few need
+
+        records = None if refs is None else [self.record(ref) for ref in refs]
+        return verify(self.keeper, records, resume=resume, progress=progress)
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r})"

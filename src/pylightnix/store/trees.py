@@ -23,7 +23,17 @@ from pylightnix.names import printable
 from pylightnix.store.filehash import hash_file
 from pylightnix.store.sealing import Walk, failed, open_file, seal_top, special
 
-__all__ = ["Artifact", "Entry", "Tree", "hash_tree", "list_files", "read_manifest", "remove_tree", "seal_top"]
+__all__ = [
+    "Artifact",
+    "Entry",
+    "Tree",
+    "describe",
+    "hash_tree",
+    "list_files",
+    "read_manifest",
+    "remove_tree",
+    "seal_top",
+]
 
 _HEADER = canonical({"pylightnix": kind_tag("tree")}) + b"\n"
 _HELD = 64 << 10
@@ -99,7 +109,12 @@ class Tree:
 
 
 def hash_tree(
-    root: Path | str, artifacts: Iterable[str] = (), sink: BinaryIO | None = None, *, seal: bool = False
+    root: Path | str,
+    artifacts: Iterable[str] = (),
+    sink: BinaryIO | None = None,
+    *,
+    seal: bool = False,
+    writable: list[str] | None = None,
 ) -> Tree:
     """Hash the artifacts in a directory. Memory holds the names in the directories on one path, never content.
 
@@ -109,6 +124,7 @@ def hash_tree(
         sink: gets the manifest while it is made.
         seal: make files read-only, and directories but for `root` itself (`seal_top` does that). Who may not read
             `root` may then not read what is in it. A file with another name, in this tree or elsewhere, becomes a copy.
+        writable: gets the paths of files and directories, but not of `root`, that somebody may write to.
 
     Raises:
         StoreError: something cannot be read or sealed, is neither file, link nor directory, or changes meanwhile; or a
@@ -120,9 +136,11 @@ def hash_tree(
     size = files = 0
     with closing(walk.steps()) as steps:
         for kind, path, name in steps:
+            if writable is not None and kind in ("file", "left") and _is_writable(walk, name):
+                writable.append(os.fsdecode(path))
             if kind == "left":
                 continue
-            entry = _describe(walk, kind, path, name)
+            entry = describe(walk, kind, path, name)
             line = entry.line()
             manifest.add(line)
             singles.see(entry, line)
@@ -132,7 +150,11 @@ def hash_tree(
     return Tree(manifest.finish(), size, files, singles.finish(root))
 
 
-def _describe(walk: Walk, kind: str, path: bytes, name: bytes) -> Entry:
+def _is_writable(walk: Walk, name: bytes) -> bool:
+    return os.stat(name, dir_fd=walk.fd, follow_symlinks=False).st_mode & 0o222 != 0
+
+
+def describe(walk: Walk, kind: str, path: bytes, name: bytes) -> Entry:
     """The entry of a step; seals the file if the walk seals."""
     try:
         if kind == "file":

@@ -1,0 +1,195 @@
+"""Verifies a store, or some of it: in parallel, with progress, and from where an earlier verify was stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import NamedTuple
+
+from pylightnix.errors import StoreError
+from pylightnix.hashing import DIGITS
+from pylightnix.model.records import Record
+from pylightnix.names import KeyRef, is_prefix
+from pylightnix.store import changes
+from pylightnix.store.layout import Layout
+from pylightnix.store.reading import Reader
+from pylightnix.store.verification.checking import check_derivation, check_environment, check_realization
+from pylightnix.store.verification.findings import Finding
+
+Progress = Callable[[int, int], None]
+"""Is told how many of how many realizations were looked at."""
+
+_NOTED = 1.0
+"""Seconds after which it is noted what was found to be sound."""
+
+
+class Report(NamedTuple):
+    """What verifying found.
+
+    Attributes:
+        findings: the damage, by key.
+        checked: realizations that were looked at.
+        skipped: those that an earlier, interrupted verify had found to be sound.
+        leftovers: names in `store/` that no record speaks of: nobody sees them, and a collection removes them.
+    """
+
+    findings: tuple[Finding, ...]
+    checked: int
+    skipped: int
+    leftovers: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is no damage."""
+        return not self.findings
+
+
+def verify(
+    reader: Reader,
+    records: Iterable[Record] | None = None,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> Report:
+    """Look at every byte.
+
+    Args:
+        reader: of the store.
+        records: which realizations; all, and all other documents too, if None.
+        resume: leave out what a verify that was stopped had found to be sound.
+        progress: is told how far it is.
+        workers: threads; default: one for each processor. Big files use all of them anyway.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    layout = reader.layout
+    everything = [(home, digits) for home in reader.homes() for digits in reader.entries(home)]
+    asked = everything if records is None else [(record.home, record.ref.digits) for record in records]
+    noted = _Noted(layout, resume=resume) if records is None else None
+    known = noted.known if noted is not None else frozenset[str]()
+    todo = [(home, digits) for home, digits in asked if _name(home, digits) not in known]
+    findings: dict[tuple[KeyRef, str], list[Finding]] = {}
+    for count, (place, found) in enumerate(_in_parallel(layout, todo, workers or os.cpu_count() or 1), 1):
+        if found:
+            findings[place] = found
+        elif noted is not None:
+            noted.add(_name(*place))
+        if progress is not None:
+            progress(count, len(todo))
+    told = [finding for place in asked for finding in findings.get(place, ())]
+    leftovers: tuple[str, ...] = ()
+    if records is None:
+        told += _documents(reader)
+        leftovers = _leftovers(reader)
+    if noted is not None:
+        noted.finish()
+    return Report(tuple(dict.fromkeys(told)), len(todo), len(asked) - len(todo), leftovers)
+
+
+def _name(home: KeyRef, digits: str) -> str:
+    return f"{home}/{digits}"
+
+
+def _in_parallel(
+    layout: Layout, todo: list[tuple[KeyRef, str]], workers: int
+) -> Iterator[tuple[tuple[KeyRef, str], list[Finding]]]:
+    """The findings of each, as they come; only a few are under way at a time."""
+    waiting = iter(todo)
+    with ThreadPoolExecutor(workers, thread_name_prefix="verify") as pool:
+        running: dict[Future[list[Finding]], tuple[KeyRef, str]] = {}
+        try:
+            while True:
+                while len(running) < 4 * workers and (place := next(waiting, None)) is not None:
+                    running[pool.submit(_check, layout, *place)] = place
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _check(layout: Layout, home: KeyRef, digits: str) -> list[Finding]:
+    """Look, and if something is wrong, look again: it may have been removed, or mended, while we looked."""
+    found = _look(layout, home, digits)
+    return found and _look(layout, home, digits)
+
+
+def _look(layout: Layout, home: KeyRef, digits: str) -> list[Finding]:
+    try:
+        found = check_realization(layout, home, digits)
+    except FileNotFoundError:
+        return []  # removed under our eyes, as below
+    return found if os.path.lexists(f"{layout.records}/{home}/{digits}") else []
+
+
+def _documents(reader: Reader) -> Iterator[Finding]:
+    layout = reader.layout
+    for ref in reader.derivations():
+        if finding := check_derivation(layout, ref):
+            yield finding
+    for name in _listed(layout.environments):
+        if finding := check_environment(layout, name):
+            yield finding
+
+
+def _leftovers(reader: Reader) -> tuple[str, ...]:
+    """What stands in `store/` without a record; records are looked up last, so that nothing new seems left over."""
+    names = _listed(reader.layout.store)
+    known = {f"{digits}{home[DIGITS:]}" for home in reader.homes() for digits in reader.entries(home)}
+    return tuple(name for name in names if name not in known and is_prefix(name))
+
+
+def _listed(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return []
+
+
+class _Noted:
+    """The realizations that were found to be sound, in a file that anybody may delete; a full verify removes it."""
+
+    def __init__(self, layout: Layout, *, resume: bool) -> None:
+        self._path = f"{layout.cache}/verified"
+        self.known = frozenset(self._read()) if resume else frozenset[str]()
+        self._handle: int | None = None
+        self._waiting: list[str] = []
+        self._moment = time.monotonic()
+        if not resume:
+            self.finish()
+
+    def _read(self) -> list[str]:
+        try:
+            with open(self._path, encoding="utf-8", errors="replace") as file:
+                return file.read().split("\n")[:-1]
+        except OSError:
+            return []
+
+    def add(self, name: str) -> None:
+        """Note one, on the disk at the latest with the first one after a second."""
+        self._waiting.append(name)
+        if time.monotonic() - self._moment > _NOTED:
+            self._write()
+
+    def _write(self) -> None:
+        self._moment = time.monotonic()
+        with contextlib.suppress(OSError, StoreError):
+            changes.make_directories(os.path.dirname(self._path))
+            handle = changes.open_new(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            try:
+                changes.write(handle, "".join(f"{name}\n" for name in self._waiting).encode())
+            finally:
+                os.close(handle)
+        self._waiting.clear()
+
+    def finish(self) -> None:
+        """All was looked at: the next one begins anew."""
+        self._waiting.clear()
+        with contextlib.suppress(OSError):
+            changes.remove_file(self._path)

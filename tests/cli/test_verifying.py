@@ -1,0 +1,27 @@
+"""`verify`: silent and 0 where all is sound; else a line for each damage and 1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def test_a_sound_store(full: Any) -> None:
+    done = full("verify")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "4 realizations verified, no damage\n"
+    assert full.json("verify")["sound"] is True
+
+
+def test_damage_is_named_and_exits_with_1(full: Any) -> None:
+    ref = full.json("ls", "numbers")["realizations"][0]["ref"]
+    path = Path(full.store) / "store" / ref / "table.txt"
+    path.chmod(0o644)
+    path.write_text("0 1 3")
+    path.chmod(0o444)
+    done = full("verify", code=1)
+    assert done.stdout == f"{ref[:8]} numbers: store/{ref}/table.txt: its bytes were changed\n"
+    assert done.stderr == "4 realizations verified, 1 damaged\n"
+    other = full.json("ls", "report")["realizations"][0]["ref"]
+    assert full("verify", other).stderr == "1 realization verified, no damage\n"
+    assert full("verify", "ffffffffff", code=2).stderr.count("nothing is named ffffffffff") == 1

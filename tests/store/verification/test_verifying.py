@@ -1,0 +1,248 @@
+"""Every damage is named with its realization and its file, and nothing else is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from pylightnix import Dep, Realization, Store, promise, realize, stage
+from pylightnix.store.verification import verifying
+from pylightnix.store.verification.findings import Kind
+
+
+@stage(code="ignore")
+def source(table: Path = promise("deep/table.txt"), tool: Path = promise("tool")) -> int:
+    print("a line for the log")
+    table.write_text("one two three")
+    (table.parent / "empty").mkdir()
+    (table.parent / "link").symlink_to("table.txt")
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    return 7
+
+
+@stage(code="ignore")
+def report(data: Dep = source(), text: Path = promise("text.txt")) -> None:
+    text.write_text(str(data.value))
+
+
+class Full(NamedTuple):
+    """A store, and the two realizations in it."""
+
+    store: Store
+    top: Realization[None]
+    source: Realization[int]
+
+    @property
+    def artifacts(self) -> Path:
+        return self.source.path
+
+    @property
+    def notes(self) -> Path:
+        return Path(self.store.keeper.place(self.source.record))
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Full:
+    store = Store(tmp_path / "store")
+    top = realize(report(), store=store, quiet=True)
+    return Full(store, top, top.deps.data)
+
+
+def loose(path: Path) -> None:
+    """Let us change a sealed file, and the directories that it is in."""
+    for above in (path.parent.parent, path.parent):
+        above.chmod(0o755)
+    if path.exists() and not path.is_symlink():
+        path.chmod(0o755 if os.access(path, os.X_OK) and path.stat().st_mode & 0o100 else 0o644)
+
+
+def seal(path: Path) -> None:
+    """Make it look sealed again."""
+    if path.exists() and not path.is_symlink():
+        path.chmod(0o555 if path.stat().st_mode & 0o100 else 0o444)
+    for above in (path.parent, path.parent.parent):
+        above.chmod(0o555)
+
+
+def changed(inner: str, change: Callable[[Path], object]) -> Callable[[Full], None]:
+    """An artifact of the source is changed, and nothing else, its modes included."""
+
+    def damage(full: Full) -> None:
+        path = full.artifacts / inner
+        loose(path)
+        change(path)
+        seal(path)
+        (full.store.path / "store").chmod(0o755)
+
+    return damage
+
+
+def relink(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("other")
+
+
+def to_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+    path.chmod(0o555)
+
+
+TABLE = "deep/table.txt"
+ARTIFACTS = [
+    pytest.param(changed(TABLE, lambda p: p.write_text("one twO three")), TABLE, "bytes", id="flip"),
+    pytest.param(changed(TABLE, lambda p: p.write_text("one")), TABLE, "13 bytes and has 3", id="cut"),
+    pytest.param(changed("deep/table.txt", lambda p: p.unlink()), "deep/table.txt", "not there", id="missing"),
+    pytest.param(changed("deep/more.txt", lambda p: p.write_text("x")), "deep/more.txt", "not belong", id="extra"),
+    pytest.param(changed("tool", lambda p: p.chmod(0o444)), "tool", "was executable and is not", id="executable"),
+    pytest.param(changed("deep/link", relink), "deep/link", "'table.txt' and leads to 'other'", id="link"),
+    pytest.param(changed("deep/table.txt", to_directory), "deep/table.txt", "was a file and is a directory", id="kind"),
+    pytest.param(changed("deep/empty", lambda p: p.rmdir()), "deep/empty", "not there", id="empty directory"),
+]  # fmt: skip
+
+
+def test_a_sound_store_has_no_findings(full: Full) -> None:
+    report = full.store.verify()
+    assert report.sound
+    assert (report.checked, report.skipped, report.leftovers) == (2, 0, ())
+
+
+@pytest.mark.parametrize(("damage", "inner", "what"), ARTIFACTS)
+def test_a_changed_artifact_is_named(full: Full, damage: Callable[[Full], None], inner: str, what: str) -> None:
+    damage(full)
+    (finding,) = full.store.verify().findings
+    assert finding.kind == Kind.ARTIFACTS
+    assert finding.ref == full.source.ref
+    assert finding.file == f"store/{full.source.ref}/{inner}"
+    assert what in finding.what
+
+
+def test_a_renamed_file_is_missing_and_extra(full: Full) -> None:
+    changed("deep/table.txt", lambda path: path.rename(path.with_name("renamed")))(full)
+    found = {finding.file.rpartition("/")[2]: finding.what for finding in full.store.verify().findings}
+    assert found == {"table.txt": "it is not there", "renamed": "this file does not belong here"}
+
+
+@pytest.mark.parametrize("inner", ["deep/table.txt", "deep", ""])
+def test_what_may_be_written_to_is_named(full: Full, inner: str) -> None:
+    path = full.artifacts / inner
+    path.chmod(path.stat().st_mode | 0o200)
+    (finding,) = full.store.verify().findings
+    assert finding.kind == Kind.MODE
+    assert finding.file == f"store/{full.source.ref}/{inner}".rstrip("/")
+
+
+NOTES = [("record.json", Kind.RECORD), ("manifest.jsonl", Kind.MANIFEST), ("run-*.json", Kind.RUN)]
+CONTENTS: list[bytes | None] = [b"", b"{", b"\0\xff", b"[]", b'{"pylightnix":"x"}']
+DAMAGES = [(*note, content) for note in NOTES for content in CONTENTS] + [(*note, None) for note in NOTES[:2]]
+
+
+@pytest.mark.parametrize(("pattern", "kind", "content"), DAMAGES)
+def test_a_damaged_note_is_named(full: Full, pattern: str, kind: Kind, content: bytes | None) -> None:
+    (path,) = full.notes.glob(pattern)
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    (finding,) = full.store.verify().findings
+    assert (finding.kind, finding.ref) == (kind, full.source.ref)
+    assert finding.file == f"records/{full.source.record.home}/{full.source.ref.digits}/{path.name}"
+
+
+def test_a_missing_log_is_named(full: Full) -> None:
+    (log,) = full.notes.glob("run-*.log")
+    log.unlink()
+    (finding,) = full.store.verify().findings
+    assert finding.kind == Kind.RUN
+    assert "log" in finding.what
+
+
+@pytest.mark.parametrize(("place", "kind"), [("derivations", Kind.DERIVATION), ("environments", Kind.ENVIRONMENT)])
+@pytest.mark.parametrize("gone", [False, True])
+def test_damaged_documents_are_named_once(full: Full, place: str, kind: Kind, gone: bool) -> None:
+    path = sorted((full.store.path / place).iterdir())[0]
+    path.unlink()
+    if not gone:
+        path.write_text("{}")
+    findings = full.store.verify().findings
+    assert {(finding.kind, finding.file) for finding in findings} == {(kind, f"{place}/{path.name}")}
+
+
+def test_a_promise_that_the_record_tells_wrongly_is_named(full: Full) -> None:
+    path = full.notes / "record.json"
+    kept = full.source.record.promises["table"].tree
+    data = path.read_text().replace(kept, kept[::-1])
+    path.unlink()
+    path.write_text(data)
+    (finding,) = full.store.verify().findings
+    assert finding.kind == Kind.RECORD
+    assert "'table'" in finding.what
+
+
+def test_what_was_collected_is_no_damage_and_what_is_left_over_is_told(full: Full) -> None:
+    shutil.rmtree(full.store.path / "store" / full.source.ref)
+    assert full.store.verify().sound
+    left = full.store.path / "store" / f"{'a' * 40}-left"
+    left.mkdir()
+    report = full.store.verify()
+    assert report.sound
+    assert report.leftovers == (left.name,)
+
+
+def test_some_realizations_are_verified_alone(full: Full) -> None:
+    changed("tool", lambda path: path.chmod(0o444))(full)
+    assert full.store.verify([str(full.top.ref)]).sound
+    assert not full.store.verify([full.source.ref.digits[:12]]).sound
+
+
+def test_an_interrupted_one_goes_on_where_it_was(full: Full, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifying, "_NOTED", 0.0)
+
+    def stop(done: int, total: int) -> None:
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        full.store.verify(progress=stop)
+    report = full.store.verify(resume=True)
+    assert (report.checked, report.skipped, report.sound) == (1, 1, True)
+    again = full.store.verify(resume=True)
+    assert (again.checked, again.skipped) == (2, 0)
+
+
+def test_what_is_damaged_is_not_noted_as_sound(full: Full, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifying, "_NOTED", 0.0)
+    changed("tool", lambda path: path.chmod(0o444))(full)
+
+    def stop(done: int, total: int) -> None:
+        if done == total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        full.store.verify(progress=stop)
+    report = full.store.verify(resume=True)
+    assert (report.skipped, len(report.findings)) == (1, 1)
+
+
+def test_what_is_removed_meanwhile_is_no_damage(full: Full, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = verifying.check_realization
+
+    def slow(layout: object, home: object, digits: str) -> object:
+        found = right(layout, home, digits)  # type: ignore[arg-type]
+        if digits == full.source.ref.digits and full.notes.exists():
+            shutil.rmtree(full.notes)
+        return found
+
+    (full.notes / "record.json").unlink()
+    monkeypatch.setattr(verifying, "check_realization", slow)
+    assert full.store.verify().sound
+
+
+def test_an_empty_store_is_sound(tmp_path: Path) -> None:
+    assert Store(tmp_path / "none").verify().sound
+    assert not (tmp_path / "none").exists()
