@@ -56,9 +56,15 @@ def make_directories(path: str, mode: int = 0o777) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """`os.rename`: onto a name that is free, or that of a file."""
+    """`os.rename`, onto a name that is free; FileExistsError, or another OSError, where a full directory has it."""
     _about("rename", source, target)
     os.rename(source, target)
+
+
+def replace(source: Path, target: Path, *, above: int | None = None) -> None:
+    """`os.replace`: put a file under a name that another file may have; `above` is where both names stand."""
+    _about("rename", source, target)
+    os.replace(source, target, src_dir_fd=above, dst_dir_fd=above)
 
 
 def remove_file(path: Path, *, above: int | None = None) -> None:
@@ -73,16 +79,22 @@ def remove_directory(path: Path, *, above: int | None = None) -> None:
     os.rmdir(path, dir_fd=above)
 
 
-def set_mode(path: Path, mode: int) -> None:
-    """`os.chmod`, which follows links."""
+def set_mode(path: Path, mode: int, *, above: int | None = None, follow: bool = True) -> None:
+    """`os.chmod`; `above` is the descriptor of the directory in which the name stands."""
     _about("chmod", path)
-    os.chmod(path, mode)
+    os.chmod(path, mode, dir_fd=above, follow_symlinks=follow)
 
 
-def open_new(path: Path, flags: int, mode: int) -> int:
-    """`os.open` of a file that is made, or written to; returns the descriptor."""
+def set_mode_of(handle: int, mode: int) -> None:
+    """`os.fchmod` of what is open."""
+    _about("fchmod", handle)
+    os.fchmod(handle, mode)
+
+
+def open_new(path: Path, flags: int, mode: int, *, above: int | None = None) -> int:
+    """`os.open` of a file that is made, or written to; returns the descriptor. `above` is where the name stands."""
     _about("open", path)
-    return os.open(path, flags, mode)
+    return os.open(path, flags, mode, dir_fd=above)
 
 
 def open_noted(
@@ -100,6 +112,12 @@ def write(handle: int, data: bytes | memoryview) -> int:
     """`os.write`: how many bytes were written."""
     _about("write", handle)
     return os.write(handle, data)
+
+
+def copy_range(source: int, target: int, most: int) -> int:
+    """`os.copy_file_range`, where it is to be had: how many bytes were copied."""
+    _about("copy", source, target)
+    return os.copy_file_range(source, target, most)
 
 
 def link_symbolically(target: Path, path: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from pylightnix.errors import StoreError
 from pylightnix.hashing import DIGITS, digest_bytes
 from pylightnix.names import KeyRef
+from pylightnix.store import changes
 from pylightnix.store.files import ID, read_start
 from pylightnix.store.trees import remove_tree
 
@@ -37,7 +38,7 @@ def take(directory: str, home: KeyRef, run: int, unique: str) -> str:
     for name in _of_the_dead(directory, home):
         with contextlib.suppress(OSError):  # somebody else was faster, or it is not ours to take
             if _is_usable(f"{directory}/{name}"):
-                os.rename(f"{directory}/{name}", ours)
+                changes.move(f"{directory}/{name}", ours)
                 break
     return ours
 
@@ -91,7 +92,7 @@ def leave(path: Path) -> None:
     if form is not None:
         start, end = form.span("place")
         with contextlib.suppress(OSError):
-            os.rename(path, path.with_name(f"{path.name[:start]}{_LEFT}{path.name[end:]}"))
+            changes.move(path, path.with_name(f"{path.name[:start]}{_LEFT}{path.name[end:]}"))
 
 
 def drop(path: Path) -> None:

@@ -7,11 +7,12 @@ import json
 import os
 import re
 import warnings
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from pylightnix.errors import DamageError
 from pylightnix.hashing import canonical
 from pylightnix.names import printable
+from pylightnix.store import changes
 
 LARGEST = 256 * 1024 * 1024
 """Bytes that a document of the store may have: more is damage, or somebody else's file."""
@@ -122,13 +123,35 @@ def parse_document(path: str, data: bytes, kind: str) -> dict[str, Any]:
 
 def write_new(path: str, data: bytes) -> None:
     """Write a file that is not there, read-only for all that the umask lets read it; FileExistsError if it is."""
-    handle = os.open(path, _NEW, 0o444)
+    handle = changes.open_new(path, _NEW, 0o444)
     try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(handle, view) :]
+        write_all(handle, data)
     finally:
         os.close(handle)
+
+
+def write_all(handle: int, data: bytes) -> None:
+    """Write all of it, however little the system takes at a time."""
+    view = memoryview(data)
+    while view:
+        view = view[changes.write(handle, view) :]
+
+
+class NewFile:
+    """A file that is written in portions, and is not there yet; read-only for all that the umask lets read it."""
+
+    def __init__(self, path: str) -> None:
+        self._handle = changes.open_new(path, _NEW, 0o444)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._handle)
+
+    def write(self, data: bytes) -> None:
+        """One more portion."""
+        write_all(self._handle, data)
 
 
 def write_once(tmp: str, path: str, data: bytes) -> None:
@@ -136,10 +159,10 @@ def write_once(tmp: str, path: str, data: bytes) -> None:
     unique = f"{tmp}/{fresh_id()}"
     try:
         write_new(unique, data)
-        os.replace(unique, path)
+        changes.replace(unique, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(unique)
+            changes.remove_file(unique)
         raise
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from pylightnix.errors import FormatError, StoreError
 from pylightnix.hashing import canonical
 from pylightnix.names import printable
+from pylightnix.store.changes import make_directories
 from pylightnix.store.files import ID, read_small, write_once
 
 FORMAT = 1
@@ -97,11 +98,11 @@ class Layout:
         if self._ready and not again:
             return
         try:
-            os.makedirs(self.tmp, exist_ok=True)
+            make_directories(self.tmp)
             if not os.path.lexists(self._format):
                 write_once(self.tmp, self._format, canonical({"pylightnix": f"store/{FORMAT}"}))
             for place in _PLACES:
-                os.makedirs(f"{self.root}/{place}", exist_ok=True)
+                make_directories(f"{self.root}/{place}")
         except OSError as error:
             raise unwritable(self.root, error) from error
         self._ready = True

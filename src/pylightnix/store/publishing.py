@@ -11,6 +11,7 @@ from pathlib import Path
 from pylightnix.errors import DamageError, StoreError
 from pylightnix.model.keeping import Sealed, Workspace
 from pylightnix.model.records import Record, Run
+from pylightnix.store import changes
 from pylightnix.store.documents import parse_record, record_bytes, run_bytes
 from pylightnix.store.files import read_small, write_new
 from pylightnix.store.trees import hash_tree, remove_tree, seal_top
@@ -38,7 +39,7 @@ def publish(sealed: Sealed, run: Run, payload: Path, place: str) -> bool:
     _write_notes(workspace, record, run)
     moved = _publish_artifacts(workspace, record, payload, place)
     try:
-        os.rename(workspace.notes, place)
+        changes.move(workspace.notes, place)
     except OSError as error:
         if error.errno not in _TAKEN:
             raise
@@ -53,7 +54,7 @@ def _write_notes(workspace: Workspace, record: Record, run: Run) -> None:
     stem = workspace.log.name.removesuffix(".log")
     log = workspace.log.name if os.path.exists(workspace.log) else None
     if log is not None:
-        os.chmod(workspace.log, os.stat(workspace.log).st_mode & 0o444)
+        changes.set_mode(workspace.log, os.stat(workspace.log).st_mode & 0o444)
     write_new(f"{workspace.notes}/record.json", record_bytes(record, run.context.hash))
     write_new(f"{workspace.notes}/{stem}.json", run_bytes(run, log))
 
@@ -64,11 +65,11 @@ def _publish_artifacts(workspace: Workspace, record: Record, target: Path, place
     if _is_directory(target) and not _same(target, record, place):
         replaced = f"{workspace.notes}.replaced"
         with contextlib.suppress(FileNotFoundError):
-            os.chmod(target, 0o755)
-            os.rename(target, replaced)
+            changes.set_mode(target, 0o755)
+            changes.move(target, replaced)
         remove_quietly(replaced)
     try:
-        os.rename(workspace.out, target)
+        changes.move(workspace.out, target)
     except OSError as error:
         if error.errno not in _TAKEN:
             raise
@@ -109,17 +110,17 @@ def _mend_record(workspace: Workspace, record: Record, final: str) -> None:
     if _is_registered(path, record):
         return
     with contextlib.suppress(FileNotFoundError):
-        os.rename(path, f"{workspace.notes}/damaged")
+        changes.move(path, f"{workspace.notes}/damaged")
     for name in ("manifest.jsonl", "record.json"):
-        os.replace(f"{workspace.notes}/{name}", f"{final}/{name}")
+        changes.replace(f"{workspace.notes}/{name}", f"{final}/{name}")
 
 
 def _add_run(workspace: Workspace, final: str) -> None:
     """Give the run of an equal result to the realization that is there; the log before the run that names it."""
     stem = workspace.log.name.removesuffix(".log")
     with contextlib.suppress(FileNotFoundError):
-        os.rename(workspace.log, f"{final}/{stem}.log")
-    os.rename(f"{workspace.notes}/{stem}.json", f"{final}/{stem}.json")
+        changes.move(workspace.log, f"{final}/{stem}.log")
+    changes.move(f"{workspace.notes}/{stem}.json", f"{final}/{stem}.json")
 
 
 def remove_quietly(path: Path | str) -> None:

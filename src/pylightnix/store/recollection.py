@@ -17,7 +17,7 @@ from pylightnix.hashing import DIGITS, digest_bytes
 from pylightnix.model.records import InputChoice
 from pylightnix.model.remembered import Made, Remembered
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef
-from pylightnix.store.changes import make_directories, move, remove_file
+from pylightnix.store.changes import make_directories, remove_file, replace
 from pylightnix.store.files import fresh_id, read_small, write_new
 from pylightnix.store.layout import Layout
 
@@ -68,7 +68,7 @@ class Recollections:
             try:
                 now = os.stat(f"{unique}.now").st_ctime_ns
                 write_new(unique, _document([(m.derivation, self._stamped(m, now)) for m in made]))
-                move(unique, path)
+                replace(unique, path)
             finally:
                 for name in (unique, f"{unique}.now"):
                     with contextlib.suppress(FileNotFoundError):

@@ -16,6 +16,7 @@ from typing import Literal
 
 from pylightnix.errors import StoreError
 from pylightnix.names import printable
+from pylightnix.store import changes
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _FILE = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0)
@@ -147,7 +148,7 @@ def seal_top(path: Path | str) -> None:
 def _change_mode(fd: int, status: os.stat_result, mode: int) -> None:
     if stat.S_IMODE(status.st_mode) != mode:
         try:
-            os.fchmod(fd, mode)
+            changes.set_mode_of(fd, mode)
         except OSError as error:
             if error.errno not in _NO_MODES:
                 raise
@@ -167,7 +168,7 @@ def open_directory(
     try:
         status = os.fstat(fd)
         if unlock and status.st_mode & _OWNER != _OWNER:
-            os.fchmod(fd, stat.S_IMODE(status.st_mode) | _OWNER)
+            changes.set_mode_of(fd, stat.S_IMODE(status.st_mode) | _OWNER)
             status = os.fstat(fd)
     except BaseException:
         os.close(fd)
@@ -228,12 +229,12 @@ def _let_owner_read(name: bytes | str | Path, above: int | None) -> None:
         raise PermissionError(errno.EACCES, "cannot be read, and must not be changed: it has a name elsewhere too")
     mode = stat.S_IMODE(status.st_mode) | (_OWNER if stat.S_ISDIR(status.st_mode) else stat.S_IRUSR)
     if not hasattr(os, "O_PATH"):
-        os.chmod(name, mode, dir_fd=above, follow_symlinks=False)
+        changes.set_mode(name, mode, above=above, follow=False)
         return
     fd = os.open(name, os.O_PATH | _NOFOLLOW, dir_fd=above)  # fchmod refuses it, its name in /proc does not
     try:
         if os.path.samestat(os.fstat(fd), status):
-            os.chmod(f"/proc/self/fd/{fd}", mode)
+            changes.set_mode(f"/proc/self/fd/{fd}", mode)
     finally:
         os.close(fd)
 
@@ -241,16 +242,16 @@ def _let_owner_read(name: bytes | str | Path, above: int | None) -> None:
 def _make_ours(name: bytes, above: int, fd: int, status: os.stat_result) -> int:
     """Put a copy in the place of a file that has other names too; returns its descriptor and closes the other one."""
     unique = f".{os.urandom(12).hex()}"
-    copy = os.open(unique, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW, 0o600, dir_fd=above)
+    copy = changes.open_new(unique, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW, 0o600, above=above)
     try:
         _copy(fd, copy)
-        os.fchmod(copy, status.st_mode & 0o777)
+        changes.set_mode_of(copy, status.st_mode & 0o777)
         os.lseek(copy, 0, os.SEEK_SET)
-        os.rename(unique, name, src_dir_fd=above, dst_dir_fd=above)
+        changes.replace(unique, name, above=above)
     except BaseException:
         os.close(copy)
         with contextlib.suppress(OSError):
-            os.unlink(unique, dir_fd=above)
+            changes.remove_file(unique, above=above)
         raise
     os.close(fd)
     return copy
@@ -260,9 +261,9 @@ def _copy(source: int, target: int) -> None:
     if hasattr(os, "copy_file_range"):
         # Shares the blocks where the file system can. Where it stops, or cannot, the loop below goes on.
         with contextlib.suppress(OSError):
-            while os.copy_file_range(source, target, 1 << 30):
+            while changes.copy_range(source, target, 1 << 30):
                 pass
     while data := os.read(source, _CHUNK):
         view = memoryview(data)
         while view:
-            view = view[os.write(target, view) :]
+            view = view[changes.write(target, view) :]

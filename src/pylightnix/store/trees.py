@@ -15,11 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple, Protocol
 
 from pylightnix.errors import DamageError, StoreError
 from pylightnix.hashing import ContentHasher, canonical, content_hasher, digest_bytes, kind_tag
 from pylightnix.names import printable
+from pylightnix.store import changes
 from pylightnix.store.filehash import hash_file
 from pylightnix.store.sealing import Walk, failed, open_file, seal_top, special
 
@@ -84,6 +85,12 @@ def _text(key: bytes, raw: bytes) -> bytes:
         return b'"%b_hex":"%b"' % (key, raw.hex().encode())
 
 
+class Sink(Protocol):
+    """Takes a manifest in portions."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+
 class Artifact(NamedTuple):
     """A single artifact: its kind, as in `Entry`, and its own tree hash."""
 
@@ -111,7 +118,7 @@ class Tree:
 def hash_tree(
     root: Path | str,
     artifacts: Iterable[str] = (),
-    sink: BinaryIO | None = None,
+    sink: Sink | None = None,
     *,
     seal: bool = False,
     writable: list[str] | None = None,
@@ -179,7 +186,7 @@ def describe(walk: Walk, kind: str, path: bytes, name: bytes) -> Entry:
 class _Manifest:
     """Hashes lines, and hands them on, in portions."""
 
-    def __init__(self, sink: BinaryIO | None = None) -> None:
+    def __init__(self, sink: Sink | None = None) -> None:
         self._sink = sink
         self._lines = [_HEADER]
         self._size = 0
@@ -343,7 +350,7 @@ def _remove(path: Path | str) -> None:
     place: bytes | str | Path = path
     try:
         if os.path.islink(path) or not os.path.isdir(path):
-            os.unlink(path)
+            changes.remove_file(path)
             return
         walk = Walk(path, unlock=True)
         with closing(walk.steps()) as steps:
@@ -351,10 +358,10 @@ def _remove(path: Path | str) -> None:
                 place = walk.where(inner)
                 with suppress(FileNotFoundError):
                     if kind == "left":
-                        os.rmdir(name, dir_fd=walk.fd)
+                        changes.remove_directory(name, above=walk.fd)
                     elif kind != "directory":
-                        os.unlink(name, dir_fd=walk.fd)
+                        changes.remove_file(name, above=walk.fd)
         place = path
-        os.rmdir(path)
+        changes.remove_directory(path)
     except OSError as error:
         raise failed(place, error) from error

@@ -18,9 +18,10 @@ from pylightnix.hashing import DIGITS, canonical, digest_bytes, kind_tag
 from pylightnix.model.keeping import Sealed, Workspace
 from pylightnix.model.records import Context, PromiseRecord, Record, Run, hash_realization, hash_value
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
+from pylightnix.store import changes
 from pylightnix.store.checkpoints import drop, leave, take
 from pylightnix.store.claims import Claims, HeldSlot
-from pylightnix.store.files import fresh_id, write_new, write_once
+from pylightnix.store.files import NewFile, fresh_id, write_new, write_once
 from pylightnix.store.layout import Layout, writing
 from pylightnix.store.publishing import publish, remove_quietly
 from pylightnix.store.reading import LOST, Reader
@@ -92,7 +93,7 @@ class Writer(Reader):
                 except FileExistsError:
                     index += 1
                 except FileNotFoundError:
-                    os.makedirs(base, exist_ok=True)
+                    changes.make_directories(base)
                 else:
                     self._next[home] = index + 1
                     return index
@@ -101,8 +102,8 @@ class Writer(Reader):
         unique = fresh_id()
         notes = f"{self.layout.tmp}/{unique}"
         with writing(notes):
-            os.mkdir(notes)
-            os.mkdir(f"{notes}.out")
+            changes.make_directory(notes)
+            changes.make_directory(f"{notes}.out")
         checkpoint = take(self.layout.checkpoints, home, run, unique)
         return Workspace(
             Path(notes), Path(f"{notes}.out"), Path(f"{notes}.scratch"), Path(checkpoint),
@@ -111,7 +112,7 @@ class Writer(Reader):
 
     def seal(self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str]) -> Sealed:
         manifest = f"{workspace.notes}/manifest.jsonl"
-        with writing(manifest), open(manifest, "xb", opener=_open_read_only) as sink:
+        with writing(manifest), NewFile(manifest) as sink:
             try:
                 tree = hash_tree(workspace.out, promises.values(), sink, seal=True)
             except StoreError as error:
@@ -143,12 +144,12 @@ class Writer(Reader):
         kept = f"{self.layout.failed}/{moment}-{name}-{fresh_id()}"
         document = json.dumps({**facts, "pylightnix": kind_tag("failure")}, indent=1, default=str)
         with writing(kept):
-            os.mkdir(kept)
+            changes.make_directory(kept)
             write_new(f"{kept}/failure.json", document.encode())
             for path, name_there in ((workspace.out, "out"), (workspace.log, "log"), (workspace.scratch, "scratch")):
                 with contextlib.suppress(FileNotFoundError):
                     _let_move(path)
-                    os.rename(path, f"{kept}/{name_there}")
+                    changes.move(path, f"{kept}/{name_there}")
         self.discard(workspace)
         return Path(kept)
 
@@ -178,9 +179,9 @@ class Writer(Reader):
         with writing(trash):
             with contextlib.suppress(FileNotFoundError):
                 _let_move(payload)
-            os.rename(place, trash)
+            changes.move(place, trash)
             with contextlib.suppress(FileNotFoundError):
-                os.rename(payload, f"{trash}.out")
+                changes.move(payload, f"{trash}.out")
         for path in (trash, f"{trash}.out"):
             remove_tree(path)
 
@@ -194,15 +195,11 @@ def _size(path: str) -> int:
     return status.st_size if stat.S_ISREG(status.st_mode) else -1
 
 
-def _open_read_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o444)
-
-
 def _let_move(path: Path) -> None:
     """Give us the rights without which the system moves no directory into another one."""
     mode = os.lstat(path).st_mode
     if stat.S_ISDIR(mode) and not mode & stat.S_IWUSR:
-        os.chmod(path, stat.S_IMODE(mode) | stat.S_IRWXU)
+        changes.set_mode(path, stat.S_IMODE(mode) | stat.S_IRWXU)
 
 
 def _clear(workspace: Workspace, *, all_of_it: bool = True) -> None:
@@ -215,10 +212,10 @@ def _clear(workspace: Workspace, *, all_of_it: bool = True) -> None:
 def _first_free(base: str) -> int:
     """The first index above all that were reserved under a key; its directory is made if it is not there."""
     try:
-        os.mkdir(base)
+        changes.make_directory(base)
     except FileExistsError:
         forms = filter(None, map(_is_reserved, os.listdir(base)))
         return max((int(form[1]) for form in forms), default=-1) + 1
     except FileNotFoundError:
-        os.makedirs(base)
+        changes.make_directories(base)
     return 0
