@@ -80,7 +80,8 @@ class Claims:
     def _test(self) -> None:
         if not self._tested:
             self._tested = True
-            changes.make_directories(self._directory)
+            with writing(self._directory):
+                changes.make_directories(self._directory)
             problem = self_test(self._directory)
             if problem is not None and os.access(self._directory, os.W_OK):
                 self._give_up(problem)
