@@ -26,7 +26,9 @@ _EVERY = 0.2
 @store_option
 @json_option
 def verify_command(references: tuple[str, ...], resume: bool, store: str | None, as_json: bool) -> int:
-    """Look whether the store is what it says, at every byte: all of it, or the realizations that are named.
+    """Look whether the store is what it says, at every byte.
+
+    All of it is looked at, or only the realizations that are named.
 
     Prints a line for each damage and exits with 1 if there is any. Changes nothing.
     """
