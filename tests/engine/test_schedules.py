@@ -18,6 +18,7 @@ from pylightnix.engine.decide import Decider
 from pylightnix.engine.events import Silent
 from pylightnix.engine.realize import Realizer
 from pylightnix.executors import InlineExecutor
+from pylightnix.store import locks
 from pylightnix.store.claims import Claims, HeldSlot
 from pylightnix.store.store import Store
 from pylightnix.store.trees import hash_tree
@@ -157,9 +158,18 @@ def test_without_the_second_look_the_race_is_found(tmp_path: Path, monkeypatch: 
 
 def test_waiting_while_holding_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Slots that are never given back: everybody waits, and the schedule says so."""
-    monkeypatch.setattr(HeldSlot, "release", lambda self: None)
-    with pytest.raises(DeadlockError):
-        play(1, tmp_path / "s", 2)
+    kept: list[HeldSlot] = []
+
+    def keep(slot: HeldSlot) -> None:
+        kept.append(slot)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HeldSlot, "release", keep)
+        with pytest.raises(DeadlockError):
+            play(1, tmp_path / "s", 2)
+    for slot in kept:
+        slot.release()
+    assert not locks._descriptors, "nothing else is left open"
 
 
 def test_a_seed_gives_the_same_schedule_again(tmp_path: Path) -> None:
