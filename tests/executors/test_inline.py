@@ -37,8 +37,8 @@ def builder(number):
 
 place = Path(sys.argv[1])
 (place / "out").mkdir()
-request = BuildRequest("stage", builder, False, {"number": 6}, {}, "key", 0, 1, place / "out",
-                       place / "scratch", place / "checkpoint", place / "log")
+request = BuildRequest("stage", builder, False, {"number": 6}, {}, "key", 0, 1, str(place / "out"),
+                       str(place / "scratch"), str(place / "checkpoint"), str(place / "log"))
 result = InlineExecutor().submit(request).result()
 print("result", result.value, result.failure)
 """
@@ -101,7 +101,7 @@ def test_interrupt_passes_and_everything_is_restored(bench: Bench) -> None:
         bench.perform(request)
     assert builders.surroundings() == before
     assert (sys.stdout, sys.stderr) == streams
-    assert request.log.read_text() == "before\n"
+    assert Path(request.log).read_text() == "before\n"
 
 
 def test_interrupt_in_a_check_passes(bench: Bench) -> None:
@@ -124,7 +124,7 @@ def test_what_the_listener_prints_is_not_the_builders(bench: Bench, capsys: pyte
     request = bench.request(builders.advance, wants_build=True, steps=2)
     value_of(bench.perform(request, lambda _, done, total: print(f"{done} of {total}")))
     assert capsys.readouterr().out == "0 of 2\n1 of 2\n2 of 2\n"
-    assert not request.log.exists()
+    assert not Path(request.log).exists()
 
 
 def test_a_run_in_a_run(bench: Bench) -> None:
@@ -138,9 +138,9 @@ def test_a_run_in_a_run(bench: Bench) -> None:
 
     request = bench.request(outer, wants_build=True)
     assert value_of(bench.perform(request)) == os.getcwd()
-    assert request.log.read_text().startswith("one\n")
-    assert request.log.read_text().endswith("two\n")
-    assert b"on standard output" in inner.log.read_bytes()
+    assert Path(request.log).read_text().startswith("one\n")
+    assert Path(request.log).read_text().endswith("two\n")
+    assert b"on standard output" in Path(inner.log).read_bytes()
 
 
 def test_a_kept_stream_stays_usable_and_leaves_the_log_alone(bench: Bench) -> None:
@@ -154,7 +154,7 @@ def test_a_kept_stream_stays_usable_and_leaves_the_log_alone(bench: Bench) -> No
     value_of(bench.perform(request))
     kept[0].write("afterwards\n")
     kept[0].flush()
-    assert request.log.read_text() == "during\n"
+    assert Path(request.log).read_text() == "during\n"
 
 
 def test_runs_of_threads_take_turns(bench: Bench) -> None:
@@ -179,7 +179,7 @@ def test_runs_of_threads_take_turns(bench: Bench) -> None:
     for thread in threads:
         thread.join()
     assert values == {number: [str(number), str(bench.top)] for number in range(8)}
-    assert [request.log.read_text() for request in requests] == [f"{number}\n" for number in range(8)]
+    assert [Path(request.log).read_text() for request in requests] == [f"{number}\n" for number in range(8)]
     assert builders.surroundings() == before
     assert (sys.stdout, sys.stderr) == streams
 
@@ -188,7 +188,7 @@ def test_no_standard_error(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(sys, "stderr", None)
     request = bench.request(builders.write_logs, wants_build=True)
     value_of(bench.perform(request))
-    assert b"on standard error" in request.log.read_bytes()
+    assert b"on standard error" in Path(request.log).read_bytes()
 
 
 def test_overhead(bench: Bench) -> None:

@@ -202,8 +202,8 @@ executor = ProcessExecutor(slots=2)
 for name in "ab":
     (place / name).mkdir()
     arguments = {"ready": place / f"{name}.ready"}
-    executor.submit(BuildRequest("stage", hide, False, arguments, {}, "key", 0, 1, place / name,
-                                 place / "scratch", place / "checkpoint", place / "log"))
+    executor.submit(BuildRequest("stage", hide, False, arguments, {}, "key", 0, 1, str(place / name),
+                                 str(place / "scratch"), str(place / "checkpoint"), str(place / "log")))
 while not all((place / f"{name}.ready").exists() for name in "ab"):
     time.sleep(0.01)
 print("ready", flush=True)
@@ -282,8 +282,9 @@ if __name__ == "__main__":
     (place / "out").mkdir(parents=True)
     executor = ProcessExecutor()
     def run(builder, promises, **arguments):
-        return executor.submit(BuildRequest("stage", builder, False, arguments, promises, "key", 0, 1, place / "out",
-                               place / "scratch", place / "checkpoint", place / "log")).result()
+        return executor.submit(BuildRequest("stage", builder, False, arguments, promises, "key", 0, 1,
+                               str(place / "out"),
+                               str(place / "scratch"), str(place / "checkpoint"), str(place / "log"))).result()
     first = run(builder, {"table": Promise("table")}, point=Point(3))
     print(first.value if first.failure is None else first.failure)
     second = run(divide, {}, number=0).failure
@@ -319,8 +320,8 @@ def look():
 
 place = Path(sys.argv[1])
 (place / "out").mkdir()
-result = ProcessExecutor().submit(BuildRequest("stage", look, False, {}, {}, "key", 0, 1, place / "out",
-    place / "scratch", place / "checkpoint", place / "log")).result()
+result = ProcessExecutor().submit(BuildRequest("stage", look, False, {}, {}, "key", 0, 1, str(place / "out"),
+    str(place / "scratch"), str(place / "checkpoint"), str(place / "log"))).result()
 print(result.value, result.failure)
 """
 
@@ -384,7 +385,7 @@ def test_a_process_that_does_not_come_up(bench: Bench, monkeypatch: pytest.Monke
     request = bench.request(builders.nothing)
     failure = failure_of(bench.perform(request), "transport")
     assert "did not come up" in failure.what
-    assert request.log.stat().st_size > 0
+    assert Path(request.log).stat().st_size > 0
 
 
 def test_no_process_can_be_started(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

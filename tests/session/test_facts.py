@@ -13,9 +13,14 @@ import pytest
 
 import pylightnix
 from pylightnix import Store, promise, stage
-from pylightnix.session.facts import describe_environment, find_repository, git_state
+from pylightnix.session.facts import describe_environment
+from pylightnix.session.git import GitState, find_repository
 
 IDENTITY = ["-c", "user.name=n", "-c", "user.email=e@x", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"]
+
+
+def git_state(directory: Path) -> dict[str, Any] | None:
+    return GitState(directory).get("git")
 
 
 def git(directory: Path, *words: str) -> str:

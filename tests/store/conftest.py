@@ -46,9 +46,9 @@ class Maker:
         if index is None:
             index = self.keeper.reserve(home)
         workspace = self.keeper.workspace(home, index)
-        (workspace.out / "out.txt").write_text(content)
+        Path(workspace.out, "out.txt").write_text(content)
         if log:
-            workspace.log.write_text(log)
+            Path(workspace.log).write_text(log)
         sealed = self.keeper.seal(workspace, home, key, value, {"out": "out.txt"})
         return sealed, Run(index, seed_of(key, index), STARTED, 0.5, context, None, {"host": "here"})
 

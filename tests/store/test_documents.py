@@ -26,6 +26,7 @@ from pylightnix.model.records import (
 )
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 from pylightnix.store.documents import (
+    check_times,
     parse_context,
     parse_derivation,
     parse_record,
@@ -224,14 +225,14 @@ STEM = "run-3-17-0123456789ab"
 RUN = Run(
     3, seed_of(KEY, 3), "2026-03-01T12:00:00.000001+00:00", 1.5, CONTEXT, f"{STEM}.log", {"host": "h", "git": {"a": 1}}
 )
-RUN_DATA = run_bytes(RUN, RUN.log)
+RUN_DATA = run_bytes(RUN)
 WHERE = f"/s/records/x/y/{STEM}.json"
 
 
 def test_a_run_is_read_as_it_was_written() -> None:
     assert parse_run(WHERE, RUN_DATA) == RUN
     quiet = dataclasses.replace(RUN, log=None, started="2026-03-01T12:00:00.000001Z", duration=0.0)
-    assert parse_run(WHERE, run_bytes(quiet, None)) == quiet
+    assert parse_run(WHERE, run_bytes(quiet)) == quiet
 
 
 def within(*path: str, value: object) -> Callable[[dict[str, Any]], object]:
@@ -297,7 +298,7 @@ def test_the_log_of_another_run_is_refused() -> None:
 @pytest.mark.parametrize("wrong", [{"started": "now"}, {"duration": float("inf")}, {"duration": -1.0}])
 def test_what_could_not_be_read_again_is_not_written(wrong: dict[str, Any]) -> None:
     with pytest.raises(StoreError, match="a run cannot have started"):
-        run_bytes(dataclasses.replace(RUN, **wrong), None)
+        check_times(dataclasses.replace(RUN, **wrong))
 
 
 # Contexts and derivations

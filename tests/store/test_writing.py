@@ -207,7 +207,7 @@ def fixed(n: int = 1, out: Path = promise("out.txt")) -> int:
 
 def test_what_a_failed_run_left_is_kept(store: Store, make: Make) -> None:
     sealed, _ = make.sealed(content="half", log="why")
-    sealed.workspace.scratch.mkdir()
+    os.mkdir(sealed.workspace.scratch)
     facts = {"what": "a lone surrogate \udcff", "fields": {"a": {1, 2}, "nan": float("nan")}}
     kept = store.keeper.keep_failed(sealed.workspace, "model", facts)
     assert names(kept) == ["failure.json", "log", "out", "scratch"]
@@ -263,7 +263,7 @@ def test_directories_that_their_builder_closed_can_be_moved(tmp_path: Path, ordi
 def test_artifacts_that_a_crash_left_are_adopted(store: Store, make: Make) -> None:
     sealed, _ = make.sealed()
     target = store.keeper.payload(sealed.record)
-    sealed.workspace.out.rename(target)
+    os.rename(sealed.workspace.out, target)
     number = (target / "out.txt").stat().st_ino
     record = make()
     assert record.ref == sealed.record.ref
@@ -276,7 +276,7 @@ def test_artifacts_that_a_crash_left_are_adopted(store: Store, make: Make) -> No
 def test_artifacts_that_a_crash_left_and_that_are_not_whole_are_replaced(store: Store, make: Make, how: str) -> None:
     sealed, _ = make.sealed()
     target = store.keeper.payload(sealed.record)
-    sealed.workspace.out.rename(target)
+    os.rename(sealed.workspace.out, target)
     match how:
         case "changed":
             (target / "out.txt").chmod(0o644)

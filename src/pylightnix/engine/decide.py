@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pylightnix.engine.contexts import Contexts
@@ -17,7 +17,7 @@ from pylightnix.model.plan import Step
 from pylightnix.model.realization import Around, Realization
 from pylightnix.model.records import Context, InputChoice, Record, make_context
 from pylightnix.model.remembered import Remembered
-from pylightnix.names import DerivationRef, KeyRef
+from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 
 
 class Remake(NamedTuple):
@@ -56,6 +56,8 @@ class Decider:
         self._keys = Keys(closure, self.choices, self.records)
         self._recollection = Recollection(closure, keeper.memory)
         self._keeper = keeper
+        self._asked: dict[DerivationRef, Key] = {}
+        self._seen: dict[KeyRef, dict[RealizationRef, Record]] = {}
         self._rebuild = set(rebuild)
         self._note = note
         self._history = History(keeper)
@@ -75,10 +77,11 @@ class Decider:
             return self._choose_fixed(pinned, pinned.fixed)
         if pinned.ref not in self._rebuild and (remembered := self._recollection.of(pinned)) is not None:
             return self._take_over(pinned, remembered)
-        key = self._keys.of(pinned)
-        candidates = self._candidates(key)
+        key = self._asked.pop(pinned.ref, None) or self._keys.of(pinned)
+        candidates = self._candidates(key, self._seen.pop(key.home, None))
         verdict = self._ask(pinned, candidates)
         if isinstance(verdict, Build):
+            self._asked[pinned.ref] = key
             because = self._history.because(pinned, candidates)
             return Decision(Step(pinned.ref, "build", verdict.why, because, verdict.count, key.home), key)
         if pinned.ref in self._rebuild:
@@ -115,17 +118,28 @@ class Decider:
             remake: if the run is to make this realization again: 1 if it still has to be, else 0.
         """
         candidates = self._candidates(key)
+        self._seen[key.home] = {candidate.ref: candidate.record for candidate in candidates}
         if remake is not None:
             return int(not self._keeper.present(remake) and any(c.ref == remake.ref for c in candidates))
         verdict = self._ask(pinned, candidates)
         return verdict.count if isinstance(verdict, Build) else 0
 
+    def made(self, record: Record) -> None:
+        """A run that was missing has given this: the next decision takes it together with what that look saw.
+
+        So a run costs two looks and not three. What others made since then counts as made after the decision.
+        """
+        seen = self._seen.get(record.home)
+        if seen is not None:
+            seen.setdefault(record.ref, record)
+
     def satisfied_rebuild(self, ref: DerivationRef) -> None:
         """Note that the one more run was made."""
         self._rebuild.discard(ref)
 
-    def _candidates(self, key: Key) -> list[Realization[Any]]:
-        records = self._keeper.candidates(key.home, key.full)
+    def _candidates(self, key: Key, seen: Mapping[RealizationRef, Record] | None = None) -> list[Realization[Any]]:
+        """The candidates of this moment, or those that were seen before, in order of their references."""
+        records = self._keeper.candidates(key.home, key.full) if seen is None else [seen[ref] for ref in sorted(seen)]
         return [Realization(record, self._keeper) for record in records]
 
     def _ask(self, pinned: Pinned, candidates: Sequence[Realization[Any]]) -> Verdict:

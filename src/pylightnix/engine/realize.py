@@ -87,7 +87,8 @@ class Realizer:
         """
         self._listener.begin(len(self._closure.order))
         try:
-            self._loop()
+            with self._keeper.together():
+                self._loop()
         except BaseException:
             self._abandon()
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -155,9 +156,9 @@ class Runs:
             result.duration,
             running.context,
             None,
-            {**self._facts(job.pinned), **result.facts},
+            ChainMap(dict(result.facts), self._facts(job.pinned)),  # type: ignore[arg-type]  # nobody writes into it
         )
-        self._keeper.register(sealed, run)
+        self._decider.made(self._keeper.register(sealed, run))
 
     def _admit(self, running: Running, sealed: Sealed) -> None:
         job = running.job

@@ -30,11 +30,11 @@ class _BrokenError(Exception):
         self.cause = cause
 
 
-def prepare(out: Path, promises: Mapping[str, Promise]) -> dict[str, Path]:
+def prepare(out: str, promises: Mapping[str, Promise]) -> dict[str, Path]:
     """Make the parents of the promised artifacts, and the promised directories; the paths by name."""
     paths = {}
     for name, promise in promises.items():
-        path = paths[name] = out / promise.path
+        path = paths[name] = Path(out, promise.path)
         if promise.kind == "directory":
             path.mkdir(parents=True, exist_ok=True)
         elif "/" in promise.path:
@@ -42,7 +42,7 @@ def prepare(out: Path, promises: Mapping[str, Promise]) -> dict[str, Path]:
     return paths
 
 
-def check(out: Path, promises: Mapping[str, Promise]) -> Failure | None:
+def check(out: str, promises: Mapping[str, Promise]) -> Failure | None:
     """What is broken of the promises, None if nothing is. The directory itself is promised always."""
     gone = _not_a_directory(out)
     if gone:
@@ -52,7 +52,7 @@ def check(out: Path, promises: Mapping[str, Promise]) -> Failure | None:
     return _failure(out, promises, broken) if broken else None
 
 
-def _not_a_directory(out: Path) -> str:
+def _not_a_directory(out: str) -> str:
     try:
         mode = os.lstat(out).st_mode
     except OSError as error:
@@ -60,8 +60,8 @@ def _not_a_directory(out: Path) -> str:
     return "" if stat.S_ISDIR(mode) else f"was replaced by {_kind(mode)}"
 
 
-def _failure(out: Path, promises: Mapping[str, Promise], broken: list[tuple[str, _BrokenError]]) -> Failure:
-    there = sorted(name for name, _ in zip(_entries(str(out)), range(COUNTED), strict=False))
+def _failure(out: str, promises: Mapping[str, Promise], broken: list[tuple[str, _BrokenError]]) -> Failure:
+    there = sorted(name for name, _ in zip(_entries(out), range(COUNTED), strict=False))
     parts = [f"promise {name!r} is broken: {printable(promises[name].path)} {error.found}" for name, error in broken]
     (name, first), *_ = broken
     return Failure(
@@ -106,14 +106,14 @@ def _entries(top: str) -> Iterator[str]:
             yield printable(folder)
 
 
-def _broken(out: Path, promise: Promise) -> _BrokenError | None:
+def _broken(out: str, promise: Promise) -> _BrokenError | None:
     try:
-        path, mode, size = _resolve(str(out), promise.path)
+        path, mode, size = _resolve(out, promise.path)
         _check_kind(promise, mode)
         if not promise.empty:
             _check_content(path, mode, size)
         if promise.check is not None:
-            _ask(promise, out / promise.path)
+            _ask(promise, Path(out, promise.path))
     except _BrokenError as error:
         return error
     except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from io import FileIO
-from pathlib import Path
 
 HEAD = 60 * 2**20
 TAIL = 4 * 2**20
@@ -19,7 +18,7 @@ class RunLog:
         tail: bytes that are kept of what comes after these (in memory, up to twice as many); appended by `close`.
     """
 
-    def __init__(self, path: Path, head: int = HEAD, tail: int = TAIL) -> None:
+    def __init__(self, path: str, head: int = HEAD, tail: int = TAIL) -> None:
         self.problem = ""
         self._path = path
         self._room = head

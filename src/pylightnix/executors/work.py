@@ -85,7 +85,7 @@ def _no_value(error: Exception) -> Failure:
 
 def _build(request: BuildRequest, stream: TextIO, tell: Tell) -> Build:
     return Build(
-        request.out,
+        Path(request.out),
         request.seed,
         request.run,
         scratch=_maker(request.scratch),
@@ -95,8 +95,9 @@ def _build(request: BuildRequest, stream: TextIO, tell: Tell) -> Build:
     )
 
 
-def _maker(path: Path) -> Callable[[], Path]:
+def _maker(place: str) -> Callable[[], Path]:
     def make() -> Path:
+        path = Path(place)
         path.mkdir(parents=True, exist_ok=True)
         return path
 

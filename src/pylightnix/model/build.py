@@ -78,7 +78,7 @@ class BuildRequest:
         key: what the run is keyed by, for messages.
         run: index of the run.
         seed: for `Build.seed`.
-        out: an existing empty directory for the artifacts; this and the following paths are absolute.
+        out: an existing empty directory for the artifacts; this and the following are absolute paths, as texts.
         scratch: a directory, made when the builder asks for it; the executor removes nothing.
         checkpoint: a directory that may exist with what an earlier attempt left; made when the builder asks for it.
         log: the file that gets standard output and error; made when something is written, and of bounded size.
@@ -92,10 +92,10 @@ class BuildRequest:
     key: str
     run: int
     seed: int
-    out: Path
-    scratch: Path
-    checkpoint: Path
-    log: Path
+    out: str
+    scratch: str
+    checkpoint: str
+    log: str
 
 
 FailureKind = Literal["exception", "promise", "value", "artifact", "exit", "killed", "transport"]

@@ -22,7 +22,7 @@ class Holder(NamedTuple):
         host: name of the machine.
         process: its number there.
         stage: of what.
-        since: moment in UTC, ISO 8601; empty if it was over just then.
+        since: moment in UTC by the clock of that machine, ISO 8601.
     """
 
     host: str
@@ -31,8 +31,7 @@ class Holder(NamedTuple):
     since: str
 
     def __str__(self) -> str:
-        since = f" since {self.since}" if self.since else ""
-        return f"process {self.process} on {self.host}{since}"
+        return f"process {self.process} on {self.host} since {self.since}"
 
 
 class Other(NamedTuple):

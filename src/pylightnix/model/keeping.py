@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -14,7 +15,7 @@ from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 
 
 class Workspace(NamedTuple):
-    """Where one run is made, below the store and seen by nobody.
+    """Where one run is made, below the store and seen by nobody; absolute paths, as texts.
 
     Attributes:
         notes: a directory for what is written about the run; it becomes the record.
@@ -23,11 +24,11 @@ class Workspace(NamedTuple):
         log: the file for what the builder writes.
     """
 
-    notes: Path
-    out: Path
-    scratch: Path
-    checkpoint: Path
-    log: Path
+    notes: str
+    out: str
+    scratch: str
+    checkpoint: str
+    log: str
 
 
 class Sealed(NamedTuple):
@@ -70,8 +71,16 @@ class Keeper(Shelf, Protocol):
         """Take a slot of a key, before a run of it begins; see `model.claiming` for what it means."""
         ...
 
+    def together(self) -> AbstractContextManager[None]:
+        """What is registered within may wait, for a moment, to be made visible and lasting with what else is."""
+        ...
+
     def settle(self) -> None:
-        """Make everything that was registered visible to others, and lasting; before that, only we may see it."""
+        """Make everything that was registered visible to others, and lasting; before that, only we may see it.
+
+        Raises:
+            StoreError: the store cannot be written; what could not be made visible is gone.
+        """
         ...
 
     def when_settled(self, act: Callable[[], None]) -> None:
@@ -95,7 +104,10 @@ class Keeper(Shelf, Protocol):
         ...
 
     def register(self, sealed: Sealed, run: Run) -> Record:
-        """Publish: artifacts first, the record last. An equal realization that is there gets the run."""
+        """Publish: artifacts first, the record last. An equal realization that is there gets the run.
+
+        We see it from now on; others when it is settled, which is at once but for what is done `together`.
+        """
         ...
 
     def tail(self, workspace: Workspace) -> str:

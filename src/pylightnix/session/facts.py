@@ -8,20 +8,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import re
 import sys
+from collections import ChainMap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pylightnix.model.closure import Pinned
+from pylightnix.session.git import GitState, find_repository
 from pylightnix.store.store import Store
-
-_GIT_SECONDS = 5
-_GIT_PLACES = ("DIR", "WORK_TREE", "INDEX_FILE", "COMMON_DIR", "OBJECT_DIRECTORY", "NAMESPACE", "PREFIX")
-"""Variables that a hook of some repository leaves, and that would name it instead of the project's."""
-
-_COMMIT = re.compile(rb"^# branch\.oid ([0-9a-f]{40}|[0-9a-f]{64})$", re.MULTILINE)
 
 
 class Facts:
@@ -31,10 +26,17 @@ class Facts:
         self._store = store
         self._environment: str | None = None
         self._files: dict[str | None, Mapping[str, Any]] = {}
-        self._projects: dict[Path | None, dict[str, Any] | None] = {None: None}
+        self._projects: dict[Path, GitState] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for state in self._projects.values():
+            state.close()
 
     def __call__(self, pinned: Pinned) -> Mapping[str, Any]:
-        """The facts for a run of this derivation.
+        """The facts for a run of this derivation; what git has to say is waited for when they are looked into.
 
         Raises:
             StoreError: the description of the environment cannot be written.
@@ -48,11 +50,13 @@ class Facts:
     def _collect(self, file: str | None) -> Mapping[str, Any]:
         if self._environment is None:
             self._environment = self._store.keeper.environment(describe_environment())
+        facts = {"environment": self._environment}
         project = find_repository(file)
-        if project not in self._projects and project is not None:
-            self._projects[project] = git_state(project)
-        git = self._projects[project]
-        return {"environment": self._environment} if git is None else {"environment": self._environment, "git": git}
+        if project is None:
+            return facts
+        if project not in self._projects:
+            self._projects[project] = GitState(project)
+        return ChainMap(facts, self._projects[project])  # type: ignore[arg-type]  # nobody writes into it
 
 
 def describe_environment() -> dict[str, Any]:
@@ -101,35 +105,3 @@ def _distributions(places: tuple[tuple[str, int], ...]) -> Mapping[str, str]:
                 if kind in ("dist-info", "egg-info") and dash and entry.isprintable():
                     found.setdefault(name.replace("_", "-").lower(), version.partition("-")[0])
     return found
-
-
-def find_repository(file: str | None) -> Path | None:
-    """The top directory of the git repository in which a file is, None if there is no such file or repository."""
-    if file is None or not os.path.isfile(file):
-        return None
-    parents = Path(os.path.abspath(file)).parents
-    return next((parent for parent in parents if os.path.lexists(parent / ".git")), None)
-
-
-def git_state(directory: Path) -> dict[str, Any] | None:
-    """Commit and dirtiness of the repository at a directory; None if there is none that git reads, or no git."""
-    told = _git(directory, "status", "--porcelain=v2", "--branch", "--untracked-files=no") or b""
-    commit = _COMMIT.search(told)
-    changed = any(not line.startswith(b"#") for line in told.splitlines())
-    return None if commit is None else {"commit": commit[1].decode(), "dirty": changed}
-
-
-def _git(directory: Path, *words: str) -> bytes | None:
-    import subprocess
-
-    places = {f"GIT_{name}" for name in _GIT_PLACES}
-    environment = {name: value for name, value in os.environ.items() if name not in places}
-    try:
-        done = subprocess.run(
-            ["git", "-c", "core.fsmonitor=false", "-C", str(directory), *words],
-            capture_output=True, timeout=_GIT_SECONDS, check=False, stdin=subprocess.DEVNULL,
-            env={**environment, "GIT_OPTIONAL_LOCKS": "0"},
-        )  # fmt: skip
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None

@@ -218,8 +218,9 @@ def _realize(
     targets: Targets, store: Store, rebuild: Iterable[object], executor: Executor, listener: Listener
 ) -> list[tuple[Realization[Any], ...]]:
     closure = pin(targets.derivations)
-    realizer = Realizer(closure, store.keeper, executor, listener, Facts(store), _rebuilds(rebuild, closure))
-    realizer.run()
+    with Facts(store) as facts:
+        realizer = Realizer(closure, store.keeper, executor, listener, facts, _rebuilds(rebuild, closure))
+        realizer.run()
     return [realizer.decider.realization(ref) for ref in closure.targets]
 
 

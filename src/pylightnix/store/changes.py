@@ -7,6 +7,7 @@ kill the process just before it. Unaware of what the files mean.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Iterator
 
@@ -124,6 +125,43 @@ def link_symbolically(target: Path, path: Path) -> None:
     """`os.symlink`: make a link at `path` that leads to `target`."""
     _about("symlink", target, path)
     os.symlink(target, path)
+
+
+def link(source: Path, path: Path) -> None:
+    """`os.link`: give a file one more name; FileExistsError if somebody has it."""
+    _about("link", source, path)
+    os.link(source, path)
+
+
+def sync_all(path: Path) -> None:
+    """`syncfs`: what was changed so far in the file system that has this directory outlasts a loss of power.
+
+    Where there is no such call, `os.sync`, which does so for every file system.
+    """
+    _about("syncfs", path)
+    call = _syncfs()
+    if call is None:
+        os.sync()
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        problem = call(handle)
+        if problem:
+            raise OSError(problem, os.strerror(problem), path)
+    finally:
+        os.close(handle)
+
+
+@functools.cache
+def _syncfs() -> Callable[[int], int] | None:
+    """The system's call, which gives an error number; Python does not have it."""
+    import ctypes  # takes milliseconds, and a warm realize writes nothing
+
+    try:
+        found = ctypes.CDLL(None, use_errno=True).syncfs
+    except (AttributeError, OSError, TypeError):
+        return None
+    return lambda handle: ctypes.get_errno() if found(handle) else 0
 
 
 def lock(handle: int, operation: int) -> None:

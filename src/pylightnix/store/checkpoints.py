@@ -12,7 +12,6 @@ import functools
 import os
 import re
 import stat
-from pathlib import Path
 
 from pylightnix.errors import StoreError
 from pylightnix.hashing import DIGITS, digest_bytes
@@ -86,16 +85,17 @@ def _place() -> str:
     return digest_bytes(b"\0".join(words))[:8]
 
 
-def leave(path: Path) -> None:
+def leave(path: str) -> None:
     """Give a checkpoint up, so that the next attempt gets it; nothing happens where there is none."""
-    form = _NAME.fullmatch(path.name)
+    above, name = os.path.split(path)
+    form = _NAME.fullmatch(name)
     if form is not None:
         start, end = form.span("place")
         with contextlib.suppress(OSError):
-            changes.move(path, path.with_name(f"{path.name[:start]}{_LEFT}{path.name[end:]}"))
+            changes.move(path, f"{above}/{name[:start]}{_LEFT}{name[end:]}")
 
 
-def drop(path: Path) -> None:
+def drop(path: str) -> None:
     """Remove the checkpoint of a run that succeeded; what cannot be removed is left to the next run."""
     if os.path.lexists(path):
         with contextlib.suppress(StoreError):

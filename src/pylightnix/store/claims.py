@@ -1,8 +1,11 @@
 """Slots: who makes a run of which key, as locked files in `locks/`. Unaware of runs, and of how many are wanted.
 
 `locks/<two digits>/key.lock` is held for the moment of taking a slot; it stays. A slot is
-`locks/<two digits>/<key>@<host>@<id>.lock`, locked by its holder and removed when it is given back; one that is not
-locked belonged to somebody who died. The name says all, so a slot costs no writing, and nobody reads half of it.
+`locks/<two digits>/<key>@<host>@<id>@<seconds>.lock`, locked by its holder and removed when it is given back; one that
+is not locked belonged to somebody who died. The name says all, so a slot costs no writing, and nobody reads half of it.
+
+Whoever has slots holds one locked file, its presence, and each slot is one more name of that: a name costs a quarter of
+a file. Where files have one name only, each slot is a file.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ import os
 import platform
 import re
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from pylightnix.model.claiming import Holder, Other
@@ -24,38 +28,80 @@ from pylightnix.store.layout import writing
 from pylightnix.store.locks import UNSUPPORTED, Lock, create, is_free, self_test, take, warn_of_locks
 
 _SHARD = 2
-_NAME = re.compile(rf"(?P<home>[0-9a-f]{{40}}-[A-Za-z0-9_.+-]+)@(?P<host>[A-Za-z0-9.-]+)@{ID.pattern}\.lock")
+_NAME = re.compile(
+    rf"(?P<home>[0-9a-f]{{40}}-[A-Za-z0-9_.+-]+)@(?P<host>[A-Za-z0-9.-]+)@{ID.pattern}@(?P<since>[0-9]{{1,11}})\.lock"
+)
+_PRESENCE = re.compile(rf"[A-Za-z0-9.-]+@{ID.pattern}\.lock")
 _threads: dict[str, int] = {}
 """Which thread of this process took a slot: what it holds itself, in a realize within a builder, it must not await."""
 
 
 class HeldSlot:
-    """See `Slot`."""
+    """See `Slot`.
 
-    __slots__ = ("_lock", "_name", "others")
+    Args:
+        others: who had one when this one was taken.
+        give_back: what to do when it is given back.
+    """
 
-    def __init__(self, others: Sequence[Other], name: str = "", lock: Lock | None = None) -> None:
+    __slots__ = ("_give_back", "others")
+
+    def __init__(self, others: Sequence[Other], give_back: Callable[[], None] | None = None) -> None:
         self.others = others
-        self._name = name
-        self._lock = lock
+        self._give_back = give_back
 
     def release(self) -> None:
         """Give it back; any thread may."""
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            _threads.pop(self._name, None)
-            lock.release(remove=True)
+        act, self._give_back = self._give_back, None
+        if act is not None:
+            act()
+
+
+class _Presence:
+    """A locked file of this process, there as long as it is used; see the head of this module."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._gate = threading.Lock()
+        self._lock: Lock | None = None
+        self._users = 0
+
+    def path(self) -> str | None:
+        """Its path, None if there is none at the moment: nobody uses it, or it was left behind by a fork."""
+        lock = self._lock
+        return lock.path if lock is not None and lock.is_ours else None
+
+    def enter(self) -> str:
+        """Use it: its path."""
+        with self._gate:
+            if self._lock is None or not self._lock.is_ours:
+                self._lock = create(f"{self._directory}/{_host()}@{fresh_id()}.lock")
+                self._users = 0
+            self._users += 1
+            return self._lock.path
+
+    def leave(self, path: str) -> None:
+        """Use it no more; the last one that leaves removes it."""
+        with self._gate:
+            lock = self._lock
+            if lock is None or not lock.is_ours or lock.path != path:
+                return
+            self._users -= 1
+            if not self._users:
+                self._lock = None
+                lock.release(remove=True)
 
 
 class Claims:
     """The slots of a store.
 
     Args:
-        directory: its `locks/`, which is there.
+        directory: its `locks/`.
     """
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
+        self._presence = _Presence(directory)
         self._problem: str | None = None
         self._tested = False
 
@@ -77,6 +123,10 @@ class Claims:
                 self._give_up(cause.strerror or str(cause))
         return HeldSlot(())
 
+    def presence(self) -> str | None:
+        """An empty file of this process that is there while it has slots, None without one."""
+        return self._presence.path()
+
     def _test(self) -> None:
         if not self._tested:
             self._tested = True
@@ -92,26 +142,60 @@ class Claims:
 
     def _take(self, home: KeyRef) -> HeldSlot:
         shard = f"{self._directory}/{home[:_SHARD]}"
-        name = f"{home}@{_host()}@{fresh_id()}.lock"
+        name = f"{home}@{_host()}@{fresh_id()}@{int(time.time())}.lock"
         gate = _gate(shard)
         try:
             others = list(_others(shard, f"{home}@"))
-            lock = create(f"{shard}/{name}")
+            give_back = self._occupy(f"{shard}/{name}")
         finally:
             gate.release()
         _threads[name] = threading.get_ident()
-        return HeldSlot(others, name, lock)
+
+        def end() -> None:
+            _threads.pop(name, None)
+            give_back()
+
+        return HeldSlot(others, end)
+
+    def _occupy(self, path: str) -> Callable[[], None]:
+        """Make the file of a slot, locked; returns how it is given back."""
+        present = self._presence.enter()
+        try:
+            changes.link(present, path)
+        except FileNotFoundError:
+            self._presence.leave(present)
+            raise
+        except OSError:  # no second names here, or no more of them
+            self._presence.leave(present)
+            return functools.partial(create(path).release, remove=True)
+        except BaseException:
+            self._presence.leave(present)
+            raise
+        process = os.getpid()
+
+        def give_back() -> None:
+            if os.getpid() == process:  # a forked child has no slots
+                with contextlib.suppress(OSError):
+                    changes.remove_file(path)
+                self._presence.leave(present)
+
+        return give_back
 
     def sweep(self) -> int:
         """Remove the slots of the dead; how many there were."""
         swept = 0
         for shard in sorted(_listed(self._directory)):
-            if len(shard) == _SHARD and _listed(f"{self._directory}/{shard}") != ["key.lock"]:
-                gate = _gate(f"{self._directory}/{shard}")
+            path = f"{self._directory}/{shard}"
+            if _PRESENCE.fullmatch(shard):
+                if is_free(path):
+                    with contextlib.suppress(OSError):
+                        changes.remove_file(path)
+            elif len(shard) == _SHARD and _listed(path) != ["key.lock"]:
+                gate = _gate(path)
                 try:
-                    before = len(_listed(f"{self._directory}/{shard}"))
-                    list(_others(f"{self._directory}/{shard}", ""))
-                    swept += before - len(_listed(f"{self._directory}/{shard}"))
+                    before = len(_listed(path))
+                    list(_others(path, ""))
+                    swept += before - len(_listed(path))
                 finally:
                     gate.release()
         return swept
@@ -143,15 +227,9 @@ def _others(shard: str, prefix: str) -> Iterator[Other]:
             with contextlib.suppress(OSError):
                 changes.remove_file(path)
         else:
-            holder = Holder(form["host"], int(form[3]), KeyRef(form["home"]).name, _since(path))
+            since = datetime.fromtimestamp(int(form["since"]), UTC).isoformat()
+            holder = Holder(form["host"], int(form[3]), KeyRef(form["home"]).name, since)
             yield Other(name, holder, functools.partial(is_free, path))
-
-
-def _since(path: str) -> str:
-    try:
-        return datetime.fromtimestamp(int(os.lstat(path).st_mtime), UTC).isoformat()
-    except OSError:
-        return ""
 
 
 @functools.cache

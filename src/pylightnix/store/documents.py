@@ -6,7 +6,6 @@ Reading refuses whatever no version 1 would have written: a document is as it mu
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -47,13 +46,19 @@ _WRONG = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 def record_bytes(record: Record, made_in: str) -> bytes:
-    """`record.json`."""
-    return canonical({
-        "files": record.files, "key": record.key, "made_in": made_in,
-        "promises": {name: kept._asdict() for name, kept in record.promises.items()},
-        "pylightnix": kind_tag("record"), "realization": hash_realization(record.key, record.tree, record.value_hash),
-        "size": record.size, "tree": record.tree, "value": record.value,
-    })  # fmt: skip
+    """`record.json`: canonical JSON put together by hand, since every stage that is built needs one."""
+    kept = _promises_text(record.promises) if record.promises else "{}"
+    full = hash_realization(record.key, record.tree, record.value_hash)
+    value = "null" if record.value is None else canonical(record.value).decode()
+    return (
+        f'{{"files":{record.files},"key":"{record.key}","made_in":"{made_in}","promises":{kept},'
+        f'"pylightnix":"{kind_tag("record")}","realization":"{full}","size":{record.size},"tree":"{record.tree}",'
+        f'"value":{value}}}'
+    ).encode()
+
+
+def _promises_text(promises: Mapping[str, PromiseRecord]) -> str:
+    return canonical({name: kept._asdict() for name, kept in promises.items()}).decode()
 
 
 def parse_record(path: str, data: bytes, digits: str, home: KeyRef) -> Record:
@@ -116,21 +121,22 @@ def _unquoted_path(quoted: str) -> str:
     return path
 
 
-def run_bytes(run: Run, log: str | None) -> bytes:
-    """A run's document; `log` is the name of the file beside it.
+def run_bytes(run: Run) -> bytes:
+    """A run's document."""
+    around = canonical({
+        "duration": run.duration, "facts": dict(run.facts), "index": run.index, "log": run.log,
+        "pylightnix": kind_tag("run"), "seed": run.seed, "started": run.started,
+    })  # fmt: skip
+    return b'{"context":' + run.context.to_bytes() + b"," + around[1:]
 
-    Raises:
-        StoreError: whoever executed it gave times that could not be read again.
-    """
+
+def check_times(run: Run) -> None:
+    """StoreError if whoever executed a run gave times that could not be read again."""
     if not _are_times(run.started, run.duration):
         raise StoreError(
             f"a run cannot have started {run.started!r} and taken {run.duration!r} s",
             hint="an executor gives UTC in ISO 8601, and seconds",
         )
-    return canonical({
-        "context": json.loads(run.context.to_bytes()), "duration": run.duration, "facts": dict(run.facts),
-        "index": run.index, "log": log, "pylightnix": kind_tag("run"), "seed": run.seed, "started": run.started,
-    })  # fmt: skip
 
 
 def parse_run(path: str, data: bytes) -> Run:

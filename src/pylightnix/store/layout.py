@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from pylightnix.errors import FormatError, StoreError
@@ -148,10 +146,17 @@ def unwritable(where: str, error: OSError) -> StoreError:
     )
 
 
-@contextlib.contextmanager
-def writing(where: str) -> Iterator[None]:
+class writing:  # noqa: N801  (used as a function; every stage needs some, and this costs a third of a generator)
     """Turns what the file system refuses into an error that says so."""
-    try:
-        yield
-    except OSError as error:
-        raise unwritable(where, error) from error
+
+    __slots__ = ("_where",)
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise unwritable(self._where, error) from error

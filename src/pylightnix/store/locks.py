@@ -52,14 +52,20 @@ class Lock:
         self._handle = handle
         self._fork = _forks
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process holds it: it was not given back, and this is no forked child."""
+        return self._handle >= 0 and self._fork == _forks
+
     def release(self, *, remove: bool = False) -> None:
         """Give the lock back; nothing happens the second time, or in a forked child.
 
         Args:
             remove: whether to remove the file before; whoever waits for it will notice.
         """
+        ours = self.is_ours
         handle, self._handle = self._handle, -1
-        if handle < 0 or self._fork != _forks:
+        if not ours:
             return
         try:
             if remove:

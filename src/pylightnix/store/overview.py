@@ -12,7 +12,7 @@ from pylightnix.errors import DamageError
 from pylightnix.model.records import Record
 from pylightnix.store.files import read_small
 from pylightnix.store.reading import Reader
-from pylightnix.store.trees import Entry, read_manifest
+from pylightnix.store.trees import EMPTY, Entry, read_manifest
 
 _STARTED = re.compile(rb',"started":"([^"\\\\]*)"\}$')
 """The end of a run's file: its keys are sorted, and this is the last; spares parsing all of it."""
@@ -85,6 +85,6 @@ def entries(reader: Reader, record: Record) -> list[Entry]:
     """
     path = f"{reader.place(record)}/manifest.jsonl"
     try:
-        return list(read_manifest(path))
+        return [] if record.tree == EMPTY else list(read_manifest(path))
     except OSError as error:
         raise DamageError(f"the manifest cannot be read: {error.strerror}", where=path) from error

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import stat
-from pathlib import Path
+from collections.abc import Callable
 
 from pylightnix.errors import DamageError, StoreError
 from pylightnix.model.keeping import Sealed, Workspace
@@ -14,89 +14,111 @@ from pylightnix.model.records import Record, Run
 from pylightnix.store import changes
 from pylightnix.store.documents import parse_record, record_bytes, run_bytes
 from pylightnix.store.files import read_small, write_new
-from pylightnix.store.trees import hash_tree, remove_tree, seal_top
+from pylightnix.store.trees import EMPTY, hash_tree, remove_tree, seal_top
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 
 
-def publish(sealed: Sealed, run: Run, payload: Path, place: str) -> bool:
-    """Move the artifacts to their place and then the record to its; an equal realization that is there gets the run.
+def put_artifacts(sealed: Sealed, payload: str, is_taken: Callable[[], bool]) -> bool:
+    """Move the artifacts to their place, where nobody sees them without a record.
 
     Args:
-        sealed: what was made; its notes become the directory of the record.
-        run: which run made it.
+        sealed: what was made.
         payload: where the artifacts shall be.
-        place: where the record shall be.
+        is_taken: whether an equal realization has its record already, so that what is at the place belongs to it.
 
     Returns:
-        Whether all was new, and nothing of it is left in the workspace.
+        Whether they were moved; else there were equal ones already, and ours are where they were.
 
     Raises:
         OSError: the system refused.
         StoreError: the same, in the artifacts.
     """
     workspace, record = sealed.workspace, sealed.record
-    _write_notes(workspace, record, run)
-    moved = _publish_artifacts(workspace, record, payload, place)
-    try:
-        changes.move(workspace.notes, place)
-    except OSError as error:
-        if error.errno not in _TAKEN:
-            raise
-        _mend_record(workspace, record, place)
-        _add_run(workspace, place)
-        return False
-    return moved
-
-
-def _write_notes(workspace: Workspace, record: Record, run: Run) -> None:
-    """Write all that will stand in the record's directory; the log is there already, if there is one."""
-    stem = workspace.log.name.removesuffix(".log")
-    log = workspace.log.name if os.path.exists(workspace.log) else None
-    if log is not None:
-        changes.set_mode(workspace.log, os.stat(workspace.log).st_mode & 0o444)
-    write_new(f"{workspace.notes}/record.json", record_bytes(record, run.context.hash))
-    write_new(f"{workspace.notes}/{stem}.json", run_bytes(run, log))
-
-
-def _publish_artifacts(workspace: Workspace, record: Record, target: Path, place: str) -> bool:
-    """Move the artifacts to their place, unless the same ones are there; whether they were moved."""
     moved = True
-    if _is_directory(target) and not _same(target, record, place):
+    if _is_directory(payload) and not (is_taken() or _is_whole(payload, record)):
         replaced = f"{workspace.notes}.replaced"
         with contextlib.suppress(FileNotFoundError):
-            changes.set_mode(target, 0o755)
-            changes.move(target, replaced)
+            changes.set_mode(payload, 0o755)
+            changes.move(payload, replaced)
         remove_quietly(replaced)
     try:
-        changes.move(workspace.out, target)
+        changes.move(workspace.out, payload)
     except OSError as error:
         if error.errno not in _TAKEN:
             raise
         moved = False
-    seal_top(target)
+    seal_top(payload)
     return moved
 
 
-def _is_directory(path: Path) -> bool:
+def write_notes(sealed: Sealed, run: Run) -> None:
+    """Write what will stand in the record's directory; the log is there already, if there is one.
+
+    Raises:
+        OSError: the system refused.
+    """
+    workspace, record = sealed.workspace, sealed.record
+    _write_anew(f"{workspace.notes}/record.json", record_bytes(record, run.context.hash))
+    _write_anew(f"{workspace.log.removesuffix('.log')}.json", run_bytes(run))
+
+
+def _write_anew(path: str, data: bytes) -> None:
+    """Write a file in a workspace; one that an attempt has left, which the system cut short, is replaced."""
+    try:
+        write_new(path, data)
+    except FileExistsError:
+        changes.remove_file(path)
+        write_new(path, data)
+
+
+def close_log(workspace: Workspace) -> str | None:
+    """Make the log of a run that has ended read-only; its name, None if nothing was written."""
+    try:
+        changes.set_mode(workspace.log, os.stat(workspace.log).st_mode & 0o444)
+    except FileNotFoundError:
+        return None
+    return os.path.basename(workspace.log)
+
+
+def publish(sealed: Sealed, place: str) -> bool:
+    """Make the record visible; an equal realization that is there gets the run.
+
+    Returns:
+        Whether the record is new, and nothing of the notes is left in the workspace.
+
+    Raises:
+        OSError: the system refused.
+    """
+    try:
+        changes.move(sealed.workspace.notes, place)
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
+        _mend_record(sealed.workspace, sealed.record, place)
+        _add_run(sealed.workspace, place)
+        return False
+    return True
+
+
+def _is_directory(path: str) -> bool:
     try:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except FileNotFoundError:
         return False
 
 
-def _same(target: Path, record: Record, place: str) -> bool:
-    """Whether what is there can be used: it is registered, or a crash left it before its record and it is whole."""
-    if _is_registered(f"{place}/record.json", record):
-        return True
+def _is_whole(payload: str, record: Record) -> bool:
+    """Whether artifacts that a crash left before their record, or that another process has just put there, are ours."""
     try:
-        return hash_tree(target).digest == record.tree
+        return hash_tree(payload).digest == record.tree
     except (StoreError, OSError):
         return False
 
 
-def _is_registered(path: str, record: Record) -> bool:
+def is_registered(place: str, record: Record) -> bool:
     """Whether a record is there and readable."""
+    path = f"{place}/record.json"
     try:
         parse_record(path, read_small(path), record.ref.digits, record.home)
     except (DamageError, OSError):
@@ -104,26 +126,26 @@ def _is_registered(path: str, record: Record) -> bool:
     return True
 
 
-def _mend_record(workspace: Workspace, record: Record, final: str) -> None:
+def _mend_record(workspace: Workspace, record: Record, place: str) -> None:
     """Put ours in the place of a record that is damaged, or lost."""
-    path = f"{final}/record.json"
-    if _is_registered(path, record):
+    if is_registered(place, record):
         return
     with contextlib.suppress(FileNotFoundError):
-        changes.move(path, f"{workspace.notes}/damaged")
+        changes.move(f"{place}/record.json", f"{workspace.notes}/damaged")
     for name in ("manifest.jsonl", "record.json"):
-        changes.replace(f"{workspace.notes}/{name}", f"{final}/{name}")
+        if name == "record.json" or record.tree != EMPTY:
+            changes.replace(f"{workspace.notes}/{name}", f"{place}/{name}")
 
 
-def _add_run(workspace: Workspace, final: str) -> None:
+def _add_run(workspace: Workspace, place: str) -> None:
     """Give the run of an equal result to the realization that is there; the log before the run that names it."""
-    stem = workspace.log.name.removesuffix(".log")
+    stem = os.path.basename(workspace.log).removesuffix(".log")
     with contextlib.suppress(FileNotFoundError):
-        changes.move(workspace.log, f"{final}/{stem}.log")
-    changes.move(f"{workspace.notes}/{stem}.json", f"{final}/{stem}.json")
+        changes.move(workspace.log, f"{place}/{stem}.log")
+    changes.move(f"{workspace.notes}/{stem}.json", f"{place}/{stem}.json")
 
 
-def remove_quietly(path: Path | str) -> None:
+def remove_quietly(path: str) -> None:
     """Remove something from `tmp/`. What cannot be removed stays there, where nobody looks."""
     with contextlib.suppress(StoreError):
         remove_tree(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +42,7 @@ class Reader:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self._looked: dict[KeyRef, int] = {}
+        self._steady: AbstractContextManager[object] = nullcontext()
 
     def candidates(self, home: KeyRef, key: str) -> list[Record]:
         """The records under a key, ordered by reference."""
@@ -48,6 +50,7 @@ class Reader:
         try:
             names = os.listdir(base)
         except (FileNotFoundError, NotADirectoryError):
+            self._looked[home] = 0
             return []
         except OSError as error:
             warn_of_damage(base, error.strerror or str(error))
@@ -107,23 +110,17 @@ class Reader:
 
     def runs(self, record: Record) -> tuple[Run, ...]:
         """The runs of a realization, oldest first, one for each index."""
-        place = self.place(record)
         found: dict[int, Run] = {}
-        for name in sorted(filter(_is_run, self._notes(record))):
+        place = self.place(record)
+        for name in sorted(filter(_is_run, _noted(place, record))):
             run = _read(f"{place}/{name}", parse_run)
             if run is not None and (run.index not in found or run.order() < found[run.index].order()):
                 found[run.index] = run
         return tuple(sorted(found.values(), key=Run.order))
 
-    def _notes(self, record: Record) -> list[str]:
-        """The names of what is noted of a realization."""
-        place = self.place(record)
-        try:
-            return os.listdir(place)
-        except FileNotFoundError as error:
-            raise _removed(record.ref, place) from error
-        except OSError as error:
-            raise unreadable(place, error) from error
+    def _places(self, record: Record) -> list[str]:
+        """The directories in which something is noted of a realization."""
+        return [self.place(record)]
 
     def contexts(self, record: Record) -> Iterator[Context]:
         """All contexts in which a realization was made or used, each once."""
@@ -132,9 +129,8 @@ class Reader:
             if run.context.hash not in seen:
                 seen.add(run.context.hash)
                 yield run.context
-        place = self.place(record)
-        for name in sorted(filter(_is_context, self._notes(record))):
-            context = _read(f"{place}/{name}", parse_context)
+        for path in [f"{place}/{name}" for place in self._places(record) for name in _noted(place, record)]:
+            context = _read(path, parse_context) if _is_context(os.path.basename(path)) else None
             if context is not None and context.hash not in seen:
                 seen.add(context.hash)
                 yield context
@@ -203,7 +199,7 @@ class Reader:
             return None
 
     def files(self, record: Record) -> tuple[str, ...]:
-        path = f"{self.place(record)}/manifest.jsonl"
+        path = f"{self._places(record)[0]}/manifest.jsonl"
         try:
             return tuple(entry.path for entry in read_manifest(path, record.tree) if entry.kind != "directory")
         except FileNotFoundError as error:
@@ -215,13 +211,14 @@ class Reader:
         """What a run wrote, at most 16 MiB of it."""
         if run.log is None:
             return ""
-        path = f"{self.place(record)}/{run.log}"
-        try:
-            return read_start(path, _LOG_LIMIT).decode(errors="replace")
-        except FileNotFoundError:
-            return ""
-        except OSError as error:
-            raise unreadable(path, error) from error
+        for path in [f"{place}/{run.log}" for place in self._places(record)]:
+            try:
+                return read_start(path, _LOG_LIMIT).decode(errors="replace")
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise unreadable(path, error) from error
+        return ""
 
     def tail(self, workspace: Workspace) -> str:
         """The end of what a run that is not registered wrote, at most 16 KiB of it."""
@@ -239,6 +236,16 @@ class Reader:
         if len(data) > _LARGEST_ARTIFACT:
             raise StoreError(f"larger than {_LARGEST_ARTIFACT} bytes", where=printable(str(path)))
         return data
+
+
+def _noted(place: str, record: Record) -> list[str]:
+    """The names in the directory of a record."""
+    try:
+        return os.listdir(place)
+    except FileNotFoundError as error:
+        raise _removed(record.ref, place) from error
+    except OSError as error:
+        raise unreadable(place, error) from error
 
 
 def _listed(directory: str) -> list[str]:

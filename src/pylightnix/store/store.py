@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +13,7 @@ from pylightnix.model.realization import Realization
 from pylightnix.model.records import Record
 from pylightnix.names import DerivationRef, KeyRef, is_prefix, printable
 from pylightnix.store.layout import Layout
+from pylightnix.store.pending import Durability, check_durability
 from pylightnix.store.writing import Writer
 
 if TYPE_CHECKING:
@@ -31,14 +32,18 @@ class Store:
 
     Args:
         path: the directory; absolute from now on. It is created at the first write.
+        durability: what outlasts a loss of power. "batch": all that a realize has returned, and what it has made
+            after a second at most. "full": each result as soon as it is registered. "none": whatever the system has
+            written by then; results may be damaged, which `verify` names.
 
     Raises:
+        ConfigError: there is no such durability.
         FormatError: the directory is not a store, or one of a newer format.
         StoreError: it cannot be read.
     """
 
-    def __init__(self, path: Path | str) -> None:
-        self.keeper = Writer(Layout(path))
+    def __init__(self, path: Path | str, *, durability: Durability = "batch") -> None:
+        self.keeper = Writer(Layout(path), check_durability(durability))
 
     @property
     def path(self) -> Path:
@@ -162,11 +167,18 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r})"
 
+    def __reduce__(self) -> tuple[Callable[..., Store], tuple[str, Durability]]:
+        return _open, (str(self.path), self.keeper.durability)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Store) and self.path == other.path
 
     def __hash__(self) -> int:
         return hash(self.path)
+
+
+def _open(path: str, durability: Durability) -> Store:
+    return Store(path, durability=durability)
 
 
 def _matches(ref: str, prefix: str) -> bool:

@@ -22,14 +22,16 @@ from pylightnix.hashing import ContentHasher, canonical, content_hasher, digest_
 from pylightnix.names import printable
 from pylightnix.store import changes
 from pylightnix.store.filehash import hash_file
-from pylightnix.store.sealing import Walk, failed, open_file, seal_top, special
+from pylightnix.store.sealing import Walk, failed, open_directory, open_file, seal_top, special
 
 __all__ = [
+    "EMPTY",
     "Artifact",
     "Entry",
     "Tree",
     "describe",
     "hash_tree",
+    "is_empty",
     "list_files",
     "read_manifest",
     "remove_tree",
@@ -37,6 +39,9 @@ __all__ = [
 ]
 
 _HEADER = canonical({"pylightnix": kind_tag("tree")}) + b"\n"
+EMPTY = digest_bytes(_HEADER)
+"""The tree hash of a directory with nothing in it. Its manifest, which would say no more, is not written."""
+
 _HELD = 64 << 10
 _LONGEST_LINE = 64 << 20
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -264,12 +269,14 @@ def read_manifest(source: Path | str | bytes, tree: str | None = None) -> Iterat
 
     Args:
         source: the file, or its bytes.
-        tree: the tree hash that it must have; checked when the last entry was read.
+        tree: the tree hash that it must have; checked when the last entry was read. Nothing is read for `EMPTY`.
 
     Raises:
         DamageError: it is not the manifest of a tree, or not of this one.
         OSError: the file cannot be read.
     """
+    if tree == EMPTY:
+        return
     where = "manifest" if isinstance(source, bytes) else printable(os.fsdecode(source))
     hasher = content_hasher()
     directory: list[bytes] = []
@@ -317,6 +324,18 @@ def _parse(line: bytes) -> Entry | None:
 def _raw(document: Mapping[str, str], key: str) -> bytes:
     text = document.get(key)
     return bytes.fromhex(document[f"{key}_hex"]) if text is None else text.encode()
+
+
+def is_empty(root: Path | str) -> bool:
+    """Whether this is a directory that can be read, no link to one, and has nothing in it."""
+    try:
+        fd, _ = open_directory(root)
+        try:
+            return not os.listdir(fd)
+        finally:
+            os.close(fd)
+    except OSError:
+        return False
 
 
 def list_files(root: Path | str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import re
 import stat
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,21 @@ from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store import changes
 from pylightnix.store.checkpoints import drop, leave, take
 from pylightnix.store.claims import Claims, HeldSlot
+from pylightnix.store.documents import check_times
 from pylightnix.store.files import NewFile, fresh_id, write_new, write_once
 from pylightnix.store.layout import Layout, writing
-from pylightnix.store.publishing import publish, remove_quietly
+from pylightnix.store.pending import Durability, Pending, Ready
+from pylightnix.store.publishing import (
+    close_log,
+    is_registered,
+    publish,
+    put_artifacts,
+    remove_quietly,
+    write_notes,
+)
 from pylightnix.store.reading import LOST, Reader
 from pylightnix.store.recollection import Recollections
-from pylightnix.store.trees import hash_tree, remove_tree
+from pylightnix.store.trees import EMPTY, Tree, hash_tree, is_empty, remove_tree
 
 _UNWRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _is_reserved = re.compile(r"([0-9]{1,9})\.run").fullmatch
@@ -35,11 +45,39 @@ _is_reserved = re.compile(r"([0-9]{1,9})\.run").fullmatch
 class Writer(Reader):
     """What can be written into a store. It completes `Keeper`."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, durability: Durability = "batch") -> None:
         super().__init__(layout)
         self.memory = Recollections(layout, self._looked.get)
         self._next: dict[KeyRef, int] = {}
         self._claims = Claims(layout.locks)
+        self._pending = Pending(layout.root, durability, self._note, self._publish, self._drop)
+        self._steady = self._pending.gate
+
+    @property
+    def durability(self) -> Durability:
+        """What of the results outlasts a loss of power."""
+        return self._pending.durability
+
+    def candidates(self, home: KeyRef, key: str) -> list[Record]:
+        pending = self._pending.records(home)
+        found = super().candidates(home, key)
+        new = pending.keys() - {record.ref for record in found} if pending else ()
+        return sorted([*found, *[pending[ref] for ref in new]], key=lambda record: record.ref) if new else found
+
+    def runs(self, record: Record) -> tuple[Run, ...]:
+        with self._steady:
+            pending = [ready.run for ready in self._pending.of(record.home) if ready.sealed.ref == record.ref]
+            if not pending:
+                return super().runs(record)
+            there = super().runs(record) if os.path.lexists(self.place(record)) else ()
+        return tuple(sorted({run.index: run for run in (*pending, *there)}.values(), key=Run.order))
+
+    def _places(self, record: Record) -> list[str]:
+        pending = [
+            ready.sealed.workspace.notes for ready in self._pending.of(record.home) if ready.sealed.ref == record.ref
+        ]
+        place = self.place(record)
+        return [place, *pending] if not pending or os.path.lexists(place) else pending
 
     def write_derivation(self, ref: DerivationRef, document: bytes) -> None:
         self._write_named(f"{self.layout.derivations}/{ref}.json", document)
@@ -59,13 +97,13 @@ class Writer(Reader):
 
     def add_context(self, record: Record, context: Context, document: bytes) -> None:
         data = context.to_bytes()
-        path = f"{self.place(record)}/context-{context.hash[:DIGITS]}.json"
-        if _size(path) == len(data):
+        name = f"context-{context.hash[:DIGITS]}.json"
+        if _size(f"{self.place(record)}/{name}") == len(data):
             return
         try:
             self.write_derivation(context.derivation, document)
-            with writing(path):
-                write_once(self.layout.tmp, path, data)
+            with self._steady, writing(name):
+                write_once(self.layout.tmp, f"{self._places(record)[0]}/{name}", data)
         except StoreError as error:
             if error.fields.get("errno") not in _UNWRITABLE:
                 raise
@@ -74,11 +112,14 @@ class Writer(Reader):
         self.layout.ensure()
         return self._claims.claim(home)
 
+    def together(self) -> contextlib.AbstractContextManager[None]:
+        return self._pending.together()
+
     def settle(self) -> None:
-        """Nothing is pending: `register` makes results visible at once."""
+        self._pending.settle()
 
     def when_settled(self, act: Callable[[], None]) -> None:
-        act()
+        self._pending.when_settled(act)
 
     def reserve(self, home: KeyRef) -> int:
         self.layout.ensure()
@@ -89,14 +130,34 @@ class Writer(Reader):
                 index = _first_free(base)
             while True:
                 try:
-                    write_new(f"{base}/{index}.run", b"")
+                    self._mark(f"{base}/{index}.run")
                 except FileExistsError:
                     index += 1
                 except FileNotFoundError:
                     changes.make_directories(base)
                 else:
                     self._next[home] = index + 1
+                    self._expect_one_more(home)
                     return index
+
+    def _mark(self, path: str) -> None:
+        """Make an empty file: one more name of one that is there, since that costs a quarter; else a new one."""
+        present = self._claims.presence()
+        if present is not None:
+            try:
+                changes.link(present, path)
+            except FileExistsError:
+                raise
+            except OSError:  # no second names here, or no more of them, or no directory
+                pass
+            else:
+                return
+        write_new(path, b"")
+
+    def _expect_one_more(self, home: KeyRef) -> None:
+        """We have put one more name under a key: the look before that knows of it."""
+        if home in self._looked:
+            self._looked[home] += 1
 
     def workspace(self, home: KeyRef, run: int) -> Workspace:
         unique = fresh_id()
@@ -105,18 +166,10 @@ class Writer(Reader):
             changes.make_directory(notes)
             changes.make_directory(f"{notes}.out")
         checkpoint = take(self.layout.checkpoints, home, run, unique)
-        return Workspace(
-            Path(notes), Path(f"{notes}.out"), Path(f"{notes}.scratch"), Path(checkpoint),
-            Path(f"{notes}/run-{run}-{unique}.log"),
-        )  # fmt: skip
+        return Workspace(notes, f"{notes}.out", f"{notes}.scratch", checkpoint, f"{notes}/run-{run}-{unique}.log")
 
     def seal(self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str]) -> Sealed:
-        manifest = f"{workspace.notes}/manifest.jsonl"
-        with writing(manifest), NewFile(manifest) as sink:
-            try:
-                tree = hash_tree(workspace.out, promises.values(), sink, seal=True)
-            except StoreError as error:
-                raise ArtifactError(error.what, where=error.where, hint=error.hint, **error.fields) from error
+        tree = self._seal(workspace, promises)
         kept = {
             name: PromiseRecord(path, tree.artifacts[path].kind, tree.artifacts[path].digest)
             for name, path in promises.items()
@@ -126,13 +179,46 @@ class Writer(Reader):
         record = Record(ref, home, key, tree.digest, value, kept, tree.size, tree.files, "", value_hash)
         return Sealed(workspace, ref, record)
 
+    def _seal(self, workspace: Workspace, promises: Mapping[str, str]) -> Tree:
+        if not promises and is_empty(workspace.out):
+            return Tree(EMPTY, 0, 0, {})
+        manifest = f"{workspace.notes}/manifest.jsonl"
+        with writing(manifest), NewFile(manifest) as sink:
+            try:
+                return hash_tree(workspace.out, promises.values(), sink, seal=True)
+            except StoreError as error:
+                raise ArtifactError(error.what, where=error.where, hint=error.hint, **error.fields) from error
+
     def register(self, sealed: Sealed, run: Run) -> Record:
-        final = self.place(sealed.record)
-        with writing(final):
-            new = publish(sealed, run, self.payload(sealed.record), final)
-        _clear(sealed.workspace, all_of_it=not new)
+        record = sealed.record
+        check_times(run)
+        payload = f"{self.layout.store}/{record.ref}"
+        with writing(payload):
+            log = close_log(sealed.workspace)
+            moved = put_artifacts(sealed, payload, lambda: self._is_taken(record))
+        record.made_in = run.context.hash
+        self._pending.add(Ready(sealed, run if log == run.log else replace(run, log=log), moved))
+        return record
+
+    def _is_taken(self, record: Record) -> bool:
+        """Whether there is an equal realization, visible or pending."""
+        return record.ref in self._pending.records(record.home) or is_registered(self.place(record), record)
+
+    def _note(self, ready: Ready) -> None:
+        with writing(ready.sealed.workspace.notes):
+            write_notes(ready.sealed, ready.run)
+
+    def _publish(self, ready: Ready) -> None:
+        sealed, place = ready.sealed, self.place(ready.sealed.record)
+        with writing(place):
+            new = publish(sealed, place)
+        if new:
+            self._expect_one_more(sealed.record.home)
+        _clear(sealed.workspace, all_of_it=not (new and ready.moved))
         drop(sealed.workspace.checkpoint)
-        return sealed.record
+
+    def _drop(self, ready: Ready) -> None:
+        self.discard(ready.sealed.workspace)
 
     def lose(self, record: Record) -> None:
         path = f"{self.layout.records}/{record.home}/{record.ref.digits}{LOST}"
@@ -170,12 +256,13 @@ class Writer(Reader):
             UnknownReferenceError: it is not there.
             StoreError: the store cannot be written.
         """
+        self.settle()
         place = self.place(record)
         if not os.path.lexists(place):
             raise UnknownReferenceError(
                 f"{record.ref} is not in this store", where=printable(self.layout.root), ref=record.ref
             )
-        payload, trash = self.payload(record), f"{self.layout.tmp}/{fresh_id()}"
+        payload, trash = f"{self.layout.store}/{record.ref}", f"{self.layout.tmp}/{fresh_id()}"
         with writing(trash):
             with contextlib.suppress(FileNotFoundError):
                 _let_move(payload)
@@ -195,7 +282,7 @@ def _size(path: str) -> int:
     return status.st_size if stat.S_ISREG(status.st_mode) else -1
 
 
-def _let_move(path: Path) -> None:
+def _let_move(path: str) -> None:
     """Give us the rights without which the system moves no directory into another one."""
     mode = os.lstat(path).st_mode
     if stat.S_ISDIR(mode) and not mode & stat.S_IWUSR:

@@ -38,7 +38,7 @@ class Bench:
         (place / "out").mkdir(parents=True)
         return BuildRequest(
             "stage", builder, wants_build, arguments, promises or {}, "key", self._count, 2**62 + 1,
-            place / "out", place / "scratch", self.top / "checkpoint", place / "log",
+            str(place / "out"), str(place / "scratch"), str(self.top / "checkpoint"), str(place / "log"),
         )  # fmt: skip
 
     def run(self, builder: Callable[..., object], *args: Any, **keywords: Any) -> BuildResult:

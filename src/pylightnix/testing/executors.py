@@ -33,7 +33,7 @@ class ExecutorContract(PromiseContract, FaultContract):
     def test_value_and_artifact(self, bench: Bench) -> None:
         request = bench.request(builders.note, TABLE, text="héllo")
         assert value_of(bench.perform(request)) == "héllo"
-        assert (request.out / "table.txt").read_text() == "héllo"
+        assert Path(request.out, "table.txt").read_text() == "héllo"
 
     def test_inputs(self, bench: Bench) -> None:
         seen = VisibleInput[Any](Path("/x/y"), {"table": "a.txt"}, {"depth": 3}, {"score": 1.5}, builders.no_files)
@@ -57,17 +57,17 @@ class ExecutorContract(PromiseContract, FaultContract):
 
     def test_build(self, bench: Bench) -> None:
         request = bench.request(builders.about, wants_build=True)
-        assert value_of(bench.perform(request)) == [str(request.out), request.seed, request.run]
-        assert not request.scratch.exists()
-        assert not request.checkpoint.exists()
-        assert not request.log.exists()
+        assert value_of(bench.perform(request)) == [request.out, request.seed, request.run]
+        assert not Path(request.scratch).exists()
+        assert not Path(request.checkpoint).exists()
+        assert not Path(request.log).exists()
 
     def test_scratch_and_checkpoint(self, bench: Bench) -> None:
         for expected in ("first", "second"):
             request = bench.request(builders.ask_for_directories, TABLE, wants_build=True)
             assert value_of(bench.perform(request)) is None
-            assert (request.out / "table.txt").read_text() == expected
-            assert (request.scratch / "a").read_text() == "scratch"
+            assert Path(request.out, "table.txt").read_text() == expected
+            assert Path(request.scratch, "a").read_text() == "scratch"
 
     def test_local_function(self, bench: Bench) -> None:
         factor = 3
@@ -108,7 +108,7 @@ class ExecutorContract(PromiseContract, FaultContract):
     def test_log(self, bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:
         request = bench.request(builders.write_logs, wants_build=True)
         value_of(bench.perform(request))
-        log = request.log.read_bytes()
+        log = Path(request.log).read_bytes()
         for part in (b"on standard output\n", b"on standard error\n", b"DEBUG to the logger\n", b"bytes \xff\xfe\n"):
             assert part in log
         assert b"a lone surrogate \\udcff\n" in log
@@ -117,8 +117,8 @@ class ExecutorContract(PromiseContract, FaultContract):
     def test_log_is_bounded(self, bench: Bench) -> None:
         request = bench.request(builders.write_much, mebibytes=self.log_limit // 2**20 + 20)
         value_of(bench.perform(request))
-        assert request.log.stat().st_size <= self.log_limit
-        with request.log.open("rb") as stream:
+        assert Path(request.log).stat().st_size <= self.log_limit
+        with Path(request.log).open("rb") as stream:
             assert stream.readline().startswith(b"the first line")
             stream.seek(-40, os.SEEK_END)
             assert stream.read().endswith(b"x\nthe last line\n")
@@ -127,7 +127,7 @@ class ExecutorContract(PromiseContract, FaultContract):
         self.needs_own_process()
         request = bench.request(processes.write_from_children)
         value_of(bench.perform(request))
-        assert request.log.read_bytes() == b"by descriptor \xff\nfrom a child\nits error\n"
+        assert Path(request.log).read_bytes() == b"by descriptor \xff\nfrom a child\nits error\n"
 
     # The executor itself
 

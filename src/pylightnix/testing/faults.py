@@ -83,7 +83,7 @@ class FaultContract(OnBench):
         failure = failure_of(bench.perform(request), "exit")
         assert failure.fields["code"] == code
         assert str(code) in failure.what
-        assert request.log.read_text() == "last words\n"
+        assert Path(request.log).read_text() == "last words\n"
 
     @pytest.mark.parametrize(
         ("how", "name"),
@@ -96,7 +96,7 @@ class FaultContract(OnBench):
         failure = failure_of(result, "killed")
         assert failure.fields["signal"] == name
         assert name in failure.what
-        assert "last words" in request.log.read_text()
+        assert "last words" in Path(request.log).read_text()
         assert result.facts["peak_memory"] > 0
         value_of(bench.run(builders.nothing))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pylightnix.model.promises import Promise
@@ -16,7 +18,7 @@ class PromiseContract(OnBench):
         promises = {"deep": Promise("a/b/c.txt"), "folder": Promise("d/e", "directory")}
         request = bench.request(builders.fill_both, promises)
         value_of(bench.perform(request))
-        assert (request.out / "a/b/c.txt").read_text() == (request.out / "d/e/f.txt").read_text() == "content"
+        assert Path(request.out, "a/b/c.txt").read_text() == Path(request.out, "d/e/f.txt").read_text() == "content"
 
     @pytest.mark.parametrize(
         ("kind", "target", "promise", "found"),

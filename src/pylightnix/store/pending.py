@@ -1,0 +1,209 @@
+"""Results that are finished and that others cannot see yet, and the moment at which they can. Unaware of realizing.
+
+Each has its artifacts in their place and gets its record in its workspace. Settling makes all of them outlast a loss of
+power by one call of the system, then moves each record to its place, and makes that last by one more call: so a record
+that is there after a loss of power has whole artifacts. Calls for each file would take many times as long.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from pylightnix.errors import ConfigError, StoreError
+from pylightnix.model.keeping import Sealed
+from pylightnix.model.records import Record, Run
+from pylightnix.names import KeyRef, RealizationRef
+from pylightnix.store import changes
+from pylightnix.store.layout import writing
+
+Durability = Literal["batch", "full", "none"]
+"""What outlasts a loss of power. Batch: all that a realize has returned, and what it has made after a second at most.
+Full: each result as soon as it is registered. None: what the system happens to have written; results may be damaged."""
+
+LONGEST = 1.0
+"""Seconds that a finished result waits at most for others, in a batch."""
+
+
+def check_durability(durability: object) -> Durability:
+    """ConfigError if it is none."""
+    if durability not in get_args(Durability):
+        raise ConfigError(
+            f"durability={durability!r} is unknown", where="store", hint=f"one of {', '.join(get_args(Durability))}"
+        )
+    return durability  # type: ignore[return-value]
+
+
+@dataclass(slots=True, eq=False)
+class Ready:
+    """A result whose artifacts are in their place.
+
+    Attributes:
+        sealed: what it is; its workspace is where its record is written.
+        run: which run made it.
+        moved: whether its artifacts were moved there; else equal ones were there before.
+        noted: whether its record is written.
+    """
+
+    sealed: Sealed
+    run: Run
+    moved: bool
+    noted: bool = False
+
+
+class Pending:
+    """The results of one process, in the order in which they were finished.
+
+    Args:
+        root: the store's directory.
+        durability: how it settles.
+        note: writes the record of a result in its workspace; the store's errors.
+        publish: moves it to its place; the store's errors.
+        drop: removes what is left of one whose record could not be given.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        durability: Durability,
+        note: Callable[[Ready], None],
+        publish: Callable[[Ready], None],
+        drop: Callable[[Ready], None],
+    ) -> None:
+        self.durability = durability
+        self.gate = threading.RLock()
+        self._root = root
+        self._note = note
+        self._publish = publish
+        self._drop = drop
+        self._ready: dict[KeyRef, list[Ready]] = {}
+        self._acts: list[Callable[[], None]] = []
+        self._settling = threading.RLock()
+        self._together = 0
+        self._timer: threading.Timer | None = None
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """What is added within may wait for what else is; whoever ends this settles before."""
+        with self.gate:
+            self._together += 1
+        try:
+            yield
+        finally:
+            with self.gate:
+                self._together -= 1
+
+    def add(self, ready: Ready) -> None:
+        """One more result. It is settled at once, unless it may wait."""
+        with self.gate:
+            self._ready.setdefault(ready.sealed.record.home, []).append(ready)
+            waits = self._together > 0 and self.durability == "batch"
+            if waits and self._timer is None:
+                self._timer = threading.Timer(LONGEST, self._settle_quietly)
+                self._timer.daemon = True
+                self._timer.start()
+        if not waits:
+            self.settle()
+
+    def of(self, home: KeyRef) -> list[Ready]:
+        """The results under a key."""
+        return self._ready.get(home, [])
+
+    def records(self, home: KeyRef) -> dict[RealizationRef, Record]:
+        """The records under a key."""
+        with self.gate:
+            return {ready.sealed.ref: ready.sealed.record for ready in self.of(home)}
+
+    def when_settled(self, act: Callable[[], None]) -> None:
+        """Call this once all that was added so far is settled; now, if it is."""
+        with self.gate:
+            if self._ready:
+                self._acts.append(act)
+                return
+        act()
+
+    def settle(self) -> None:
+        """Make all that was added visible, and lasting. What could not be made visible is dropped.
+
+        Raises:
+            StoreError: the system refused; the first refusal, after all that could be done was done.
+        """
+        problem, left = self._settle()
+        for ready in left:
+            self._forget(ready)
+            self._drop(ready)
+        self._act()
+        if problem is not None:
+            raise problem
+
+    def _settle_quietly(self) -> None:
+        """What cannot be settled now may be later, by who waits for it."""
+        self._settle()
+        self._act()
+
+    def _settle(self) -> tuple[StoreError | None, list[Ready]]:
+        """Settle what can be; what went wrong first, and what is left."""
+        with self._settling:
+            with self.gate:
+                if self._timer is not None:
+                    self._timer.cancel()
+                    self._timer = None
+                batch = [ready for several in self._ready.values() for ready in several]
+            if not batch:
+                return None, []
+            try:
+                problem = self._each(batch, self._note_once)
+                self._sync()
+                with self.gate:
+                    problem = problem or self._each([ready for ready in batch if ready.noted], self._show)
+                self._sync()
+            except StoreError as error:
+                problem = error
+            with self.gate:
+                return problem, [ready for ready in batch if self._has(ready)]
+
+    @staticmethod
+    def _each(batch: list[Ready], act: Callable[[Ready], None]) -> StoreError | None:
+        """Do something with each; the first error."""
+        problem = None
+        for ready in batch:
+            try:
+                act(ready)
+            except StoreError as error:
+                problem = problem or error
+        return problem
+
+    def _note_once(self, ready: Ready) -> None:
+        if not ready.noted:
+            self._note(ready)
+            ready.noted = True
+
+    def _show(self, ready: Ready) -> None:
+        self._publish(ready)
+        self._forget(ready)
+
+    def _has(self, ready: Ready) -> bool:
+        return ready in self._ready.get(ready.sealed.record.home, ())
+
+    def _forget(self, ready: Ready) -> None:
+        home = ready.sealed.record.home
+        with self.gate:
+            if self._has(ready):
+                self._ready[home].remove(ready)
+                if not self._ready[home]:
+                    del self._ready[home]
+
+    def _sync(self) -> None:
+        if self.durability != "none":
+            with writing(self._root):
+                changes.sync_all(self._root)
+
+    def _act(self) -> None:
+        with self.gate:
+            acts = self._acts if not self._ready else []
+            self._acts = [] if acts else self._acts
+        for act in acts:
+            act()
