@@ -57,6 +57,7 @@ class Decider:
         self._recollection = Recollection(closure, keeper.memory)
         self._keeper = keeper
         self._asked: dict[DerivationRef, Key] = {}
+        self._made_in: dict[DerivationRef, Context] = {}
         self._seen: dict[KeyRef, dict[RealizationRef, Record]] = {}
         self._rebuild = set(rebuild)
         self._note = note
@@ -166,6 +167,7 @@ class Decider:
 
     def _choose(self, pinned: Pinned, home: KeyRef, records: tuple[Record, ...]) -> InputChoice:
         context = self.context_of(pinned)
+        del self._made_in[pinned.ref]
         for record in records:
             if self._note and record.made_in != context.hash:
                 self._keeper.add_context(record, context, pinned.document)
@@ -183,7 +185,11 @@ class Decider:
 
     def context_of(self, pinned: Pinned) -> Context:
         """The choices that a run of this derivation is made with."""
-        return make_context(pinned.ref, {i.derivation: self.choices[i.derivation] for i in pinned.inputs})
+        known = self._made_in.get(pinned.ref)
+        if known is None:
+            known = make_context(pinned.ref, {i.derivation: self.choices[i.derivation] for i in pinned.inputs})
+            self._made_in[pinned.ref] = known
+        return known
 
     def _choose_fixed(self, pinned: Pinned, realization: Realization[Any]) -> Decision:
         record, why = realization.record, "this realization was given"

@@ -1,7 +1,7 @@
 """Slots: who makes a run of which key, as locked files in `locks/`. Unaware of runs, and of how many are wanted.
 
-`locks/<two digits>/key.lock` is held for the moment of taking a slot; it stays. A slot is
-`locks/<two digits>/<key>@<host>@<id>@<seconds>.lock`, locked by its holder and removed when it is given back; one that
+`locks/<digit>/key.lock` is held for the moment of taking a slot; it stays. A slot is
+`locks/<digit>/<key>@<host>@<id>@<seconds>.lock`, locked by its holder and removed when it is given back; one that
 is not locked belonged to somebody who died. The name says all, so a slot costs no writing, and nobody reads half of it.
 
 Whoever has slots holds one locked file, its presence, and each slot is one more name of that: a name costs a quarter of
@@ -27,7 +27,9 @@ from pylightnix.store.files import ID, fresh_id
 from pylightnix.store.layout import writing
 from pylightnix.store.locks import UNSUPPORTED, Lock, create, is_free, self_test, take, warn_of_locks
 
-_SHARD = 2
+_SHARD = 1
+"""Digits of a key that name its directory: more would be as many directories to make, fewer would be long to list."""
+
 _NAME = re.compile(
     rf"(?P<home>[0-9a-f]{{40}}-[A-Za-z0-9_.+-]+)@(?P<host>[A-Za-z0-9.-]+)@{ID.pattern}@(?P<since>[0-9]{{1,11}})\.lock"
 )

@@ -22,7 +22,7 @@ from pylightnix.hashing import ContentHasher, canonical, content_hasher, digest_
 from pylightnix.names import printable
 from pylightnix.store import changes
 from pylightnix.store.filehash import hash_file
-from pylightnix.store.sealing import Walk, failed, open_directory, open_file, seal_top, special
+from pylightnix.store.sealing import Walk, failed, open_file, seal_top, special
 
 __all__ = [
     "EMPTY",
@@ -327,13 +327,9 @@ def _raw(document: Mapping[str, str], key: str) -> bytes:
 
 
 def is_empty(root: Path | str) -> bool:
-    """Whether this is a directory that can be read, no link to one, and has nothing in it."""
+    """Whether this is a directory, or a link to one, that can be read and has nothing in it."""
     try:
-        fd, _ = open_directory(root)
-        try:
-            return not os.listdir(fd)
-        finally:
-            os.close(fd)
+        return not os.listdir(root)
     except OSError:
         return False
 
