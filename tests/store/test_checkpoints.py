@@ -57,11 +57,11 @@ def test_that_of_a_dead_process_is_taken(tmp_path: Path, dead: str) -> None:
 
 def test_that_which_was_given_up_is_taken(tmp_path: Path) -> None:
     first = put(tmp_path, name(HOME, 0, LIVING), "left")
-    leave(first)
+    leave(str(first))
     assert os.listdir(tmp_path) == [name(HOME, 0, LIVING, "left")]
     ours = Path(take(str(tmp_path), HOME, 1, f"{os.getpid()}-ba9876543210"))
     assert (ours / "mark").read_text() == "left"
-    leave(ours)
+    leave(str(ours))
     assert (Path(take(str(tmp_path), HOME, 2, LIVING)) / "mark").read_text() == "left"
 
 
@@ -138,11 +138,11 @@ import time; time.sleep(30)
 
 def test_dropping_and_leaving_what_is_not_there(tmp_path: Path) -> None:
     path = tmp_path / name(HOME, 0, LIVING)
-    leave(path)
-    drop(path)
+    leave(str(path))
+    drop(str(path))
     path.mkdir()
     (path / "sealed").mkdir(mode=0o555)
-    drop(path)
+    drop(str(path))
     assert os.listdir(tmp_path) == []
 
 

@@ -78,6 +78,8 @@ class Stage(Generic[P, R_co]):
         self._params = [(p.name, p.default) for p in given if p.promise is None]
         self._required = [name for name, default in self._params if default is REQUIRED]
         self._positional = [p for p in given if p.positional]
+        if recipe.code == "track" and recipe.version is None:
+            import pylightnix.dsl.code.following  # noqa: F401  (realizing will need it; commands that do not, have no stage)
 
     @property
     def name(self) -> str:

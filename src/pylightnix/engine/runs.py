@@ -156,7 +156,7 @@ class Runs:
             result.duration,
             running.context,
             None,
-            ChainMap(dict(result.facts), self._facts(job.pinned)),  # type: ignore[arg-type]  # nobody writes into it
+            _both(result.facts, self._facts(job.pinned)),
         )
         self._decider.made(self._keeper.register(sealed, run))
 
@@ -209,6 +209,11 @@ class Runs:
         )
         error.__cause__ = result.error
         return error
+
+
+def _both(own: Mapping[str, Any], shared: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The facts of a run and those that it shares with others, which may not be known yet: then nothing waits here."""
+    return {**shared, **own} if type(shared) is dict else ChainMap(dict(own), shared)  # type: ignore[arg-type]
 
 
 def _about(running: Running) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Facts:
         self._store = store
         self._environment: str | None = None
         self._files: dict[str | None, Mapping[str, Any]] = {}
+        self._repositories: dict[str | None, Path | None] = {}
         self._projects: dict[Path, GitState] = {}
 
     def __enter__(self) -> Self:
@@ -44,19 +45,27 @@ class Facts:
         file = pinned.origin.file
         known = self._files.get(file)
         if known is None:
-            known = self._files[file] = self._collect(file)
+            known = self._collect(file)
+            if type(known) is dict:
+                self._files[file] = known
         return known
+
+    def _repository(self, file: str | None) -> Path | None:
+        if file not in self._repositories:
+            self._repositories[file] = find_repository(file)
+        return self._repositories[file]
 
     def _collect(self, file: str | None) -> Mapping[str, Any]:
         if self._environment is None:
             self._environment = self._store.keeper.environment(describe_environment())
         facts = {"environment": self._environment}
-        project = find_repository(file)
+        project = self._repository(file)
         if project is None:
             return facts
         if project not in self._projects:
             self._projects[project] = GitState(project)
-        return ChainMap(facts, self._projects[project])  # type: ignore[arg-type]  # nobody writes into it
+        state = self._projects[project]
+        return {**facts, **state} if state.is_ready() else ChainMap(facts, state)  # type: ignore[arg-type]
 
 
 def describe_environment() -> dict[str, Any]:

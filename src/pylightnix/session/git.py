@@ -38,6 +38,10 @@ class GitState(Mapping[str, Any]):
         self._found: dict[str, Any] | None = None
         self._asked = _ask(directory)
 
+    def is_ready(self) -> bool:
+        """Whether looking into this does not mean to wait."""
+        return self._found is not None or self._asked is None or self._asked.poll() is not None
+
     def close(self) -> None:
         """End what nobody has looked into."""
         if self._asked is not None and self._found is None:

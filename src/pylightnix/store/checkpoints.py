@@ -24,7 +24,7 @@ _LEFT = "left"
 _NAME = re.compile(rf"[0-9a-f]{{{DIGITS}}}-(?P<run>[0-9]{{1,9}})-(?P<place>{_LEFT}|[0-9a-f]{{8}})-{ID.pattern}")
 
 
-def take(directory: str, home: KeyRef, run: int, unique: str) -> str:
+def take(directory: str, home: KeyRef, run: int, unique: str, *, look: bool = True) -> str:
     """The path of the checkpoint of a run, with what an earlier attempt left in it; else nothing is there yet.
 
     Args:
@@ -32,9 +32,10 @@ def take(directory: str, home: KeyRef, run: int, unique: str) -> str:
         home: the key.
         run: index of the run.
         unique: the id of its workspace.
+        look: whether there may have been an earlier attempt.
     """
     ours = f"{directory}/{home.digits}-{run}-{_place()}-{unique}"
-    for name in _of_the_dead(directory, home):
+    for name in _of_the_dead(directory, home) if look else ():
         with contextlib.suppress(OSError):  # somebody else was faster, or it is not ours to take
             if _is_usable(f"{directory}/{name}"):
                 changes.move(f"{directory}/{name}", ours)

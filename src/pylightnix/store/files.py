@@ -168,4 +168,17 @@ def write_once(tmp: str, path: str, data: bytes) -> None:
 
 def fresh_id() -> str:
     """A name that nobody else has: the process and 48 random bits."""
-    return f"{os.getpid()}-{os.urandom(6).hex()}"
+    process = os.getpid()
+    try:
+        owner, digits = _random.pop()
+    except IndexError:
+        owner, digits = 0, ""
+    if owner != process:  # there are none left, or a fork has given us those of another process
+        fresh = os.urandom(6 * 64).hex()
+        digits, *more = [fresh[at : at + 12] for at in range(0, len(fresh), 12)]
+        _random[:] = [(process, each) for each in more]
+    return f"{process}-{digits}"
+
+
+_random: list[tuple[int, str]] = []
+"""Random digits that nobody has taken yet, and the process that they were made for: asking the system costs more."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import stat
 from collections.abc import Callable
 
 from pylightnix.errors import DamageError, StoreError
@@ -34,22 +33,28 @@ def put_artifacts(sealed: Sealed, payload: str, is_taken: Callable[[], bool]) ->
         OSError: the system refused.
         StoreError: the same, in the artifacts.
     """
-    workspace, record = sealed.workspace, sealed.record
-    moved = True
-    if _is_directory(payload) and not (is_taken() or _is_whole(payload, record)):
+    workspace = sealed.workspace
+    moved = _move(workspace.out, payload)
+    if not moved and not (is_taken() or _is_whole(payload, sealed.record)):
         replaced = f"{workspace.notes}.replaced"
         with contextlib.suppress(FileNotFoundError):
             changes.set_mode(payload, 0o755)
             changes.move(payload, replaced)
         remove_quietly(replaced)
+        moved = _move(workspace.out, payload)
+    seal_top(payload)
+    return moved
+
+
+def _move(directory: str, place: str) -> bool:
+    """Move a directory to its place, where an empty one is replaced; False if there is another one."""
     try:
-        changes.move(workspace.out, payload)
+        changes.move(directory, place)
     except OSError as error:
         if error.errno not in _TAKEN:
             raise
-        moved = False
-    seal_top(payload)
-    return moved
+        return False
+    return True
 
 
 def write_notes(sealed: Sealed, run: Run) -> None:
@@ -90,22 +95,11 @@ def publish(sealed: Sealed, place: str) -> bool:
     Raises:
         OSError: the system refused.
     """
-    try:
-        changes.move(sealed.workspace.notes, place)
-    except OSError as error:
-        if error.errno not in _TAKEN:
-            raise
-        _mend_record(sealed.workspace, sealed.record, place)
-        _add_run(sealed.workspace, place)
-        return False
-    return True
-
-
-def _is_directory(path: str) -> bool:
-    try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
-    except FileNotFoundError:
-        return False
+    if _move(sealed.workspace.notes, place):
+        return True
+    _mend_record(sealed.workspace, sealed.record, place)
+    _add_run(sealed.workspace, place)
+    return False
 
 
 def _is_whole(payload: str, record: Record) -> bool:

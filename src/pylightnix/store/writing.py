@@ -49,6 +49,7 @@ class Writer(Reader):
         super().__init__(layout)
         self.memory = Recollections(layout, self._looked.get)
         self._next: dict[KeyRef, int] = {}
+        self._new: set[KeyRef] = set()  # keys of which nobody has begun a run but us, and we have reserved one
         self._claims = Claims(layout.locks)
         self._pending = Pending(layout.root, durability, self._note, self._publish, self._drop)
         self._steady = self._pending.gate
@@ -127,7 +128,7 @@ class Writer(Reader):
         with writing(base):
             index = self._next.get(home)
             if index is None:
-                index = _first_free(base)
+                index = self._first_free(home, base)
             while True:
                 try:
                     self._mark(f"{base}/{index}.run")
@@ -139,6 +140,20 @@ class Writer(Reader):
                     self._next[home] = index + 1
                     self._expect_one_more(home)
                     return index
+
+    def _first_free(self, home: KeyRef, base: str) -> int:
+        """The first index above all that were reserved under a key; its directory is made if it is not there."""
+        try:
+            changes.make_directory(base)
+        except FileExistsError:
+            self._new.discard(home)
+            forms = filter(None, map(_is_reserved, os.listdir(base)))
+            return max((int(form[1]) for form in forms), default=-1) + 1
+        except FileNotFoundError:
+            changes.make_directories(base)
+        else:
+            self._new.add(home)
+        return 0
 
     def _mark(self, path: str) -> None:
         """Make an empty file: one more name of one that is there, since that costs a quarter; else a new one."""
@@ -165,7 +180,8 @@ class Writer(Reader):
         with writing(notes):
             changes.make_directory(notes)
             changes.make_directory(f"{notes}.out")
-        checkpoint = take(self.layout.checkpoints, home, run, unique)
+        checkpoint = take(self.layout.checkpoints, home, run, unique, look=home not in self._new)
+        self._new.discard(home)
         return Workspace(notes, f"{notes}.out", f"{notes}.scratch", checkpoint, f"{notes}/run-{run}-{unique}.log")
 
     def seal(self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str]) -> Sealed:
@@ -294,15 +310,3 @@ def _clear(workspace: Workspace, *, all_of_it: bool = True) -> None:
     for path in (workspace.notes, workspace.out, workspace.scratch) if all_of_it else (workspace.scratch,):
         if os.path.lexists(path):
             remove_quietly(path)
-
-
-def _first_free(base: str) -> int:
-    """The first index above all that were reserved under a key; its directory is made if it is not there."""
-    try:
-        changes.make_directory(base)
-    except FileExistsError:
-        forms = filter(None, map(_is_reserved, os.listdir(base)))
-        return max((int(form[1]) for form in forms), default=-1) + 1
-    except FileNotFoundError:
-        changes.make_directories(base)
-    return 0
