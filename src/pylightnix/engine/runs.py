@@ -116,9 +116,9 @@ class Runs:
         return {name: decode(tree, pinned.types, given) for name, tree in pinned.params.trees().items()}
 
     def _visible(self, ref: DerivationRef, record: Record, promise: str | None) -> object:
-        path = self._keeper.payload(record)
+        path = self._keeper.payload_text(record)
         if promise is not None:
-            return path / record.promises[promise].path
+            return Path(path, record.promises[promise].path)
         pinned = self._decider.closure.by_ref[ref]
         params = {name: decode(tree, pinned.types) for name, tree in pinned.params.shown_trees().items()}
         promises = {name: kept.path for name, kept in pinned.promises.items()}

@@ -51,6 +51,10 @@ class Keeper(Shelf, Protocol):
         """The records under a key, ordered by reference; damaged ones are left out with a warning."""
         ...
 
+    def payload_text(self, record: Record) -> str:
+        """As `payload`, as a text: paths are slow to make, and most builders do not look at all inputs."""
+        ...
+
     def present(self, record: Record) -> bool:
         """Whether the artifacts are there."""
         ...

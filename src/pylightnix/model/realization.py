@@ -274,17 +274,17 @@ class Realization(Generic[R_co]):
 class VisibleInput(Realization[R_co]):
     """A realization as a builder sees it: what is in the builder's key, and nothing else."""
 
-    __slots__ = ("_list_files", "_params", "_path", "_promises", "_value")
+    __slots__ = ("_list_files", "_params", "_place", "_promises", "_value")
 
     def __init__(
         self,
-        path: Path,
+        path: Path | str,
         promises: Mapping[str, str],
         params: Mapping[str, Any],
         value: object,
         list_files: Callable[[Path], tuple[str, ...]],
     ) -> None:
-        self._path = path
+        self._place = str(path)
         self._promises = dict(promises)
         self._params = dict(params)
         self._value = value
@@ -292,7 +292,7 @@ class VisibleInput(Realization[R_co]):
 
     @property
     def path(self) -> Path:
-        return self._path
+        return Path(self._place)
 
     @property
     def value(self) -> R_co:
@@ -300,7 +300,7 @@ class VisibleInput(Realization[R_co]):
 
     @property
     def promises(self) -> Named:
-        return Named("promise", {name: self._path / inner for name, inner in self._promises.items()})
+        return Named("promise", {name: Path(self._place, inner) for name, inner in self._promises.items()})
 
     @property
     def params(self) -> Named:
@@ -308,7 +308,7 @@ class VisibleInput(Realization[R_co]):
 
     @property
     def files(self) -> tuple[str, ...]:
-        return self._list_files(self._path)
+        return self._list_files(self.path)
 
     def _hidden(self) -> Any:
         raise HiddenError(
@@ -325,7 +325,7 @@ class VisibleInput(Realization[R_co]):
         if hasattr(Realization, name):
             self._hidden()
         if name in self._promises:
-            return self._path / self._promises[name]
+            return Path(self._place, self._promises[name])
         if name in self._params:
             return self._params[name]
         raise unknown_attribute("the input", name, self._promises, self._params)
@@ -334,20 +334,20 @@ class VisibleInput(Realization[R_co]):
         return ["files", "params", "path", "promises", "value", *self._promises, *self._params]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, VisibleInput) and self._path == other._path
+        return isinstance(other, VisibleInput) and self._place == other._place
 
     def __hash__(self) -> int:
-        return hash(self._path)
+        return hash(self._place)
 
     def _repr_html_(self) -> str | None:
         """Nothing: a builder has no notebook, and most of what would be shown is not in its key."""
         return None
 
     def __repr__(self) -> str:
-        return f"Realization({self._path.name})"
+        return f"Realization({self.path.name})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (VisibleInput, (self._path, self._promises, self._params, self._value, self._list_files))
+        return (VisibleInput, (self._place, self._promises, self._params, self._value, self._list_files))
 
 
 def unknown_attribute(owner: str, name: str, promises: Mapping[str, Any], params: Mapping[str, Any]) -> Exception:

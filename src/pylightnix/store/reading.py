@@ -98,7 +98,10 @@ class Reader:
                     yield record
 
     def payload(self, record: Record) -> Path:
-        return Path(f"{self.layout.store}/{record.ref}")
+        return Path(self.payload_text(record))
+
+    def payload_text(self, record: Record) -> str:
+        return f"{self.layout.store}/{record.ref}"
 
     def present(self, record: Record) -> bool:
         """Whether the artifacts are there."""

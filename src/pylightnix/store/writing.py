@@ -208,7 +208,7 @@ class Writer(Reader):
     def register(self, sealed: Sealed, run: Run) -> Record:
         record = sealed.record
         check_times(run)
-        payload = f"{self.layout.store}/{record.ref}"
+        payload = self.payload_text(record)
         with writing(payload):
             log = close_log(sealed.workspace)
             moved = put_artifacts(sealed, payload, lambda: self._is_taken(record))
@@ -278,7 +278,7 @@ class Writer(Reader):
             raise UnknownReferenceError(
                 f"{record.ref} is not in this store", where=printable(self.layout.root), ref=record.ref
             )
-        payload, trash = f"{self.layout.store}/{record.ref}", f"{self.layout.tmp}/{fresh_id()}"
+        payload, trash = self.payload_text(record), f"{self.layout.tmp}/{fresh_id()}"
         with writing(trash):
             with contextlib.suppress(FileNotFoundError):
                 _let_move(payload)
