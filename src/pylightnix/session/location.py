@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 
 from pylightnix.errors import StoreError
+from pylightnix.store.pending import check_durability
 from pylightnix.store.store import Store
 
 VARIABLE = "PYLIGHTNIX_STORE"
+DURABILITY = "PYLIGHTNIX_DURABILITY"
 DIRECTORY = ".pylightnix"
 
 
@@ -46,4 +48,5 @@ def as_store(store: Store | Path | str | None) -> Store:
     """The store that is meant: the one given, the one at a path, or the one that is found."""
     if isinstance(store, Store):
         return store
-    return Store(locate() if store is None else store)
+    durability = os.environ.get(DURABILITY) or "batch"
+    return Store(locate() if store is None else store, durability=check_durability(durability, f"${DURABILITY}"))

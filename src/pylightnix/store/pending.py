@@ -28,11 +28,11 @@ LONGEST = 1.0
 """Seconds that a finished result waits at most for others, in a batch."""
 
 
-def check_durability(durability: object) -> Durability:
-    """ConfigError if it is none."""
+def check_durability(durability: object, where: str) -> Durability:
+    """ConfigError if it is none; `where` says who gave it."""
     if durability not in get_args(Durability):
         raise ConfigError(
-            f"durability={durability!r} is unknown", where="store", hint=f"one of {', '.join(get_args(Durability))}"
+            f"{durability!r} is no durability", where=where, hint=f"give one of {', '.join(get_args(Durability))}"
         )
     return durability  # type: ignore[return-value]
 

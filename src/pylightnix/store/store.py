@@ -43,7 +43,7 @@ class Store:
     """
 
     def __init__(self, path: Path | str, *, durability: Durability = "batch") -> None:
-        self.keeper = Writer(Layout(path), check_durability(durability))
+        self.keeper = Writer(Layout(path), check_durability(durability, "Store"))
 
     @property
     def path(self) -> Path:

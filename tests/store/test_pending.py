@@ -1,0 +1,207 @@
+"""Results settle together: what is synced when, what others see when, and what a refusal of the system leaves."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pylightnix
+from pylightnix import Build, Dep, match, promise, stage
+from pylightnix.errors import BuildError, ConfigError, StoreError
+from pylightnix.session.location import as_store
+from pylightnix.store import changes, pending
+from pylightnix.store.pending import Durability
+from pylightnix.store.store import Store
+
+Make = Callable[..., Any]
+Change = tuple[str, tuple[object, ...]]
+
+
+class Seen:
+    """What was changed, as far as it matters here: syncs, and what became visible below `store` and `records`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = str(root)
+        self.order: list[str] = []
+
+    def __call__(self, name: str, paths: tuple[object, ...]) -> None:
+        if name == "syncfs":
+            self.order.append("sync")
+        elif name == "rename" and str(paths[-1]).startswith(f"{self._root}/store/"):
+            self.order.append("artifacts")
+        elif name == "rename" and str(paths[-1]).startswith(f"{self._root}/records/"):
+            self.order.append("record")
+
+
+@stage(code="ignore")
+def one(n: int, out: Path = promise("out.txt")) -> None:
+    out.write_text(str(n))
+
+
+@stage(code="ignore")
+def after(before: Dep, out: Path = promise("out.txt")) -> str:
+    out.write_text("after")
+    return str(before.out.read_text())
+
+
+@stage(code="ignore", matcher=match.best("n", of=4))
+def several(build: Build) -> dict[str, int]:
+    return {"n": build.run // 2}
+
+
+def chain(count: int) -> Any:
+    last = one(0)
+    for _ in range(count - 1):
+        last = after(last)
+    return last
+
+
+def test_a_record_appears_between_two_syncs_after_its_artifacts(store: Store, make: Make) -> None:
+    seen = Seen(store.path)
+    with changes.observed(seen):
+        make()
+    assert seen.order == ["artifacts", "sync", "record", "sync"]
+
+
+def test_a_batch_is_synced_twice_however_many_are_in_it(store: Store) -> None:
+    seen = Seen(store.path)
+    with changes.observed(seen):
+        pylightnix.realize(chain(3), store=store, quiet=True)
+    assert seen.order == [*["artifacts"] * 3, "sync", *["record"] * 3, "sync"]
+
+
+def test_full_syncs_each_and_none_syncs_nothing(tmp_path: Path) -> None:
+    for durability, expected in (
+        ("full", ["artifacts", "sync", "record", "sync"] * 2),
+        ("none", ["artifacts", "record"] * 2),
+    ):
+        seen = Seen(tmp_path / durability)
+        with changes.observed(seen):
+            pylightnix.realize(chain(2), store=Store(tmp_path / durability, durability=durability), quiet=True)
+        assert seen.order == expected
+
+
+def test_what_is_pending_is_a_candidate_for_us_and_for_nobody_else(store: Store, make: Make) -> None:
+    keeper, other = store.keeper, Store(store.path).keeper
+    with keeper.together():
+        record = make(value={"score": 1}, log="said")
+        again = make(value={"score": 1}, log="again")
+        assert record.ref == again.ref
+        assert [found.ref for found in keeper.candidates(record.home, record.key)] == [record.ref]
+        assert [run.index for run in keeper.runs(record)] == [0, 1]
+        assert [keeper.log(record, run) for run in keeper.runs(record)] == ["said", "again"]
+        assert keeper.files(record) == ("out.txt",)
+        assert keeper.origin(record).hash == record.made_in
+        assert other.candidates(record.home, record.key) == []
+    keeper.settle()
+    (found,) = other.candidates(record.home, record.key)
+    assert (found.ref, found.made_in) == (record.ref, record.made_in)
+    assert [other.log(found, run) for run in other.runs(found)] == ["said", "again"]
+    assert os.listdir(store.path / "tmp") == []
+
+
+def test_what_takes_long_does_not_keep_others_waiting_for_what_was_finished(store: Store) -> None:
+    shown = threading.Event()
+
+    @stage(code="ignore")
+    def long(before: Dep) -> bool:
+        for _ in range(2_000):
+            if Store(store.path).realizations(name="one"):
+                shown.set()
+                return True
+            time.sleep(0.01)
+        return False
+
+    pylightnix.realize(long(one(1)), store=store, quiet=True)
+    assert shown.is_set()
+
+
+def test_who_waits_for_a_run_waits_until_it_is_settled(store: Store, make: Make) -> None:
+    done: list[int] = []
+    keeper = store.keeper
+    keeper.when_settled(lambda: done.append(0))
+    with keeper.together():
+        make()
+        keeper.when_settled(lambda: done.append(1))
+        assert done == [0]
+    keeper.settle()
+    assert done == [0, 1]
+
+
+def test_runs_that_give_the_same_are_counted_while_they_are_pending(store: Store) -> None:
+    best = pylightnix.realize(several(), store=store, quiet=True)
+    assert best.value == {"n": 1}
+    assert [run.index for run in best.runs] == [2, 3]
+    assert sorted(len(r.runs) for r in store.realizations(name="several")) == [2, 2]
+
+
+def test_what_the_system_refuses_drops_that_alone_and_is_told(store: Store, make: Make) -> None:
+    good, bad = [], []
+    with store.keeper.together():
+        for n in range(3):
+            (bad if n == 1 else good).append(make(n=n, content=str(n)))
+
+        def refuse(name: str, paths: tuple[object, ...]) -> None:
+            if name == "rename" and bad[0].ref.digits in str(paths[-1]):
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        with changes.observed(refuse), pytest.raises(StoreError, match="No space left"):
+            store.keeper.settle()
+    there = {record.ref for record in Store(store.path).keeper.records()}
+    assert there == {record.ref for record in good}
+    assert os.listdir(store.path / "tmp") == []
+    assert make(n=1, content="1").ref == bad[0].ref
+
+
+def test_what_was_refused_to_the_timer_is_settled_later(
+    store: Store, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "LONGEST", 0.01)
+    tried = threading.Event()
+
+    def refuse(name: str, paths: tuple[object, ...]) -> None:
+        if name == "syncfs":
+            tried.set()
+            raise OSError(errno.EIO, "Input/output error")
+
+    with store.keeper.together(), changes.observed(refuse):
+        record = make()
+        assert tried.wait(30)
+        with store.keeper._pending._settling:  # it is over
+            assert list(Store(store.path).keeper.records()) == []
+    store.keeper.settle()
+    assert [found.ref for found in Store(store.path).keeper.records()] == [record.ref]
+
+
+def test_a_failure_keeps_what_was_finished_before(store: Store) -> None:
+    @stage(code="ignore")
+    def broken(before: Dep) -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(BuildError):
+        pylightnix.realize(broken(one(1)), store=store, quiet=True)
+    assert [r.name for r in Store(store.path).realizations()] == ["one"]
+
+
+@pytest.mark.parametrize("durability", ["batch", "full", "none"])
+def test_where_it_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: Durability) -> None:
+    assert Store(tmp_path, durability=durability).keeper.durability == durability
+    monkeypatch.setenv("PYLIGHTNIX_DURABILITY", durability)
+    assert as_store(tmp_path).keeper.durability == durability
+
+
+def test_an_unknown_one_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="'much' is no durability"):
+        Store(tmp_path, durability="much")  # type: ignore[arg-type]
+    monkeypatch.setenv("PYLIGHTNIX_DURABILITY", "fast")
+    with pytest.raises(ConfigError) as caught:
+        as_store(tmp_path)
+    assert caught.value.where == "$PYLIGHTNIX_DURABILITY"
+    assert "batch, full, none" in str(caught.value)
