@@ -15,7 +15,7 @@ LINES = b"""
 {"progress": [2, 3]}
 {"result": {"value": 5}}
 {"cut off by de
-{"status": -9, "maxrss": 1, "swept": 0}
+{"status": -9, "maxrss": 1, "swept": 0, "left": []}
 """
 
 
@@ -26,7 +26,7 @@ def test_hear(size: int) -> None:
     assert progress == [(1, None), (2, 3)]
     assert told.worker == 7
     assert told.result == {"value": 5}
-    assert told.end == {"status": -9, "maxrss": 1, "swept": 0}
+    assert told.end == {"status": -9, "maxrss": 1, "swept": 0, "left": []}
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,22 @@ def test_hear(size: int) -> None:
 )
 def test_why_lost(told: Told, code: int, kind: str, what: str) -> None:
     failure = why_lost(told, code, stopped=False)
+    assert failure is not None
     assert (failure.kind, failure.what) == (kind, what)
     json.dumps(dict(failure.fields))
-    assert why_lost(told, code, stopped=True).fields == {"stopped": True}
+    stopped = why_lost(told, code, stopped=True)
+    assert stopped is not None
+    assert stopped.fields == {"stopped": True}
+
+
+def test_a_result_counts_when_all_processes_have_ended() -> None:
+    told = Told(1, {"value": 5})
+    watcher_gone = why_lost(told, -9, stopped=False)
+    assert watcher_gone is not None
+    assert "watched over the run was killed by SIGKILL" in watcher_gone.what
+    told.end = {"status": 0, "left": list(range(12))}
+    left = why_lost(told, 0, stopped=False)
+    assert left is not None
+    assert "could not be ended (0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more)" in left.what
+    told.end = {"status": -9, "left": []}
+    assert why_lost(told, 0, stopped=False) is None

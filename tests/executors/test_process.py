@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -112,6 +113,38 @@ def test_a_noisy_survivor_is_not_listened_to_for_long(bench: Bench) -> None:
         os.kill(int((bench.top / "pid").read_text()), signal.SIGKILL)
 
 
+def test_a_result_without_a_watcher_does_not_count(bench: Bench) -> None:
+    """What was left killed the supervisor, and may write on."""
+    failure = failure_of(bench.run(processes.leave_killer_of_parents), "killed")
+    assert "the process that watched over the run was killed by SIGKILL" in failure.what
+    value_of(bench.run(builders.nothing))
+
+
+def test_a_builder_that_stops_itself_is_told_of_and_can_go_on(bench: Bench) -> None:
+    request = bench.request(processes.stop_itself)
+    future = bench.executor.submit(request)
+    wait_for(lambda: request.log.exists() and b"\n" in request.log.read_bytes())
+    told = re.fullmatch(
+        r"pylightnix: the process was stopped by signal 19; it goes on after: kill -CONT (\d+)\n",
+        request.log.read_text(),
+    )
+    assert told
+    assert not future.done()
+    os.kill(int(told[1]), signal.SIGCONT)
+    assert value_of(future.result(10)) == "went on"
+
+
+def test_a_stopped_builder_is_ended_as_soon_as_any_other(tmp_path: Path) -> None:
+    bench = Bench(ProcessExecutor(), tmp_path)
+    request = bench.request(processes.stop_itself)
+    future = bench.executor.submit(request)
+    wait_for(request.log.exists)
+    start = time.monotonic()
+    bench.executor.stop()
+    assert time.monotonic() - start < 1.9
+    assert failure_of(future.result(0), "killed").fields == {"stopped": True}
+
+
 def test_slots(bench: Bench) -> None:
     """Three at a time, the fourth when one of them has ended."""
     files = [bench.top / f"file{number}" for number in range(4)]
@@ -212,7 +245,7 @@ if sys.argv[2] == "wait":
 """
 
 
-@pytest.mark.parametrize("how", ["SIGKILL", "SIGINT", "exit"])
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGINT", "exit"])
 def test_a_dead_parent_leaves_no_process(tmp_path: Path, how: str) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)

@@ -10,6 +10,8 @@ from typing import Any
 
 from pylightnix.model.build import Failure
 
+_SHOWN = 10
+
 
 @dataclass(slots=True)
 class Told:
@@ -18,7 +20,8 @@ class Told:
     Attributes:
         worker: the process of the user's code, once it was started.
         result: what the worker says came of the run.
-        end: what the supervisor says when all processes have ended: status (negative: a signal), maxrss, swept.
+        end: what the supervisor says when all processes have ended: status (negative: a signal), maxrss, swept (how
+            many the worker left), left (the numbers of those that could not be ended).
     """
 
     worker: int | None = None
@@ -48,14 +51,18 @@ class Told:
                 self.end = message
 
 
-def why_lost(told: Told, code: int, *, stopped: bool) -> Failure:
-    """Why there is no result.
+def why_lost(told: Told, code: int, *, stopped: bool) -> Failure | None:
+    """Why there is no result, or none that counts; None if there is one.
+
+    A result counts when all processes of the run have ended: what is left could write into the artifacts yet.
 
     Args:
-        told: what was told instead.
+        told: what was told.
         code: the supervisor's exit code, negative for a signal.
         stopped: whether the run was ended from here.
     """
+    if told.result is not None and told.end is not None:
+        return _left(told.end["left"]) if told.end["left"] else None
     if stopped:
         return Failure("killed", "the run was ended because the executor was stopped", fields={"stopped": True})
     if told.worker is None:
@@ -65,12 +72,23 @@ def why_lost(told: Told, code: int, *, stopped: bool) -> Failure:
             hint="the log of the run has what it said; see whether this Python can import pylightnix",
         )
     if told.end is None:
-        return Failure("killed", f"the process that watched over the run {_ending(code)}")
+        hint = "whatever the builder left may still run, so nothing of the run is kept" if told.result else ""
+        return Failure("killed", f"the process that watched over the run {_ending(code)}", hint=hint)
     status = told.end["status"]
     if status >= 0:
         return Failure("exit", f"the process {_ending(status)} before the builder returned", fields={"code": status})
     hint = "a SIGKILL from nobody is most often the system's, for want of memory" if -status == signal.SIGKILL else ""
     return Failure("killed", f"the process {_ending(status)}", fields={"signal": _signal_name(-status)}, hint=hint)
+
+
+def _left(pids: list[int]) -> Failure:
+    numbers = ", ".join(map(str, pids[:_SHOWN])) + (f" and {len(pids) - _SHOWN} more" if len(pids) > _SHOWN else "")
+    return Failure(
+        "killed",
+        f"the builder left processes that could not be ended ({numbers})",
+        fields={"left": pids},
+        hint="they could write into the artifacts yet; let the builder end them, and start none as another user",
+    )
 
 
 def _ending(status: int) -> str:

@@ -10,10 +10,11 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pylightnix.executors.events import Told, why_lost
+from pylightnix.executors.outputs import check
 from pylightnix.executors.runlog import RunLog
 from pylightnix.executors.telling import bytes_of_maxrss, host_facts, utc_now
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
@@ -85,7 +86,7 @@ class Launch:
         facts = self._facts(told, log)
         if failure is not None or told.result is None:
             return BuildResult(failure, None, started, time.perf_counter() - begin, facts)
-        failed = told.result["failure"] and Failure(*told.result["failure"])
+        failed = Failure(*told.result["failure"]) if told.result["failure"] else self._gone_since()
         return BuildResult(failed, told.result["value"], told.result["started"], told.result["duration"], facts)
 
     def end(self, *, now: bool = False) -> None:
@@ -102,7 +103,7 @@ class Launch:
                 self._process.kill()
 
     def _converse(self, stack: contextlib.ExitStack, log: RunLog, told: Told) -> Failure | None:
-        """Start the process, hear it out, and wait for its end; why there is no result, None if there is one."""
+        """Start the process, hear it out, and wait for its end; why there is no result that counts, or None."""
         try:
             control, events, output = (_opened(stack) for _ in range(3))
             process = self._start(control, events, output)
@@ -119,7 +120,7 @@ class Launch:
         if told.end is None and told.worker is not None:
             with contextlib.suppress(OSError):
                 os.killpg(told.worker, signal.SIGKILL)
-        return why_lost(told, code, stopped=self._ending) if told.result is None else None
+        return why_lost(told, code, stopped=self._ending)
 
     def _start(self, control: _Channel, events: _Channel, output: _Channel) -> subprocess.Popen[bytes]:
         with self._lock:
@@ -172,6 +173,11 @@ class Launch:
             selector.register(events.read, selectors.EVENT_READ, hear)
             selector.register(output.read, selectors.EVENT_READ, keep)
             _serve(selector, process, {events.read, output.read})
+
+    def _gone_since(self) -> Failure | None:
+        """What is broken of the promises now that all has ended: what the builder left had time to break them."""
+        promises = {name: replace(promise, check=None) for name, promise in self.request.promises.items()}
+        return check(self.request.out, promises)
 
     def _facts(self, told: Told, log: RunLog) -> dict[str, Any]:
         facts = {**host_facts(), "executor": self.name}

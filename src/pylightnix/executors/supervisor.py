@@ -6,7 +6,7 @@ leaves behind (Linux; elsewhere only the worker's process group is ended). It ta
 
 - the pipe `control` carries the request to the worker; its other end closes with the executor: all ends at once.
 - SIGTERM: end the worker politely, at once after `GRACE` seconds; SIGHUP: at once.
-- the pipe `events` gets one line when the worker was started and one when everything has ended.
+- the pipe `events` gets one line when the worker was started and one when everything has ended, or could not be ended.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ GRACE = 2.0
 
 PATIENCE = 5.0
 """Seconds that are waited for killed processes to be gone; some cannot be killed, such as another user's."""
+
+_SHORTEST, _LONGEST = 0.0005, 0.05
+"""Seconds between two looks for processes that are left."""
 
 _PDEATHSIG, _CHILD_SUBREAPER = 1, 36
 
@@ -71,8 +74,9 @@ def _set_process_option(option: int, value: int) -> None:
 def _supervise(worker: int, control: int, events: int) -> None:
     _say(events, f'{{"worker": {worker}}}')
     status, peak = _watch(worker, control)
-    swept, peak = _sweep(worker, peak)
-    _say(events, f'{{"status": {os.waitstatus_to_exitcode(status)}, "maxrss": {peak}, "swept": {swept}}}')
+    swept, left, peak = _sweep(worker, peak)
+    code = os.waitstatus_to_exitcode(status)
+    _say(events, f'{{"status": {code}, "maxrss": {peak}, "swept": {swept}, "left": {sorted(left)}}}')
     os._exit(0)
 
 
@@ -94,7 +98,10 @@ def _watch(worker: int, control: int) -> tuple[int, int]:
     poll.register(wake, select.POLLIN)
     deadline: float | None = None
     while True:
-        pid, status, usage = os.wait4(worker, os.WNOHANG)
+        pid, status, usage = os.wait4(worker, os.WNOHANG | os.WUNTRACED)
+        if pid and os.WIFSTOPPED(status):
+            _tell_of_stop(worker, os.WSTOPSIG(status))
+            continue
         if pid:
             return status, usage.ru_maxrss
         ready = dict(poll.poll(None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000))
@@ -110,44 +117,61 @@ def _watch(worker: int, control: int) -> tuple[int, int]:
             deadline = time.monotonic() + GRACE
 
 
+def _tell_of_stop(worker: int, number: int) -> None:
+    """Somebody stopped the worker, perhaps itself, perhaps to go on later: that is said in the log, and waited for."""
+    text = f"pylightnix: the process was stopped by signal {number}; it goes on after: kill -CONT {worker}\n"
+    with contextlib.suppress(OSError):
+        os.write(2, text.encode())
+
+
 def _kill_group(worker: int, number: int) -> None:
-    """Signal the worker and what is in its process group; the group may not be there yet."""
-    with contextlib.suppress(OSError):
-        os.kill(worker, number)
-    with contextlib.suppress(OSError):
-        os.killpg(worker, number)
+    """Signal the worker and what is in its process group, stopped ones too; the group may not be there yet."""
+    for sent in (number, signal.SIGCONT):
+        with contextlib.suppress(OSError):
+            os.kill(worker, sent)
+        with contextlib.suppress(OSError):
+            os.killpg(worker, sent)
 
 
-def _sweep(worker: int, peak: int) -> tuple[int, int]:
-    """Kill all that the run left, however it hid: orphans become our children. How many, and the peak memory."""
+def _sweep(worker: int, peak: int) -> tuple[int, set[int], int]:
+    """Kill all that the run left, however it hid: how many, those that could not be ended, and the peak memory.
+
+    Orphans become our children, so nobody is gone from our sight who was once below us. While new ones appear they are
+    killed faster than they can fork; else we wait longer each time.
+    """
     with contextlib.suppress(OSError):
         os.killpg(worker, signal.SIGKILL)
-    swept, pause = 0, 0.0005
+    swept, pause = 0, _SHORTEST
+    known: set[int] = set()
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         try:
             pid, _, usage = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
-            break
+            return swept, set(), peak
         if pid:
             swept, peak = swept + 1, max(peak, usage.ru_maxrss)
+            known.discard(pid)
             continue
-        for child in _children():
-            with contextlib.suppress(OSError):
-                os.kill(child, signal.SIGKILL)
+        found = _kill_descendants()
+        pause = min(pause * 2, _LONGEST) if found <= known else _SHORTEST
+        known |= found
         time.sleep(pause)
-        pause = min(pause * 2, 0.05)
-    return swept, peak
+    return swept, _kill_descendants(), peak
 
 
-def _children() -> list[int]:
-    """The processes whose parent is this one, as far as the system tells."""
-    found = []
+def _kill_descendants() -> set[int]:
+    """Kill all processes below this one, as far as the system tells, each as it is found: its children then are ours.
+
+    Parents mostly have lower numbers than their children, so one pass finds nearly all.
+    """
     me = os.getpid()
+    found: set[int] = set()
     with contextlib.suppress(OSError):
-        for name in os.listdir("/proc"):
-            if name.isdigit():
-                with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{name}/stat", "rb") as stat:
-                    if int(stat.read().rpartition(b")")[2].split()[1]) == me:
-                        found.append(int(name))
+        for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):
+            with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/stat", "rb") as stat:
+                parent = int(stat.read().rpartition(b")")[2].split()[1])
+                if parent == me or parent in found:
+                    found.add(pid)
+                    os.kill(pid, signal.SIGKILL)
     return found

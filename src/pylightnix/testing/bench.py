@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import pytest
 
@@ -48,6 +49,28 @@ class Bench:
     def perform(self, request: BuildRequest, progress: Progress | None = None) -> BuildResult:
         """The result of this run."""
         return self.executor.submit(request, progress).result(timeout=60)
+
+
+class Fifo:
+    """A fifo that processes of a run open for writing: as long as one of them lives, it has writers."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        os.mkfifo(path)
+        self._handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._handle)
+
+    def has_writers(self) -> bool:
+        """Whether a process has it open; nothing is ever written."""
+        try:
+            return os.read(self._handle, 1) != b""
+        except BlockingIOError:
+            return True
 
 
 def value_of(result: BuildResult) -> Any:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import signal
@@ -41,23 +42,63 @@ def write_from_children() -> None:
     subprocess.run(["sh", "-c", "echo from a child; echo its error >&2"], check=True)
 
 
-def leave_daemon(how: str, out: Path) -> int:
-    """Leave a process behind that writes later; its pid."""
+def leave(how: str, fifo: Path, out: Path) -> None:
+    """Leave processes behind that are deaf and write later; each holds the fifo open, so its reader knows of them."""
+    os.open(fifo, os.O_WRONLY)
     reader, writer = os.pipe()
     if os.fork() == 0:
-        if how != "child":
-            os.setsid()
-        if how == "daemon" and os.fork() != 0:
-            os._exit(0)
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
-        os.write(writer, str(os.getpid()).encode())
-        for _ in range(300):
-            with out.open("a") as stream:
-                stream.write("x")
-            time.sleep(0.02)
+        if how != "child":
+            os.setsid()
+        if how != "session" and os.fork() != 0:
+            os._exit(0)
+        os.write(writer, b"x")
+        _stay(how, out)
         os._exit(0)
-    return int(os.read(reader, 100))
+    os.read(reader, 1)
+
+
+def _stay(how: str, out: Path) -> None:
+    until = time.monotonic() + 30
+    match how:
+        case "stopped":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        case "bomb":
+            for _ in range(6):
+                os.fork()
+        case "comet":
+            while time.monotonic() < until:
+                if os.fork() != 0:
+                    os._exit(0)
+    while time.monotonic() < until:
+        with out.open("a") as stream:
+            stream.write("x")
+        time.sleep(0.02)
+
+
+def leave_killer_of_parents() -> None:
+    """Leave a process behind that kills whoever adopts it."""
+    builder = os.getpid()
+    if os.fork() == 0:
+        os.setsid()
+        while os.getppid() == builder:
+            time.sleep(0.001)
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(1)
+        os._exit(0)
+
+
+def spoil_afterwards(table: Path) -> None:
+    """Keep the promise, and break it when Python ends."""
+    table.write_text("content")
+    atexit.register(table.unlink)
+
+
+def stop_itself() -> str:
+    """Stop until somebody says to go on."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+    return "went on"
 
 
 def return_twice() -> str:
