@@ -506,7 +506,7 @@ import sys
 from pathlib import Path
 import pylightnix
 from pylightnix import Dep, Store, match, promise, stage
-from pylightnix.errors import StoreError
+from pylightnix.errors import BuildError, StoreError
 from pylightnix.store.overview import glances
 
 @stage(code="ignore")
@@ -545,6 +545,8 @@ for attempt in (
         attempt()
     except StoreError as error:
         print(error.what, "|", "choose another store" in error.hint)
+    except BuildError as error:  # the builder met the full disk first
+        print(error.fields["not_kept"].partition(": ")[2], "|", error.what.endswith("No space left on device"))
 print(len(store.realizations()))
 """
 SERVED = [

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pylightnix.engine.decide import Decider
 from pylightnix.engine.keys import Key
-from pylightnix.errors import ArtifactError, BuildError, MatcherError, PromiseError
+from pylightnix.errors import ArtifactError, BuildError, MatcherError, PromiseError, PylightnixError
 from pylightnix.hashing import canonical
 from pylightnix.model.build import BuildRequest, BuildResult, Failure
 from pylightnix.model.claiming import Slot
@@ -47,6 +47,23 @@ class Running(NamedTuple):
     workspace: Workspace
     request: BuildRequest
     context: Context
+
+
+class Kept(NamedTuple):
+    """Where what a failed run left is kept, or why it is not."""
+
+    place: Path | None
+    problem: str = ""
+
+    @property
+    def told(self) -> str:
+        """The same in words."""
+        return f"kept: {printable(str(self.place))}" if self.place else f"nothing could be kept: {self.problem}"
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """The same for a program."""
+        return {"kept": str(self.place)} if self.place else {"not_kept": self.problem}
 
 
 class Runs:
@@ -169,16 +186,23 @@ class Runs:
         if reason is None:
             return
         facts = {"what": reason, "kind": "refused", "ref": sealed.ref, **_about(running)}
-        kept = self._keeper.keep_failed(running.workspace, job.pinned.name, facts)
+        kept = self._keep(running, facts)
         raise MatcherError(
             reason,
             where=f"{job.pinned.name} {job.pinned.ref.short}",
-            hint=f"nothing was registered; what was made is kept in {printable(str(kept))}",
+            hint=f"nothing was registered; {kept.told}",
             stage=job.pinned.name,
-            kept=str(kept),
+            **kept.fields,
             run=running.request.run,
             seed=running.request.seed,
         )
+
+    def _keep(self, running: Running, facts: Mapping[str, Any]) -> Kept:
+        """Keep what a run left, if that can be done: why it failed is told in any case."""
+        try:
+            return Kept(self._keeper.keep_failed(running.workspace, running.job.pinned.name, facts))
+        except PylightnixError as error:
+            return Kept(None, f"{error.where}: {error.what}" if error.where else error.what)
 
     def failed(self, running: Running, result: BuildResult, failure: Failure) -> BuildError:
         """Keep what a failed run left; the error that tells of it."""
@@ -194,7 +218,7 @@ class Runs:
             **about,
             **result.facts,
         }
-        kept = self._keeper.keep_failed(running.workspace, running.job.pinned.name, facts)
+        kept = self._keep(running, facts)
         kind = PromiseError if failure.kind == "promise" else BuildError
         error = kind(
             failure.what,
@@ -205,7 +229,7 @@ class Runs:
             kind=failure.kind,
             traceback=failure.traceback,
             log=log,
-            kept=str(kept),
+            **kept.fields,
         )
         error.__cause__ = result.error
         return error
@@ -232,7 +256,7 @@ def _last_lines(text: str) -> str:
     return "\n".join(printable(line) for line in text.splitlines()[-LOG_TAIL:])
 
 
-def _failure_text(about: Mapping[str, Any], failure: Failure, log: str, kept: Path) -> str:
+def _failure_text(about: Mapping[str, Any], failure: Failure, log: str, kept: Kept) -> str:
     params = canonical(about["params"]).decode()
     lines = [failure.hint] if failure.hint else []
     lines += [
@@ -246,5 +270,7 @@ def _failure_text(about: Mapping[str, Any], failure: Failure, log: str, kept: Pa
         ]
     if log:
         lines += ["last lines of its log:", *(f"  {line}" for line in log.splitlines())]
-    lines += [f"kept: {printable(str(kept))}", f"to look again: pylightnix show {kept.name}"]
+    lines.append(kept.told)
+    if kept.place is not None:
+        lines.append(f"to look again: pylightnix show {kept.place.name}")
     return "\n  ".join(lines)
