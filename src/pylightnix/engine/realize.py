@@ -75,6 +75,7 @@ class Realizer:
         self._flight = Flight(self.decider, keeper, listener)
         self._makers: dict[KeyRef, DerivationRef] = {}
         self._followers: dict[KeyRef, list[DerivationRef]] = {}
+        self._open: dict[Path, Running] = {}
         self._running: dict[Future[BuildResult], Running] = {}
         self._failure: PylightnixError | None = None
 
@@ -195,12 +196,12 @@ class Realizer:
         except BaseException:
             slot.release()
             raise
-        self._listener.started(running.request)
+        self._open[running.workspace.notes] = running
         try:
+            self._listener.started(running.request)
             future = self._executor.submit(running.request, self._listener.progress)
         except BaseException:
-            self._keeper.discard(running.workspace)
-            slot.release()
+            self._give_up(running)
             raise
         if isinstance(future, Finished) or future.done():
             self._end(running, future.result())
@@ -234,10 +235,10 @@ class Realizer:
             self._runs.end(running, result)
         except PylightnixError as error:
             kept = Path(str(error.fields["kept"])) if "kept" in error.fields else None
-            self._keeper.discard(running.workspace)
-            running.slot.release()
+            self._give_up(running)
             self._fail(error)
         else:
+            del self._open[running.workspace.notes]
             self._keeper.when_settled(running.slot.release)
             self._scheduler.finished(running.job.pinned.ref)
         self._listener.finished(running.request, result, kept)
@@ -251,10 +252,19 @@ class Realizer:
             self._failure.add_note(f"and: {error}")
 
     def _abandon(self) -> None:
-        """Interrupted: end what runs and leave nothing behind."""
+        """Interrupted: end what runs and leave nothing behind, also if interrupted again meanwhile."""
         self._scheduler.stop()
-        self._executor.stop()
-        for running in self._running.values():
-            self._keeper.discard(running.workspace)
-            running.slot.release()
-        self._running.clear()
+        try:
+            self._executor.stop()
+        finally:
+            for running in self._open.values():
+                running.slot.release()
+            for running in list(self._open.values()):
+                self._give_up(running)
+            self._running.clear()
+
+    def _give_up(self, running: Running) -> None:
+        """Let others make this run, and leave nothing of it."""
+        running.slot.release()
+        self._keeper.discard(running.workspace)
+        del self._open[running.workspace.notes]
