@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,13 +15,16 @@ from pylightnix.model.build import BuildRequest, BuildResult, Failure
 from pylightnix.model.claiming import Slot
 from pylightnix.model.closure import Pinned
 from pylightnix.model.config import decode
-from pylightnix.model.keeping import Keeper, Sealed, Workspace
+from pylightnix.model.keeping import Change, Keeper, Sealed, Watch, Workspace
 from pylightnix.model.realization import Realization, VisibleInput
 from pylightnix.model.records import Context, Record, Run, seed_of
 from pylightnix.names import DerivationRef, printable
 
 LOG_TAIL = 20
 """Lines of the log that stand in the message of a failure."""
+
+LOOKS_PER_SECOND = 3000
+"""Files of inputs that are looked at for each second that a builder took: about a hundredth of its time."""
 
 
 class Job(NamedTuple):
@@ -47,6 +50,7 @@ class Running(NamedTuple):
     workspace: Workspace
     request: BuildRequest
     context: Context
+    watch: Watch
 
 
 class Kept(NamedTuple):
@@ -116,7 +120,7 @@ class Runs:
             checkpoint=workspace.checkpoint,
             log=workspace.log,
         )
-        return Running(job, slot, workspace, request, context)
+        return Running(job, slot, workspace, request, context, self._keeper.watch(workspace, self._inputs(pinned)))
 
     def _index(self, job: Job) -> int:
         made = self._keeper.runs(job.remake) if job.remake is not None else ()
@@ -131,6 +135,10 @@ class Runs:
             return tuple(seen) if self._decider.choices[ref].many else seen[0]
 
         return {name: decode(tree, pinned.types, given) for name, tree in pinned.params.trees().items()}
+
+    def _inputs(self, pinned: Pinned) -> Iterable[Record]:
+        """The realizations that the builder is given, each once."""
+        return {record.ref: record for ref, _ in pinned.inputs for record in self._decider.records(ref)}.values()
 
     def _visible(self, ref: DerivationRef, record: Record, promise: str | None) -> object:
         path = self._keeper.payload_text(record)
@@ -153,8 +161,14 @@ class Runs:
             MatcherError: the matcher refused the realization; it was not registered.
         """
         job, workspace = running.job, running.workspace
+        spoilt = _spoilt(running.watch.changes(int(result.duration * LOOKS_PER_SECOND)))
         if result.failure is not None:
-            raise self.failed(running, result, result.failure)
+            error = self.failed(running, result, result.failure)
+            if spoilt is not None:
+                error.add_note(f"and: {spoilt.what}\n  {spoilt.hint}")
+            raise error
+        if spoilt is not None:
+            raise self.failed(running, result, spoilt)
         promises = {name: promise.path for name, promise in job.pinned.promises.items()}
         try:
             sealed = self._keeper.seal(workspace, job.key.home, job.key.full, result.value, promises)
@@ -238,6 +252,21 @@ class Runs:
 def _both(own: Mapping[str, Any], shared: Mapping[str, Any]) -> Mapping[str, Any]:
     """The facts of a run and those that it shares with others, which may not be known yet: then nothing waits here."""
     return {**shared, **own} if type(shared) is dict else ChainMap(dict(own), shared)  # type: ignore[arg-type]
+
+
+def _spoilt(changes: Sequence[Change]) -> Failure | None:
+    """What a change of inputs means for the run that was given them."""
+    if not changes:
+        return None
+    refs = list(dict.fromkeys(change.ref for change in changes))
+    told = [f"{change.ref.name} {change.ref.short}: {change.what}" for change in changes]
+    mend = " ".join(["pylightnix verify --repair", *(ref.short for ref in refs)])
+    return Failure(
+        "input",
+        f"what it was given was changed while it ran: {'; '.join(told)}",
+        fields={"inputs": refs, "changes": told},
+        hint=f"inputs are for reading: let the builder change a copy in build.scratch; mend the store with: {mend}",
+    )
 
 
 def _about(running: Running) -> dict[str, Any]:

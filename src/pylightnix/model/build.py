@@ -98,7 +98,7 @@ class BuildRequest:
     log: str
 
 
-FailureKind = Literal["exception", "promise", "value", "artifact", "exit", "killed", "transport"]
+FailureKind = Literal["exception", "promise", "value", "artifact", "input", "exit", "killed", "transport"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,8 @@ class Failure:
 
     Attributes:
         kind: "exception" (the builder raised), "promise" (one was broken), "value" (not JSON),
-            "artifact" (something that cannot be kept), "exit" (the process ended by itself), "killed" (by a signal),
+            "artifact" (something that cannot be kept), "input" (one was changed while the builder ran),
+            "exit" (the process ended by itself), "killed" (by a signal),
             "transport" (request or result could not be carried).
         what: one sentence; for an exception its type and text.
         traceback: as Python prints it, may be empty.

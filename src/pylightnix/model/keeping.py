@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -37,6 +37,32 @@ class Sealed(NamedTuple):
     workspace: Workspace
     ref: RealizationRef
     record: Record
+
+
+class Change(Protocol):
+    """An input that is not what its record says any more.
+
+    Attributes:
+        ref: which realization.
+        what: which file of it, and what became of that.
+    """
+
+    @property
+    def ref(self) -> RealizationRef: ...
+    @property
+    def what(self) -> str: ...
+
+
+class Watch(Protocol):
+    """Watches what a builder was given."""
+
+    def changes(self, looks: int) -> Sequence[Change]:
+        """What was changed since the run began, as far as that can be told.
+
+        Args:
+            looks: how many files may be looked at, besides what is promised.
+        """
+        ...
 
 
 class Keeper(Shelf, Protocol):
@@ -97,6 +123,10 @@ class Keeper(Shelf, Protocol):
 
     def workspace(self, home: KeyRef, run: int) -> Workspace:
         """A new place to build in."""
+        ...
+
+    def watch(self, workspace: Workspace, records: Iterable[Record]) -> Watch:
+        """Watch the artifacts that a run was given; its workspace was just made."""
         ...
 
     def seal(self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str]) -> Sealed:

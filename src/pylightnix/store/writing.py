@@ -9,7 +9,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from pylightnix.store.publishing import (
 from pylightnix.store.reading import LOST, Reader
 from pylightnix.store.recollection import Recollections
 from pylightnix.store.trees import EMPTY, Tree, hash_tree, is_empty, remove_tree
+from pylightnix.store.watching import Watch
 
 _UNWRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _is_reserved = re.compile(r"([0-9]{1,9})\.run").fullmatch
@@ -183,6 +184,9 @@ class Writer(Reader):
         checkpoint = take(self.layout.checkpoints, home, run, unique, look=home not in self._new)
         self._new.discard(home)
         return Workspace(notes, f"{notes}.out", f"{notes}.scratch", checkpoint, f"{notes}/run-{run}-{unique}.log")
+
+    def watch(self, workspace: Workspace, records: Iterable[Record]) -> Watch:
+        return Watch(self.layout, workspace.notes, records)
 
     def seal(self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str]) -> Sealed:
         tree = self._seal(workspace, promises)
