@@ -104,6 +104,36 @@ def test_interrupt_passes_and_everything_is_restored(bench: Bench) -> None:
     assert Path(request.log).read_text() == "before\n"
 
 
+def test_a_builder_may_use_signals_and_the_process_has_its_own_again(bench: Bench) -> None:
+    """A handler of Ctrl-C, say, so that a training ends early; and one of the process that is none of Python's."""
+    heard: list[int] = []
+    mine = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+
+    def builder() -> int:
+        inner: list[int] = []
+        signal.signal(signal.SIGINT, lambda number, _: inner.append(number))
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        signal.raise_signal(signal.SIGINT)
+        return len(inner)
+
+    try:
+        assert value_of(bench.run(builder)) == 1
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, mine)
+    assert heard == [signal.SIGINT]
+    assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
+
+
+def test_an_alarm_of_the_process_is_left_alone(bench: Bench) -> None:
+    signal.setitimer(signal.ITIMER_REAL, 60)
+    try:
+        value_of(bench.run(builders.nothing))
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def test_interrupt_in_a_check_passes(bench: Bench) -> None:
     def interrupted(_: Path) -> None:
         raise KeyboardInterrupt

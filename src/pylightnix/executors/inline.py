@@ -9,6 +9,7 @@ import threading
 from typing import Any
 
 from pylightnix.errors import ExecutorError
+from pylightnix.executors.handlers import Handlers
 from pylightnix.executors.runlog import RunLog
 from pylightnix.executors.streams import tees
 from pylightnix.executors.telling import bytes_of_maxrss, host_facts
@@ -25,7 +26,7 @@ _turn = threading.RLock()
 
 
 class Surroundings:
-    """What of the process a builder may change and we put back: streams, working directory, environment, umask.
+    """What of the process a builder may change and we put back: streams, directory, environment, umask, signals.
 
     The state of random generators is not touched, and what descriptors, threads and imports do stays done.
     """
@@ -37,9 +38,11 @@ class Surroundings:
         self._umask = os.umask(0o077)
         os.umask(self._umask)
         self._cwd = _cwd()
+        self._handlers = Handlers()
 
     def restore(self) -> None:
         """Put everything back."""
+        self._handlers.restore()
         sys.stdout, sys.stderr = self.stdout, self.stderr
         os.umask(self._umask)
         os.environ = self._environ  # noqa: B003  (the very same object, if another was put there)

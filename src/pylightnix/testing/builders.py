@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 from pylightnix.model.build import Build
+
+_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM)
 
 
 def note(text: str, table: Path) -> str:
@@ -59,7 +62,15 @@ def surroundings() -> dict[str, Any]:
     """Tell what a builder before this one may have changed."""
     umask = os.umask(0o077)
     os.umask(umask)
-    return {"cwd": os.getcwd(), "umask": umask, "left": os.environ.get("PYLIGHTNIX_LEFT"), "home": os.environ["HOME"]}
+    return {
+        "cwd": os.getcwd(),
+        "umask": umask,
+        "left": os.environ.get("PYLIGHTNIX_LEFT"),
+        "home": os.environ["HOME"],
+        "handlers": [repr(signal.getsignal(number)) for number in _SIGNALS],
+        "blocked": sorted(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, ()))),
+        "alarm": signal.getitimer(signal.ITIMER_REAL)[0],
+    }
 
 
 def about(build: Build) -> list[Any]:
@@ -196,6 +207,10 @@ def change_process() -> None:
     os.environ["PYLIGHTNIX_LEFT"] = "left"
     os.environ["HOME"] = "/nowhere"
     os.umask(0o007)
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.alarm(60)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
     sys.stdout = sys.stderr = None
 
 
