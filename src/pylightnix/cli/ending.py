@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
 import click
 
+from pylightnix.cli.interrupting import INTERRUPTED, hear
 from pylightnix.cli.output import out_json, prepare, remark
 from pylightnix.errors import (
     BuildError,
@@ -28,7 +28,7 @@ PROGRAM = "pylightnix"
 COMPLETE = "_PYLIGHTNIX_COMPLETE"
 TRACEBACK = "PYLIGHTNIX_TRACEBACK"
 
-DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, MISUSED = 0, 1, 2
 
 _FAILURES = (BuildError, MatcherError, StoreError, ExecutorError)
 
@@ -52,8 +52,7 @@ def run(command: click.Command, args: Sequence[str]) -> int:
 
         add_completion_class(ColonBash)
         return shell_complete(command, {}, PROGRAM, COMPLETE, instruction)
-    with contextlib.suppress(ValueError):  # not the main thread
-        signal.signal(signal.SIGTERM, _interrupt)
+    hear()
     warnings.showwarning = _show_warning
     try:
         status = _invoke(command, args)
@@ -137,11 +136,6 @@ def _tell_bug(error: Exception) -> int:
         remark(f"error: a fault of pylightnix itself: {text}", "red")
         remark(f"  {TRACEBACK}=1 shows where; please report it")
     return FAILED
-
-
-def _interrupt(*_: object) -> NoReturn:
-    """SIGTERM ends a command as Ctrl-C does: workers end, nothing half-made stays."""
-    raise KeyboardInterrupt
 
 
 def _show_warning(

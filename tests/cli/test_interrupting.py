@@ -1,0 +1,152 @@
+"""Ctrl-C and SIGTERM, once and twice, and what is left of a command that was ended so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+DEAF = '''
+import os, signal, time
+from pathlib import Path
+from pylightnix import promise, stage
+
+HERE = Path(__file__).parent
+
+@stage(code="ignore")
+def deaf(n: int = 0, out: Path = promise("out.txt")) -> None:
+    """Goes on whatever it is asked, and says when it was."""
+    def hear(*_: object) -> None:
+        (HERE / "asked").touch()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, hear)
+    (HERE / f"begun{n}").write_text(str(os.getpid()))
+    while not (HERE / "go").exists():
+        time.sleep(0.01)
+    out.write_text("made")
+
+@stage(code="ignore")
+def swallows(out: Path = promise("out.txt")) -> None:
+    (HERE / "begun0").write_text(str(os.getpid()))
+    while not (HERE / "go").exists():
+        try:
+            time.sleep(0.01)
+        except KeyboardInterrupt:
+            (HERE / "asked").touch()
+    out.write_text("made")
+
+@stage(code="ignore")
+def polite(n: int = 0, out: Path = promise("out.txt")) -> None:
+    (HERE / f"begun{n}").write_text(str(os.getpid()))
+    while not (HERE / "go").exists():
+        time.sleep(0.01)
+    out.write_text("made")
+
+def three():
+    return [polite(n=n) for n in range(3)]
+'''
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    until = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def start(cli: Any) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    (cli.directory / "deaf.py").write_text(DEAF)
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(*args: str, before: str = "", begun: int = 1) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            ["sh", "-c", f'{before} exec "$@"', "sh", cli.command, "realize", *args],
+            cwd=cli.directory, env=cli.environ, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        started.append(process)
+        wait_for(lambda: all((cli.directory / f"begun{n}").exists() for n in range(begun)))
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("case", ["swallows --executor=inline", "deaf --executor=process"])
+def test_twice_is_at_once(cli: Any, start: Any, case: str, how: signal.Signals) -> None:
+    """Whatever the builder does about it; and the next one finds everything as if nothing had been."""
+    name, executor = case.split()
+    running = start(f"deaf.py:{name}", executor)
+    running.send_signal(how)
+    wait_for((cli.directory / "asked").exists)
+    assert running.poll() is None
+    running.send_signal(how)
+    told = running.communicate(timeout=30)[1]
+    assert running.returncode == 130
+    assert "interrupted again: ended at once" in told
+    assert "Traceback" not in told
+    wait_for(lambda: gone(int((cli.directory / "begun0").read_text())))
+    (cli.directory / "go").touch()
+    assert "1 run," in cli("realize", f"deaf.py:{name}", executor).stderr
+    assert "no damage" in cli("verify").stderr
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_once_nothing_new_starts_and_all_is_given_back(cli: Any, start: Any, how: signal.Signals) -> None:
+    running = start("deaf.py:three", "-j", "2", begun=2)
+    running.send_signal(how)
+    out, told = running.communicate(timeout=30)
+    assert (running.returncode, out) == (130, "")
+    assert told.splitlines()[-1] == "interrupted: what was finished is kept"
+    assert not (cli.directory / "begun2").exists()
+    for n in range(2):
+        assert gone(int((cli.directory / f"begun{n}").read_text()))
+    assert list((cli.store / "tmp").iterdir()) == []
+    assert {file.name for file in cli.store.glob("locks/*/*")} <= {"key.lock"}
+
+
+def test_what_is_ignored_stays_ignored(cli: Any, start: Any) -> None:
+    """A job in the background is not ended by the Ctrl-C that is meant for another one."""
+    running = start("deaf.py:polite", "--executor=inline", before='trap "" INT;')
+    running.send_signal(signal.SIGINT)
+    (cli.directory / "go").touch()
+    assert running.communicate(timeout=30)[0].count("\n") == 1
+    assert running.returncode == 0
+
+
+def test_the_reader_of_what_is_told_may_go(cli: Any) -> None:
+    done = cli.shell("pylightnix realize flow.py:report 2>&1 >/dev/null | head -1; echo ${PIPESTATUS[0]}")
+    assert done.stdout == "loading flow.py\n0\n"
+    assert done.stderr == ""
+    assert "0 runs" in cli("realize", "flow.py:report").stderr
+
+
+def test_a_program_whose_reader_goes_realizes_on(cli: Any) -> None:
+    (cli.directory / "program.py").write_text(
+        "import sys, pylightnix\nfrom flow import numbers\n"
+        "for n in range(50):\n    pylightnix.realize(numbers(count=n + 1))\n"
+    )
+    python = cli.command.with_name("python")
+    done = cli.shell(f"{python} program.py 2>&1 >/dev/null | head -1; echo ${{PIPESTATUS[0]}}")
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[1:] == ["0"]
+    assert len(cli.json("ls", "numbers")["realizations"]) == 50
