@@ -17,6 +17,7 @@ import pytest
 import pylightnix
 from pylightnix import promise, stage
 from pylightnix.engine.events import Silent
+from pylightnix.errors import BuildError
 from pylightnix.model.claiming import Holder
 from pylightnix.model.plan import Step
 from pylightnix.store import changes
@@ -276,6 +277,27 @@ def test_a_builder_that_realizes_itself_does_not_wait_for_itself(tmp_path: Path)
     slept.clear()
     pylightnix.realize(itself(), store=tmp_path, quiet=True)
     assert len(slept) == 3
+
+
+@stage(code="ignore")
+def asks(how: str, place: str, out: Path = promise("out")) -> None:
+    """For itself, for what needs it, or for what the same process makes beside it."""
+    asked = {"itself": lambda: asks(how, place), "user": lambda: link(asks(how, place)), "sibling": nap}[how]()
+    out.write_text(str(pylightnix.realize(asked, store=place, quiet=True, executor="process").ref))
+
+
+@pytest.mark.parametrize("how", ["itself", "user"])
+def test_a_builder_that_needs_its_own_run_is_told_so(tmp_path: Path, how: str) -> None:
+    with pytest.raises(BuildError, match="a builder asked for what itself is to make") as caught:
+        pylightnix.realize(asks(how, str(tmp_path)), store=tmp_path, quiet=True, executor="process")
+    assert caught.value.fields["exception"] == "GraphError"
+    assert Store(tmp_path).realizations() == []
+
+
+def test_a_builder_may_wait_for_what_is_made_beside_it(tmp_path: Path) -> None:
+    made, other = pylightnix.realize([asks("sibling", str(tmp_path)), nap()], store=tmp_path, quiet=True, jobs=2)
+    assert made.out.read_text() == other.ref
+    assert len(other.runs) == 1
 
 
 @stage(code="ignore")

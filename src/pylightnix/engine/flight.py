@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from pylightnix.engine.decide import Decider
 from pylightnix.engine.events import Listener
 from pylightnix.engine.runs import Job
+from pylightnix.errors import GraphError
 from pylightnix.model.claiming import Other, Slot
 from pylightnix.model.keeping import Keeper
 from pylightnix.model.plan import Step
@@ -30,12 +31,16 @@ class Flight:
         decider: knows how many runs are missing.
         keeper: has the slots.
         listener: is told for whom we wait.
+        making: keys of runs that this process is part of.
     """
 
-    def __init__(self, decider: Decider, keeper: Keeper, listener: Listener) -> None:
+    def __init__(
+        self, decider: Decider, keeper: Keeper, listener: Listener, making: Collection[str] = frozenset()
+    ) -> None:
         self._decider = decider
         self._keeper = keeper
         self._listener = listener
+        self._making = making
         self._before: Sequence[Other] = ()
         self._awaited: dict[DerivationRef, Sequence[Other]] = {}
         self._told: set[tuple[DerivationRef, str]] = set()
@@ -66,9 +71,20 @@ class Flight:
         return missing - len(self._before) - under_way > 0
 
     def awaits(self, ref: DerivationRef, step: Step) -> bool:
-        """Whether others make what was not to be begun; if so we wait for them, and tell for whom, once."""
+        """Whether others make what was not to be begun; if so we wait for them, and tell for whom, once.
+
+        Raises:
+            GraphError: it is made by the very run that this process is part of.
+        """
         if not self._before:
             return False
+        if step.key in self._making:
+            raise GraphError(
+                "a builder asked for what itself is to make, and would wait for ever",
+                where=f"{ref.name} {ref.short}",
+                hint="a builder can realize other stages, none that needs its own run",
+                derivation=ref,
+            )
         self._awaited[ref] = self._before
         new = [other for other in self._before if (ref, other.name) not in self._told]
         if new:

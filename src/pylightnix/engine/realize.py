@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,7 @@ class Realizer:
         listener: is told.
         facts: what to note of a derivation's project and environment in the record of a run.
         rebuild: derivations that get one more run even where their matcher is satisfied.
+        making: keys of runs that this process is part of.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Realizer:
         listener: Listener,
         facts: Callable[[Pinned], Mapping[str, Any]],
         rebuild: Iterable[DerivationRef] = (),
+        making: Collection[str] = frozenset(),
     ) -> None:
         self.decider = Decider(closure, keeper, rebuild)
         self.steps: dict[DerivationRef, Step] = {}
@@ -72,7 +74,7 @@ class Realizer:
         self._begun: Counter[DerivationRef] = Counter()
         self._untold: dict[DerivationRef, Step] = {}
         self._told: dict[DerivationRef, Step] = {}
-        self._flight = Flight(self.decider, keeper, listener)
+        self._flight = Flight(self.decider, keeper, listener, making)
         self._makers: dict[KeyRef, DerivationRef] = {}
         self._followers: dict[KeyRef, list[DerivationRef]] = {}
         self._open: dict[Path, Running] = {}

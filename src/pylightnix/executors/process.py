@@ -9,6 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from pylightnix.errors import ExecutorError
+from pylightnix.executors.making import environment_of
 from pylightnix.executors.modules import Modules
 from pylightnix.executors.telling import host_facts, utc_now
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
@@ -70,7 +71,7 @@ class ProcessExecutor:
         except NotPortableError as error:
             future.set_result(self._without_process(error.failure))
             return future
-        launch = Launch(request, parcel, dict(os.environ), self.name, progress)
+        launch = Launch(request, parcel, environment_of(request.key), self.name, progress)
         with self._lock:
             self._refuse_if_stopped()
             self._queue.append((launch, future))

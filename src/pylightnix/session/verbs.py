@@ -14,6 +14,7 @@ from pylightnix.engine.events import Listener, Silent
 from pylightnix.engine.realize import Realizer, plan_steps
 from pylightnix.errors import ArgumentError, ConfigError, TargetError
 from pylightnix.executors import InlineExecutor, ProcessExecutor
+from pylightnix.executors.making import making
 from pylightnix.model.build import Executor
 from pylightnix.model.closure import Closure
 from pylightnix.model.plan import Step, Steps
@@ -218,8 +219,9 @@ def _realize(
     targets: Targets, store: Store, rebuild: Iterable[object], executor: Executor, listener: Listener
 ) -> list[tuple[Realization[Any], ...]]:
     closure = pin(targets.derivations)
+    rebuilds = _rebuilds(rebuild, closure)
     with Facts(store) as facts:
-        realizer = Realizer(closure, store.keeper, executor, listener, facts, _rebuilds(rebuild, closure))
+        realizer = Realizer(closure, store.keeper, executor, listener, facts, rebuilds, making())
         realizer.run()
     return [realizer.decider.realization(ref) for ref in closure.targets]
 
