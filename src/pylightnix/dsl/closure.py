@@ -15,6 +15,8 @@ from pylightnix.model.params import Params
 from pylightnix.names import DerivationRef
 
 _OPEN = DerivationRef("")
+_SHOWN = 20
+"""Names along a cycle that are told."""
 
 
 def pin(targets: Iterable[Derivation[Any]]) -> Closure:
@@ -68,7 +70,7 @@ class _Pinning:
                 stack.pop()
                 continue
             if state is _OPEN:
-                raise GraphError(f"a cycle: {_cycle(derivation)}", hint="a derivation cannot be its own input")
+                raise GraphError(f"a cycle: {_cycle(derivation, refs)}", hint="a derivation cannot be its own input")
             refs[id(derivation)] = _OPEN
             stack.extend(reversed(waiting))
 
@@ -183,13 +185,13 @@ def _version(stage: str, distribution: str) -> str:
         ) from None
 
 
-def _cycle(start: Derivation[Any]) -> str:
-    """The names along a cycle through a derivation."""
-    path = [start]
-    seen = {id(start)}
+def _cycle(start: Derivation[Any], refs: Mapping[int, DerivationRef]) -> str:
+    """The names along a cycle: from each that is open a way leads to one that is open."""
+    path, seen = [start], {id(start): 0}
     while True:
-        following = next((d for d, _ in path[-1]._inputs if id(d) in seen), None)
-        if following is not None:
-            return " → ".join(d.name for d in [*path, following])
-        path.append(path[-1]._inputs[0][0])
-        seen.add(id(path[-1]))
+        following = next(d for d, _ in path[-1]._inputs if refs.get(id(d)) is _OPEN)
+        if id(following) in seen:
+            names = [derivation.name for derivation in [*path[seen[id(following)] :], following]]
+            return " → ".join(names if len(names) <= _SHOWN else [*names[: _SHOWN // 2], "…", *names[-_SHOWN // 2 :]])
+        seen[id(following)] = len(path)
+        path.append(following)
