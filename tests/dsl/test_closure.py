@@ -38,7 +38,7 @@ def test_a_cycle_is_told_with_its_path() -> None:
 def test_a_derivation_that_is_its_own_input() -> None:
     alone = derivation("alone")
     lead_back(alone, alone)
-    with pytest.raises(GraphError, match="^a cycle: alone → alone\n"):
+    with pytest.raises(GraphError, match=r"^a cycle: alone → alone\n"):
         pin([alone])
 
 
