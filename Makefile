@@ -1,7 +1,7 @@
 # Everything that continuous integration does is a target here. A fresh machine needs make and Python 3.11 or newer.
 # PYTHON=… chooses the interpreter; VENV=… another place for the virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lowest clean distclean static format lint types contracts graph docs
+.PHONY: help demo test test-optimized test-user check bench lowest clean distclean static format lint types contracts graph docs
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 
 help: ## say what the targets do
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 # Stores are read-only.
 discard = if [ -d $(1) ]; then chmod -R u+w $(1) && rm -rf $(1); fi
@@ -20,6 +20,17 @@ demo: $(READY) ## train five forests on handwritten digits, keep the best; again
 
 test: static ## all checks and all tests: what continuous integration runs
 	@$(PY) -m pytest -q -n $(WORKERS)
+	@$(MAKE) -s test-optimized TESTS="$(SAMPLE)"
+	@$(MAKE) -s test-user TESTS="$(SAMPLE)"
+
+# What is run once more with other powers in `make test`.
+SAMPLE = tests/test_asserts.py tests/store/test_layout.py tests/store/test_files.py tests/engine/test_failing.py
+
+test-optimized: $(READY) ## the tests under python -O, which drops the asserts of the package; TESTS=… names some
+	@PYTHONOPTIMIZE=1 $(PY) -m pytest -q -n $(WORKERS) -W "ignore:assertions not in test modules" $(TESTS)
+
+test-user: $(READY) ## the tests as an ordinary user, whom modes can stop; root becomes one; TESTS=… names some
+	@sh scripts/as_user.sh $(abspath $(PY)) -m pytest -q -n $(WORKERS) -p no:cacheprovider $(or $(TESTS),--ignore tests/project)
 
 check: static docs ## format, lint, types, import contracts, examples in the documentation
 
