@@ -125,7 +125,7 @@ def test_a_builder_that_stops_itself_is_told_of_and_can_go_on(bench: Bench) -> N
     future = bench.executor.submit(request)
     wait_for(lambda: request.log.exists() and b"\n" in request.log.read_bytes())
     told = re.fullmatch(
-        r"pylightnix: the process was stopped by signal 19; it goes on after: kill -CONT (\d+)\n",
+        rf"pylightnix: the process was stopped by signal {signal.SIGSTOP:d}; it goes on after: kill -CONT (\d+)\n",
         request.log.read_text(),
     )
     assert told
