@@ -35,6 +35,12 @@ def append(top: Path) -> None:
         stream.write("!")
 
 
+def late(top: Path) -> None:
+    """When the clock of the file system has gone on since it was sealed."""
+    wait_for_a_later_moment(top.parent.parent / "tmp" / "mark", top)
+    append(top)
+
+
 def same_size(top: Path) -> None:
     """And the times that can be set are set back."""
     file = top / "table.txt"
@@ -104,13 +110,12 @@ def user(how: str, given: Any, fails: bool = False, out: Path = promise("out.txt
 def store(tmp_path: Path) -> Store:
     store = Store(tmp_path / "store")
     made = pylightnix.realize(source(), store=store, quiet=True)
-    wait_for_a_later_moment(tmp_path, made.path)
+    wait_for_a_later_moment(tmp_path / "mark", made.path)
     return store
 
 
-def wait_for_a_later_moment(tmp_path: Path, than: Path) -> None:
+def wait_for_a_later_moment(mark: Path, than: Path) -> None:
     """The clock of a file system may stand still for some milliseconds."""
-    mark = tmp_path / "mark"
     while True:
         mark.write_text("x")
         if mark.stat().st_ctime_ns > than.stat().st_ctime_ns:
@@ -190,6 +195,14 @@ def test_the_builders_own_failure_comes_first(store: Store) -> None:
     (note,) = caught.value.__notes__
     assert "table.txt: it had 9 bytes and has 10" in note
     assert "verify --repair" in note
+
+
+def test_an_input_that_was_made_just_before(tmp_path: Path) -> None:
+    """Its record is not there yet, since the two are made together."""
+    store = Store(tmp_path / "store")
+    with pytest.raises(BuildError, match=r"source .*: table\.txt: it had 9 bytes and has 10"):
+        realize(user("late", source()), store)
+    assert [made.name for made in store.realizations()] == ["source"]
 
 
 def test_one_of_many(store: Store) -> None:

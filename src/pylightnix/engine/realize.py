@@ -77,7 +77,7 @@ class Realizer:
         self._flight = Flight(self.decider, keeper, listener, making)
         self._makers: dict[KeyRef, DerivationRef] = {}
         self._followers: dict[KeyRef, list[DerivationRef]] = {}
-        self._open: dict[Path, Running] = {}
+        self._open: dict[str, Running] = {}
         self._running: dict[Future[BuildResult], Running] = {}
         self._failure: PylightnixError | None = None
 

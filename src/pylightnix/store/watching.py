@@ -10,7 +10,7 @@ at. Unaware of what runs.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from pylightnix.model.records import Record
@@ -32,12 +32,14 @@ class Watch:
         layout: of the store.
         notes: a directory that was just made in it: the clock of the file system.
         records: of the realizations.
+        settle: makes all of these visible, if some are not yet.
     """
 
-    __slots__ = ("_inputs", "_layout", "_since")
+    __slots__ = ("_inputs", "_layout", "_settle", "_since")
 
-    def __init__(self, layout: Layout, notes: str, records: Iterable[Record]) -> None:
+    def __init__(self, layout: Layout, notes: str, records: Iterable[Record], settle: Callable[[], None]) -> None:
         self._layout = layout
+        self._settle = settle
         self._inputs = [(record, _changed_at(f"{layout.store}/{record.ref}")) for record in records]
         self._since = _changed_at(notes) if self._inputs else 0
 
@@ -53,6 +55,7 @@ class Watch:
         for record, top in self._inputs:
             looks -= record.files
             if self._is_suspicious(record, top, wholly=looks >= 0):
+                self._settle()
                 found += _proven(self._layout, record)
         return found
 

@@ -186,7 +186,7 @@ class Writer(Reader):
         return Workspace(notes, f"{notes}.out", f"{notes}.scratch", checkpoint, f"{notes}/run-{run}-{unique}.log")
 
     def watch(self, workspace: Workspace, records: Iterable[Record]) -> Watch:
-        return Watch(self.layout, workspace.notes, records)
+        return Watch(self.layout, workspace.notes, records, self.settle)
 
     def seal(self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str]) -> Sealed:
         tree = self._seal(workspace, promises)
