@@ -12,6 +12,7 @@ if [ "$(id -u)" -ne 0 ]; then
     exit
 fi
 
+unset PYENV_ROOT # root's
 nobody="setpriv --reuid=nobody --regid=$(id -g nobody) --clear-groups --no-new-privs"
 powerless="setpriv --bounding-set=-all --inh-caps=-all --no-new-privs"
 

@@ -83,6 +83,7 @@ def test_help_imports_no_command_and_nothing_heavy(cli: Any) -> None:
     assert {name for name in modules if name.startswith("pylightnix.cli.")} == {
         "pylightnix.cli.commands",
         "pylightnix.cli.ending",
+        "pylightnix.cli.interrupting",
         "pylightnix.cli.output",
     }
 

@@ -98,7 +98,7 @@ def test_our_reading_of_names_is_the_compilers_on_the_standard_library() -> None
                     left_out = {"__debug__", "AssertionError", *assigned}  # the first two are the compiler's own
                     assert ours - left_out == theirs - left_out, f"{path}:{site.line}"
                     checked += 1
-    assert checked > 300
+    assert checked > 200
 
 
 def _in_class(homes: tuple[ast.AST, ...]) -> bool:

@@ -74,6 +74,7 @@ def test_a_run_is_read_however_its_file_is_written(store: Store) -> None:
 
 def test_artifacts_that_are_gone_are_noticed(store: Store) -> None:
     (one, _) = store.realizations(name="lucky")
+    one.path.chmod(0o755)
     one.path.rename(store.path / "tmp" / "away")
     assert [glance.present for glance in glances(store.keeper) if glance.record.ref == one.ref] == [False]
 

@@ -83,6 +83,7 @@ def test_what_has_changed_does_not_hold(store: Store, make: Maker, tmp_path: Pat
         case "record removed":
             (place / "record.json").unlink()
         case "artifacts":
+            Path(store.keeper.payload(record)).chmod(0o755)
             os.rename(store.keeper.payload(record), tmp_path / "away")
         case "lost":
             store.keeper.lose(record)

@@ -531,6 +531,7 @@ def test_nobody_may_read_what_is_in_a_directory_that_he_may_not_read(
 
 def test_the_owner_can_always_read(tmp_path: Path) -> None:
     tmp_path.chmod(0o222)
+    hash_tree(tmp_path, seal=True)
     seal_top(tmp_path)
     assert mode(tmp_path) == 0o500
 

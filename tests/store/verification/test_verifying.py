@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from pylightnix import Dep, Realization, Store, promise, realize, stage
+from pylightnix.store.trees import remove_tree
 from pylightnix.store.verification import verifying
 from pylightnix.store.verification.findings import Kind
 
@@ -185,7 +186,7 @@ def test_a_promise_that_the_record_tells_wrongly_is_named(full: Full) -> None:
 
 
 def test_what_was_collected_is_no_damage_and_what_is_left_over_is_told(full: Full) -> None:
-    shutil.rmtree(full.store.path / "store" / full.source.ref)
+    remove_tree(full.store.path / "store" / full.source.ref)
     assert full.store.verify().sound
     left = full.store.path / "store" / f"{'a' * 40}-left"
     left.mkdir()
