@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from pylightnix.engine.decide import Decider
+from pylightnix.engine.failing import Kept, failure_text, last_lines, spoilt_by
 from pylightnix.engine.keys import Key
 from pylightnix.errors import ArtifactError, BuildError, MatcherError, PromiseError, PylightnixError
-from pylightnix.hashing import canonical
 from pylightnix.model.build import BuildRequest, BuildResult, Failure
 from pylightnix.model.claiming import Slot
 from pylightnix.model.closure import Pinned
 from pylightnix.model.config import decode
-from pylightnix.model.keeping import Change, Keeper, Sealed, Watch, Workspace
+from pylightnix.model.keeping import Keeper, Sealed, Watch, Workspace
 from pylightnix.model.realization import Realization, VisibleInput
 from pylightnix.model.records import Context, Record, Run, seed_of
-from pylightnix.names import DerivationRef, printable
-
-LOG_TAIL = 20
-"""Lines of the log that stand in the message of a failure."""
+from pylightnix.names import DerivationRef
 
 LOOKS_PER_SECOND = 3000
 """Files of inputs that are looked at for each second that a builder took: about a hundredth of its time."""
@@ -51,23 +47,6 @@ class Running(NamedTuple):
     request: BuildRequest
     context: Context
     watch: Watch
-
-
-class Kept(NamedTuple):
-    """Where what a failed run left is kept, or why it is not."""
-
-    place: Path | None
-    problem: str = ""
-
-    @property
-    def told(self) -> str:
-        """The same in words."""
-        return f"kept: {printable(str(self.place))}" if self.place else f"nothing could be kept: {self.problem}"
-
-    @property
-    def fields(self) -> dict[str, object]:
-        """The same for a program."""
-        return {"kept": str(self.place)} if self.place else {"not_kept": self.problem}
 
 
 class Runs:
@@ -161,7 +140,7 @@ class Runs:
             MatcherError: the matcher refused the realization; it was not registered.
         """
         job, workspace = running.job, running.workspace
-        spoilt = _spoilt(running.watch.changes(int(result.duration * LOOKS_PER_SECOND)))
+        spoilt = spoilt_by(running.watch.changes(int(result.duration * LOOKS_PER_SECOND)))
         if result.failure is not None:
             error = self.failed(running, result, result.failure)
             if spoilt is not None:
@@ -221,7 +200,7 @@ class Runs:
     def failed(self, running: Running, result: BuildResult, failure: Failure) -> BuildError:
         """Keep what a failed run left; the error that tells of it."""
         about = _about(running)
-        log = _last_lines(self._keeper.tail(running.workspace))
+        log = last_lines(self._keeper.tail(running.workspace))
         facts = {
             "what": failure.what,
             "kind": failure.kind,
@@ -237,7 +216,7 @@ class Runs:
         error = kind(
             failure.what,
             where=f"{about['stage']} failed",
-            hint=_failure_text(about, failure, log, kept),
+            hint=failure_text(about, failure, log, kept),
             **about,
             **dict(failure.fields),
             kind=failure.kind,
@@ -254,21 +233,6 @@ def _both(own: Mapping[str, Any], shared: Mapping[str, Any]) -> Mapping[str, Any
     return {**shared, **own} if type(shared) is dict else ChainMap(dict(own), shared)  # type: ignore[arg-type]
 
 
-def _spoilt(changes: Sequence[Change]) -> Failure | None:
-    """What a change of inputs means for the run that was given them."""
-    if not changes:
-        return None
-    refs = list(dict.fromkeys(change.ref for change in changes))
-    told = [f"{change.ref.name} {change.ref.short}: {change.what}" for change in changes]
-    mend = " ".join(["pylightnix verify --repair", *(ref.short for ref in refs)])
-    return Failure(
-        "input",
-        f"what it was given was changed while it ran: {'; '.join(told)}",
-        fields={"inputs": refs, "changes": told},
-        hint=f"inputs are for reading: let the builder change a copy in build.scratch; mend the store with: {mend}",
-    )
-
-
 def _about(running: Running) -> dict[str, Any]:
     pinned = running.job.pinned
     return {
@@ -279,27 +243,3 @@ def _about(running: Running) -> dict[str, Any]:
         "run": running.request.run,
         "seed": running.request.seed,
     }
-
-
-def _last_lines(text: str) -> str:
-    return "\n".join(printable(line) for line in text.splitlines()[-LOG_TAIL:])
-
-
-def _failure_text(about: Mapping[str, Any], failure: Failure, log: str, kept: Kept) -> str:
-    params = canonical(about["params"]).decode()
-    lines = [failure.hint] if failure.hint else []
-    lines += [
-        f"parameters: {printable(params if len(params) <= 400 else params[:397] + '…')}",
-        f"run {about['run']}, seed {about['seed']}",
-    ]
-    if failure.traceback:
-        lines += [
-            "traceback of the builder:",
-            *(f"  {printable(line)}" for line in failure.traceback.rstrip().splitlines()[-30:]),
-        ]
-    if log:
-        lines += ["last lines of its log:", *(f"  {line}" for line in log.splitlines())]
-    lines.append(kept.told)
-    if kept.place is not None:
-        lines.append(f"to look again: pylightnix show {kept.place.name}")
-    return "\n  ".join(lines)
