@@ -1,6 +1,7 @@
 """The contract of an executor as tests: subclass `ExecutorContract`, say how to make one, and let pytest collect it.
 
-Unaware of any executor. Needs pytest.
+Unaware of any executor. Needs pytest; `pytest.register_assert_rewrite("pylightnix.testing")` in a conftest.py makes its
+asserts count under `python -O` too.
 """
 
 from __future__ import annotations
