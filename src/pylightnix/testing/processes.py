@@ -95,8 +95,9 @@ def spoil_afterwards(table: Path) -> None:
     atexit.register(table.unlink)
 
 
-def stop_itself() -> str:
-    """Stop until somebody says to go on."""
+def stop_itself(heard: Path) -> str:
+    """Stop until somebody says to go on; a file tells whether SIGTERM was heard."""
+    signal.signal(signal.SIGTERM, lambda *_: (heard.touch(), os._exit(1)))
     os.kill(os.getpid(), signal.SIGSTOP)
     return "went on"
 
