@@ -20,11 +20,11 @@ demo: $(READY) ## train five forests on handwritten digits, keep the best; again
 
 test: static ## all checks and all tests: what continuous integration runs
 	@$(PY) -m pytest -q -n $(WORKERS)
-	@$(MAKE) -s test-optimized TESTS="$(SAMPLE)"
-	@$(MAKE) -s test-user TESTS="$(SAMPLE)"
+	@$(MAKE) -s test-optimized WORKERS=0 TESTS="$(SAMPLE)"
+	@$(MAKE) -s test-user WORKERS=0 TESTS="$(SAMPLE)"
 
 # What is run once more with other powers in `make test`.
-SAMPLE = tests/test_asserts.py tests/store/test_layout.py tests/store/test_files.py tests/engine/test_failing.py
+SAMPLE = tests/test_asserts.py tests/store/test_layout.py tests/store/test_overview.py tests/engine/test_failing.py
 
 test-optimized: $(READY) ## the tests under python -O, which drops the asserts of the package; TESTS=… names some
 	@PYTHONOPTIMIZE=1 $(PY) -m pytest -q -n $(WORKERS) -W "ignore:assertions not in test modules" $(TESTS)
