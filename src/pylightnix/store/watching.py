@@ -16,6 +16,7 @@ from typing import NamedTuple
 from pylightnix.model.records import Record
 from pylightnix.names import RealizationRef
 from pylightnix.store.layout import Layout
+from pylightnix.store.trees import EMPTY
 
 
 class Change(NamedTuple):
@@ -41,7 +42,7 @@ class Watch:
         self._layout = layout
         self._settle = settle
         self._inputs = [(record, _changed_at(f"{layout.store}/{record.ref}")) for record in records]
-        self._since = _changed_at(notes) if self._inputs else 0
+        self._since = _changed_at(notes) if any(record.tree != EMPTY for record, _ in self._inputs) else 0
 
     def changes(self, looks: int) -> list[Change]:
         """What was changed since, as far as a look at few files tells.
@@ -63,6 +64,8 @@ class Watch:
         place = f"{self._layout.store}/{record.ref}"
         if _changed_at(place) != top:
             return True
+        if record.tree == EMPTY:
+            return False
         latest = max(top, self._since - 1)
         paths = _below(place) if wholly else (f"{place}/{kept.path}" for kept in record.promises.values())
         return any(not 0 <= _changed_at(path) <= latest for path in paths)
