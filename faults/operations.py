@@ -1,0 +1,155 @@
+"""What is disturbed: each operation with the store that it begins with. One entry here puts another one into all kinds.
+
+An act may be done again after whatever happened to it, and then leaves what it leaves undisturbed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from faults.stages import data, failing, lucky, model, report, same_data
+from pylightnix import Store, match, realize
+from pylightnix.errors import BuildError
+from pylightnix.store.trees import remove_tree
+
+Act = Callable[[Store], object]
+
+
+class Operation(NamedTuple):
+    """Something that is done to a store.
+
+    Attributes:
+        name: of it.
+        act: does it.
+        prepare: makes the store that it begins with.
+        holds: raises unless the store, after all, is as it must be; beside what must hold of every store.
+        rival: what another process does meanwhile, beside verifying; None: the same.
+        differs: whether results differ with the index of their run, so that only their number can be foretold.
+        spare: runs of a realization that may be missing in the end, since they were made and not noted.
+        lasts: whether all results must be there after power was lost once it had returned.
+    """
+
+    name: str
+    act: Act
+    prepare: Act = lambda store: None
+    holds: Act = lambda store: None
+    rival: Act | None = None
+    differs: bool = False
+    spare: int = 0
+    lasts: bool = True
+
+
+def build_all(store: Store) -> None:
+    """From nothing to a report."""
+    realize(report(), store=store, quiet=True)
+
+
+def _init(store: Store) -> None:
+    store.create()
+
+
+def _in_process(store: Store) -> None:
+    realize(data(), store=store, executor="process", quiet=True)
+
+
+def _three_runs(store: Store) -> None:
+    realize(lucky(), store=store, quiet=True)
+
+
+def _one_model(store: Store) -> None:
+    realize(model().with_matcher(match.latest()), store=store, quiet=True)
+
+
+def _second_model(store: Store) -> None:
+    realize(model(), store=store, quiet=True)
+
+
+def _by_other_code(store: Store) -> None:
+    realize(report(best=model(source=same_data())), store=store, quiet=True)
+
+
+def _fail(store: Store) -> None:
+    try:
+        realize(failing(), store=store, quiet=True)
+    except BuildError as error:
+        if "on purpose" not in str(error):
+            raise
+
+
+def _without_artifacts(store: Store) -> None:
+    build_all(store)
+    for realization in store.realizations(name="model"):
+        remove_tree(realization.path)
+
+
+def _without_record(store: Store) -> None:
+    build_all(store)
+    for realization in store.realizations(name="model"):
+        remove_tree(store.keeper.place(realization.record))
+
+
+def _half_made(store: Store) -> None:
+    _without_record(store)
+    for path in Path(store.keeper.layout.store).glob("*-model/out.txt"):
+        path.chmod(0o644)
+        path.write_text("half-made")
+
+
+def _with_damaged_record(store: Store) -> None:
+    build_all(store)
+    for realization in store.realizations(name="model"):
+        record = Path(store.keeper.place(realization.record)) / "record.json"
+        record.unlink()
+        record.write_text("{")
+
+
+def _remove_model(store: Store) -> None:
+    for realization in store.realizations(name="model"):
+        store.remove(realization)
+
+
+def _is_removed(store: Store) -> None:
+    """It is gone, and what it has used stays used."""
+    left = [str(realization.ref) for realization in store.realizations(name="model")]
+    used = list(Path(store.keeper.layout.records).glob("*-model/*.run"))
+    if left or len(used) != 2:
+        raise AssertionError(f"after a removal there is {left}, and {len(used)} run indices are used")
+
+
+def _verify(store: Store) -> None:
+    if not store.verify().sound:
+        raise AssertionError("verify finds damage in a store that has none")
+
+
+def _with_a_stopped_verify(store: Store) -> None:
+    build_all(store)
+    cache = Path(store.keeper.layout.cache)
+    cache.mkdir(exist_ok=True)
+    (cache / "verified").write_text("of another one\n")
+
+
+OPERATIONS = (
+    Operation("init", _init),
+    Operation("realize", build_all),
+    Operation("realize in a process", _in_process),
+    Operation("realize three runs", _three_runs, differs=True),
+    Operation("fold an equal result", _second_model, _one_model),
+    Operation("reuse in a new context", _by_other_code, build_all),
+    Operation("make again", build_all, _without_artifacts),
+    Operation("adopt artifacts", build_all, _without_record),
+    Operation("replace artifacts", build_all, _half_made),
+    Operation("mend a record", build_all, _with_damaged_record, spare=1),
+    Operation("keep a failure", _fail),
+    Operation("remove", _remove_model, build_all, _is_removed, rival=build_all),
+    Operation("verify", _verify, _with_a_stopped_verify),
+)
+
+
+def copy_store(source: Path, target: Path) -> None:
+    """A store as `cp -a` would copy it; nothing if there is none."""
+    if os.path.lexists(source):
+        shutil.copytree(source, target, symlinks=True)

@@ -1,0 +1,127 @@
+"""What must hold of every store, whatever happened to it; and what a store says, so that two can be compared.
+
+Unaware of faults.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pylightnix import PylightnixError, Store
+from pylightnix.hashing import DIGITS
+from pylightnix.model.records import Record
+from pylightnix.store.files import DamageWarning
+from pylightnix.store.verification.verifying import verify
+
+State = dict[str, Any]
+
+
+class Problem(NamedTuple):
+    """Something that is wrong with a store: where, and what."""
+
+    where: str
+    what: str
+
+
+def told(found: Iterable[Problem]) -> str:
+    """Problems in a line."""
+    return "; ".join(sorted(f"{where}: {what}" for where, what in found))
+
+
+def problems(path: Path) -> set[Problem]:
+    """All that is wrong with a store: what verify finds, what can be seen half-made, and every warning on the way."""
+    if not os.path.lexists(path):
+        return set()
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        try:
+            store = Store(path)
+            found = [Problem(finding.file, finding.what) for finding in verify(store.keeper, workers=1).findings]
+            for record in store.keeper.records():
+                found += [Problem(record.ref, what) for what in _half_made(store, record)]
+        except (PylightnixError, OSError) as error:
+            found = [Problem("the store", f"{type(error).__name__}: {error}")]
+    for warning in heard:
+        where, _, what = str(warning.message).removeprefix(f"{path}/").partition(": ")
+        found.append(Problem(where, what))
+    return set(found)
+
+
+def _half_made(store: Store, record: Record) -> Iterator[str]:
+    """What a visible realization lacks. Its artifacts' bytes are verify's business, but for their being there."""
+    keeper = store.keeper
+    if not keeper.present(record):
+        yield "its artifacts are not there"
+    runs = keeper.runs(record)
+    if not runs:
+        yield "it has no run"
+    elif keeper.origin(record).hash != record.made_in:
+        yield "it has no origin"
+    for run in runs:
+        if run.log is not None and not os.path.lexists(f"{keeper.place(record)}/{run.log}"):
+            yield f"the log of run {run.index} is not there"
+        if not os.path.lexists(f"{keeper.layout.records}/{record.home}/{run.index}.run"):
+            yield f"run {run.index} was never reserved"
+    for context in keeper.contexts(record):
+        keeper.derivation(context.derivation)
+    keeper.files(record)
+
+
+def state(path: Path, *, differs: bool = False) -> State:
+    """What a store says, as far as it does not depend on when and how often it was interrupted.
+
+    Args:
+        path: of the store.
+        differs: whether results differ with the index of their run, so that only their number can be compared.
+    """
+    if not os.path.lexists(path):
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DamageWarning)
+        store = Store(path)
+        said = [_said(store, record) for record in store.keeper.records()]
+    return {
+        "derivations": [str(ref) for ref in store.derivations()],
+        "environments": sorted(_names(f"{path}/environments")),
+        "roots": sorted(_names(f"{path}/roots")),
+        "realizations": sorted(one["name"] for one in said) if differs else [one["is"] for one in said],
+        "runs": sorted((one["name"] if differs else one["ref"], one["runs"]) for one in said),
+    }
+
+
+def _said(store: Store, record: Record) -> State:
+    keeper = store.keeper
+    contexts = sorted(context.hash for context in keeper.contexts(record))
+    payload = keeper.payload(record)
+    artifacts = [_artifact(payload, inner) for inner in sorted([payload, *payload.rglob("*")])]
+    said = [record.ref, record.home, record.value, record.made_in, contexts, artifacts]
+    return {"ref": record.ref, "name": record.ref.name, "runs": len(keeper.runs(record)), "is": said}
+
+
+def _artifact(top: Path, path: Path) -> list[str]:
+    if not os.path.lexists(path):
+        return []
+    content = os.readlink(path) if path.is_symlink() else path.read_text() if path.is_file() else ""
+    return [str(path.relative_to(top)), oct(path.lstat().st_mode), content]
+
+
+def debris(path: Path) -> list[str]:
+    """What nobody needs and nobody sees: in `tmp/`, but for checkpoints given up; slots; artifacts without a record."""
+    found = [f"tmp/{name}" for name in _names(f"{path}/tmp") if name != "checkpoints"]
+    found += [f"tmp/checkpoints/{name}" for name in _names(f"{path}/tmp/checkpoints") if "-left-" not in name]
+    for shard in _names(f"{path}/locks"):
+        below = _names(f"{path}/locks/{shard}") if os.path.isdir(f"{path}/locks/{shard}") else [""]
+        found += [f"locks/{shard}/{name}" for name in below if name != "key.lock"]
+    known = {f"{place.name}-{place.parent.name[DIGITS + 1 :]}" for place in path.glob("records/*/*") if place.is_dir()}
+    return found + [f"store/{name}" for name in _names(f"{path}/store") if name not in known]
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []

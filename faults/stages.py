@@ -1,0 +1,81 @@
+"""Stages whose builders do all that a builder may do with files, and tell outside of the store that they ran.
+
+Unaware of faults. What they make follows from their arguments alone, but for `lucky`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pylightnix import Build, Dep, match, promise, stage
+
+LEDGER = "PYLIGHTNIX_FAULTS_LEDGER"
+"""The environment variable with the file into which builders write their names; they write none without it."""
+
+
+def _tell(name: str) -> None:
+    path = os.environ.get(LEDGER)
+    if path:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.write(handle, f"{name}\n".encode())
+        os.close(handle)
+
+
+def _fill(folder: Path) -> None:
+    (folder / "deep").mkdir()
+    (folder / "deep" / "a.txt").write_text("a")
+    (folder / "deep" / "tool").write_text("#!/bin/sh\n")
+    (folder / "deep" / "tool").chmod(0o755)
+    (folder / "link").symlink_to("deep/a.txt")
+
+
+@stage(code="ignore")
+def data(folder: Path = promise("table", kind="directory")) -> None:
+    """A directory, a link, a program."""
+    _tell("data")
+    _fill(folder)
+
+
+@stage(code="ignore", version="other", name="data")
+def same_data(folder: Path = promise("table", kind="directory")) -> None:
+    """The same by other code."""
+    _tell("data")
+    _fill(folder)
+
+
+@stage(code="ignore", matcher=match.best("score", of=2))
+def model(build: Build, source: Dep = data(), out: Path = promise("out.txt")) -> dict[str, int]:
+    """Two equal runs, with a log, a scratch directory and a checkpoint."""
+    _tell("model")
+    print("a line for the log")
+    (build.scratch / "x").write_text("x")
+    (build.checkpoint / "x").write_text("x")
+    out.write_text((source.folder / "link").read_text())
+    return {"score": 1}
+
+
+@stage(code="ignore")
+def report(best: Dep = model(), out: Path = promise("out.txt")) -> int:
+    """What uses the choice."""
+    _tell("report")
+    out.write_text(f"{best.value} {best.out.read_text()}")
+    return 7
+
+
+@stage(code="ignore", matcher=match.best("seed", of=3))
+def lucky(build: Build, out: Path = promise("out.txt")) -> dict[str, int]:
+    """Three runs that differ."""
+    _tell("lucky")
+    out.write_text(str(build.seed))
+    return {"seed": build.seed}
+
+
+@stage(code="ignore")
+def failing(build: Build, out: Path = promise("out.txt")) -> None:
+    """A run that leaves much, and fails."""
+    print("a line for the log")
+    (build.scratch / "x").write_text("x")
+    (build.checkpoint / "x").write_text("x")
+    out.write_text("half")
+    raise ValueError("on purpose")

@@ -1,0 +1,152 @@
+"""One operation made ready to be disturbed: the store it begins with, and what undisturbed comes of it.
+
+Unaware of the kinds of faults.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import warnings
+from pathlib import Path
+
+from faults.children import in_child
+from faults.operations import Act, Operation, copy_store
+from faults.points import Watch
+from faults.soundness import State, debris, problems, state, told
+from pylightnix import Store
+from pylightnix.engine import recollection
+from pylightnix.session.facts import describe_environment
+from pylightnix.store.files import DamageWarning
+from pylightnix.store.trees import remove_tree
+from pylightnix.store.verification import verifying
+
+MOST_LEFT = 5
+"""Names that one killed process leaves for a collection: notes, artifacts, scratch, checkpoint and slot of a run."""
+
+
+class Stand:
+    """An operation, its stores, and a place for more of them.
+
+    Args:
+        operation: what will be disturbed.
+        place: an empty directory.
+        foreign: whether changes by builders and executors count too, not only those of the store.
+
+    Attributes:
+        calls: changes that the undisturbed operation makes.
+    """
+
+    def __init__(self, operation: Operation, place: Path, *, foreign: bool = False) -> None:
+        _take_part()
+        self.operation = operation
+        self._place = place
+        self._numbers = itertools.count()
+        self._template = place / "template" / "store"
+        self._template.parent.mkdir(parents=True)
+        if prepared := in_child(lambda: operation.prepare(Store(self._template))).problem:
+            raise RuntimeError(f"{operation.name} cannot begin: {prepared}")
+        self._before = problems(self._template)
+        undisturbed = self.fresh()
+        watch = Watch(undisturbed, foreign=foreign)
+        ended = in_child(lambda: watch.count(lambda: self.do(undisturbed)))
+        if ended.problem:
+            raise RuntimeError(f"{operation.name} fails undisturbed: {ended.problem}")
+        self.calls = int(ended.told)
+        self._expected = state(undisturbed, differs=operation.differs)
+        wrong = self.judge(undisturbed)
+        if wrong or debris(undisturbed):
+            raise RuntimeError(f"{operation.name} undisturbed: {wrong}; left: {debris(undisturbed)}")
+        self.discard(undisturbed)
+
+    def fresh(self) -> Path:
+        """A new copy of the store that the operation begins with."""
+        return self.copy(self._template)
+
+    def copy(self, path: Path) -> Path:
+        """A copy of a store; each stands alone in a directory."""
+        new = self._place / str(next(self._numbers)) / "store"
+        new.parent.mkdir()
+        copy_store(path, new)
+        return new
+
+    def empty(self) -> Path:
+        """A place for a store, without one."""
+        new = self._place / str(next(self._numbers)) / "store"
+        new.parent.mkdir()
+        return new
+
+    def do(self, path: Path, act: Act | None = None) -> None:
+        """The operation itself, or another act, in this process. A warning that nobody expects is an error."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            if self._before:
+                warnings.simplefilter("ignore", DamageWarning)
+            (act or self.operation.act)(Store(path))
+
+    def visible(self, path: Path) -> str:
+        """What can be seen half-made in a store that was disturbed and not seen to yet; empty if nothing can be."""
+        known = {problem.where for problem in self._before}
+        return told(problem for problem in problems(path) if problem.where not in known)
+
+    def recover(self, path: Path) -> str:
+        """Do it again, undisturbed; what is wrong afterwards, empty if nothing is."""
+        ended = in_child(lambda: self.do(path))
+        return f"done again, it fails: {ended.problem}" if ended.problem or ended.killed else self.judge(path)
+
+    def judge(self, path: Path) -> str:
+        """What is wrong with a store in which the operation was brought to its end; empty if nothing is."""
+        if wrong := problems(path):
+            return f"in the end: {told(wrong)}"
+        if wrong := self._difference(state(path, differs=self.operation.differs)):
+            return f"in the end it is another store: {wrong}"
+        try:
+            self.operation.holds(Store(path))
+        except AssertionError as error:
+            return f"in the end: {error}"
+        return ""
+
+    def _difference(self, found: State) -> str:
+        """The first part in which a store says something else than the undisturbed one; empty if none."""
+        for part, wanted in self._expected.items():
+            there = found.get(part, [])
+            if part == "runs" and self.operation.spare and self._has_enough(dict(there), dict(wanted)):
+                continue
+            if there != wanted:
+                more, less = ([one for one in a if one not in b] for a, b in ((there, wanted), (wanted, there)))
+                return f"{part}: {more} and not {less}"
+        return ""
+
+    def _has_enough(self, there: dict[str, int], wanted: dict[str, int]) -> bool:
+        return there.keys() == wanted.keys() and all(
+            0 <= count - there[ref] <= self.operation.spare for ref, count in wanted.items()
+        )
+
+    def lasting(self, path: Path) -> str:
+        """What is not there of what the operation returned; empty if all is."""
+        found = state(path, differs=self.operation.differs).get("realizations", [])
+        lost = [one for one in self._expected["realizations"] if one not in found]
+        return f"lost after it returned: {lost}" if lost and self.operation.lasts else ""
+
+    def discard(self, path: Path) -> None:
+        """Remove a store that is not needed any more."""
+        remove_tree(path.parent)
+
+
+def _take_part() -> None:
+    """Let small closures be remembered, and what verify found be noted at once, so that these are disturbed too."""
+    recollection.FEWEST = 1
+    verifying._NOTED = -1.0
+    describe_environment()  # once, instead of in each process
+
+
+def spread(count: int, most: int | None) -> list[int]:
+    """All points, or so many of them, evenly, with the first and the last."""
+    if most is None or count <= most:
+        return list(range(count))
+    return sorted({index * (count - 1) // max(most - 1, 1) for index in range(most)})
+
+
+def quick_place() -> str | None:
+    """Where stores of a campaign are made: in memory where that can be had, so that no disk sets the pace."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
