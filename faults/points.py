@@ -19,6 +19,8 @@ _OF_EVENTS = {
 }  # fmt: skip
 _SAME = {"fchmod": "chmod"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+Disturb = Callable[[str, tuple[object, ...]], None]
+"""Is told of a change, and what it is about."""
 
 
 class Watch:
@@ -36,17 +38,17 @@ class Watch:
         self._local = threading.local()
         self._seen = 0
         self._at = -1
-        self._disturb: Callable[[str, tuple[object, ...]], None] = lambda name, about: None
-        self.reached = ""
+        self._onward = False
+        self._disturb: Disturb = lambda name, about: None
 
     def count(self, do: Callable[[], object]) -> int:
         """Do something; how many changes that made."""
         self.disturb(-1, self._disturb, do)
         return self._seen
 
-    def disturb(self, at: int, disturb: Callable[[str, tuple[object, ...]], None], do: Callable[[], object]) -> None:
-        """Do something, and disturb it just before its change of this number; `reached` then says which that was."""
-        self._at, self._disturb, self._seen = at, disturb, 0
+    def disturb(self, at: int, disturb: Disturb, do: Callable[[], object], *, onward: bool = False) -> None:
+        """Do something, and disturb it just before its change of this number, and with `onward` before all later ones."""
+        self._at, self._disturb, self._seen, self._onward = at, disturb, 0, onward
         if self._foreign:
             self._foreign = False  # one hook is enough
             sys.addaudithook(self._hear)
@@ -69,8 +71,7 @@ class Watch:
     def _pass(self, name: str, about: tuple[object, ...]) -> None:
         point = self._seen
         self._seen += 1
-        if point == self._at:
-            self.reached = name
+        if point == self._at or (self._onward and point > self._at):
             self._disturb(name, about)
 
 

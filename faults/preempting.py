@@ -58,8 +58,9 @@ def _ran(stand: Stand) -> Counter[str]:
     ledger = _Ledger(path)
     with ledger:
         Child(lambda: stand.do(path)).join()
+    ran = ledger.ran
     stand.discard(path)
-    return ledger.ran
+    return ran
 
 
 class _Ledger:
@@ -100,19 +101,19 @@ class _Pair:
         return "; ".join(wrong) or self._stand.judge(self._path)
 
     def _run(self, point: int, other: Callable[[], None]) -> tuple[Sequence[Ended], bool]:
-        stopped, go, told = os.pipe(), os.pipe(), os.pipe()
-        try:
-            first = Child(lambda: self._stop(point, stopped[1], go[0]))
-            os.close(stopped[1])  # so that its end is heard of
-            reached = bool(_next(stopped[0]))
-            second = Child(lambda: _telling(other, told[1]))
-            os.close(told[1])
-            _next(told[0])  # it has ended, or waits
-            os.write(go[1], b"x")
-            return (first.join(), second.join()), reached
-        finally:
-            for handle in (stopped[0], *go, told[0]):
-                os.close(handle)
+        stopped, go = os.pipe(), os.pipe()
+        first = Child(lambda: self._stop(point, stopped[1], go[0]))
+        os.close(stopped[1])  # else its end would not be heard of, as with the next one
+        reached = bool(_next(stopped[0]))
+        told = os.pipe()  # not before: the first process would keep it open
+        second = Child(lambda: _telling(other, told[1]))
+        os.close(told[1])
+        _next(told[0])  # it has ended, or waits
+        os.write(go[1], b"x")
+        ended = first.join(), second.join()
+        for handle in (stopped[0], *go, told[0]):
+            os.close(handle)
+        return ended, reached
 
     def _stop(self, point: int, stopped: int, go: int) -> None:
         def stop(name: str, about: tuple[object, ...]) -> None:

@@ -15,7 +15,6 @@ from faults.points import Watch
 from faults.soundness import debris
 from faults.stand import Stand, spread
 from pylightnix import PylightnixError, Store
-from pylightnix.store import changes
 
 _MAKING = frozenset({"mkdir", "open", "write", "copy", "rename", "symlink", "fsync", "syncfs"})
 _CLEARING = frozenset({"unlink", "rmdir", "chmod", "fchmod", "flock", "rename", "open"})
@@ -103,7 +102,7 @@ class _Refusal:
     def _first(self, store: Store, point: int) -> str:
         watch = Watch(self._path)
         try:
-            watch.disturb(point, self._refuse, lambda: self._stand.operation.act(store))
+            watch.disturb(point, self._refuse, lambda: self._stand.operation.act(store), onward=self._lasting)
         except PylightnixError as error:
             return "" if error.what else "the error says nothing"
         except Exception as error:
@@ -111,14 +110,10 @@ class _Refusal:
         return ""
 
     def _refuse(self, name: str, about: tuple[object, ...]) -> None:
-        self._refused = name
-        if self._lasting and changes._observer is not None:
-            changes._observer = self._refuse_on
+        if self._refused and name not in self._cause.refused:
+            return
+        self._refused = self._refused or name
         raise self._error(about)
-
-    def _refuse_on(self, name: str, about: tuple[object, ...]) -> None:
-        if name in self._cause.refused:
-            raise self._error(about)
 
     def _error(self, about: tuple[object, ...]) -> OSError:
         path = about[0] if about and isinstance(about[0], (str, bytes, os.PathLike)) else None
