@@ -7,6 +7,7 @@ kill the process just before it. Unaware of what the files mean.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
 from collections.abc import Callable, Iterator
@@ -131,6 +132,27 @@ def link(source: Path, path: Path) -> None:
     """`os.link`: give a file one more name; FileExistsError if somebody has it."""
     _about("link", source, path)
     os.link(source, path)
+
+
+def sync_file(handle: int) -> None:
+    """`fsync`: the content of an open file outlasts a loss of power; its name may not, see `sync_directory`."""
+    _about("fsync", handle)
+    os.fsync(handle)
+
+
+def sync_directory(path: Path) -> None:
+    """`fsync` of a directory: the names that stand in it outlast a loss of power. Nothing where that is not to be had."""
+    _about("fsync", path)
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(handle)
 
 
 def sync_all(path: Path) -> None:

@@ -121,11 +121,19 @@ def parse_document(path: str, data: bytes, kind: str) -> dict[str, Any]:
     return document
 
 
-def write_new(path: str, data: bytes) -> None:
-    """Write a file that is not there, read-only for all that the umask lets read it; FileExistsError if it is."""
+def write_new(path: str, data: bytes, *, lasting: bool = False) -> None:
+    """Write a file that is not there, read-only for all that the umask lets read it; FileExistsError if it is.
+
+    Args:
+        path: of it.
+        data: what will be in it.
+        lasting: whether what is in it outlasts a loss of power from now on.
+    """
     handle = changes.open_new(path, _NEW, 0o444)
     try:
         write_all(handle, data)
+        if lasting:
+            changes.sync_file(handle)
     finally:
         os.close(handle)
 
@@ -154,12 +162,21 @@ class NewFile:
         write_all(self._handle, data)
 
 
-def write_once(tmp: str, path: str, data: bytes) -> None:
-    """Write a file in one step: under a unique name in `tmp`, then renamed."""
+def write_once(tmp: str, path: str, data: bytes, *, lasting: bool = False) -> None:
+    """Write a file in one step: under a unique name in `tmp`, then renamed.
+
+    Args:
+        tmp: a directory.
+        path: of the file.
+        data: what will be in it.
+        lasting: whether it outlasts a loss of power from now on, with its name.
+    """
     unique = f"{tmp}/{fresh_id()}"
     try:
-        write_new(unique, data)
+        write_new(unique, data, lasting=lasting)
         changes.replace(unique, path)
+        if lasting:
+            changes.sync_directory(os.path.dirname(path))
     except BaseException:
         with contextlib.suppress(OSError):
             changes.remove_file(unique)

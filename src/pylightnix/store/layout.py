@@ -98,7 +98,7 @@ class Layout:
         try:
             make_directories(self.tmp)
             if not os.path.lexists(self._format):
-                write_once(self.tmp, self._format, canonical({"pylightnix": f"store/{FORMAT}"}))
+                write_once(self.tmp, self._format, canonical({"pylightnix": f"store/{FORMAT}"}), lasting=True)
             for place in _PLACES:
                 make_directories(f"{self.root}/{place}")
         except OSError as error:
