@@ -1,7 +1,7 @@
 # Everything that continuous integration does is a target here. A fresh machine needs make and Python 3.11 or newer.
 # PYTHON=… chooses the interpreter; VENV=… another place for the virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-optimized test-user check bench lowest clean distclean static format lint types contracts graph docs
+.PHONY: help demo test test-optimized test-user check bench faults lowest clean distclean static format lint types contracts graph docs
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -37,6 +37,9 @@ check: static docs ## format, lint, types, import contracts, examples in the doc
 bench: $(READY) ## measure against floors; a quick sample: make bench SCALE=0.1
 	@$(PY) -m bench --scale $(or $(SCALE),1)
 
+faults: $(READY) ## kill, refuse, preempt and cut power at every change of every operation; a sample: make faults MOST=10
+	@$(PY) -m faults $(if $(MOST),--most $(MOST))
+
 lowest: ## the tests with the oldest versions that pyproject.toml allows
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh .venv-lowest
 	@.venv-lowest/bin/python scripts/lowest.py | xargs .venv-lowest/bin/python -m pip install -q --no-deps
@@ -65,7 +68,7 @@ lint: $(READY)
 	@echo "lint: clean"
 
 types: $(READY)
-	@$(PY) -m mypy src examples scripts bench
+	@$(PY) -m mypy src examples scripts bench faults
 	@$(PY) scripts/typing_samples.py
 
 contracts: $(READY)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from faults.killing import kill, kill_again
 from faults.kinds import Row
+from faults.losing_power import lose_power
 from faults.operations import Operation
 from faults.preempting import preempt, preempt_by_verify
 from faults.refusing import refuse, refuse_on
 from faults.stand import Stand
+from pylightnix.store.pending import Durability
 
 
 class Kind(NamedTuple):
@@ -20,10 +23,14 @@ class Kind(NamedTuple):
     Attributes:
         campaign: tries it at all points, or at so many.
         foreign: whether the changes of builders and executors are points too.
+        durability: of the store.
+        promised: whether the store is to take it well; else it is tried only when asked for by name.
     """
 
     campaign: Callable[[Stand, int | None], Row]
     foreign: bool = False
+    durability: Durability = "batch"
+    promised: bool = True
 
 
 KINDS = {
@@ -33,10 +40,13 @@ KINDS = {
     "lasting-refusal": Kind(refuse_on),
     "preemption": Kind(preempt),
     "preemption-verify": Kind(preempt_by_verify),
+    "loss-of-power": Kind(lose_power),
+    "loss-of-power-full": Kind(lose_power, durability="full"),
+    "loss-of-power-unordered": Kind(functools.partial(lose_power, ordered=False), promised=False),
 }
 
 
 def run(kind: str, operation: Operation, place: Path, most: int | None = None) -> Row:
     """Try a kind of fault on an operation, at all its points or at so many of them, in an empty place."""
     found = KINDS[kind]
-    return found.campaign(Stand(operation, place, foreign=found.foreign), most)
+    return found.campaign(Stand(operation, place, foreign=found.foreign, durability=found.durability), most)

@@ -10,7 +10,7 @@ from faults.children import in_child
 from faults.kinds import Row
 from faults.points import Watch
 from faults.soundness import debris
-from faults.stand import MOST_LEFT, Stand, spread
+from faults.stand import Stand, spread
 
 PAIRS = 400
 """Pairs of deaths beyond which those of the second death are spread, in a full campaign."""
@@ -22,7 +22,7 @@ def kill(stand: Stand, most: int | None = None) -> Row:
     for point in spread(stand.calls, most):
         path = stand.fresh()
         wrong = _die(stand, path, point) or stand.visible(path) or stand.recover(path)
-        row.add(f"change {point}", wrong or _too_much(path, 1), len(debris(path)))
+        row.add(f"change {point}", wrong, len(debris(path)))
         stand.discard(path)
     return row
 
@@ -39,7 +39,7 @@ def kill_again(stand: Stand, most: int | None = None) -> Row:
         for second in spread(calls, max(2, allowed // len(first))):
             path = stand.copy(died)
             wrong = wrong or _die(stand, path, second) or stand.visible(path) or stand.recover(path)
-            row.add(f"changes {point} and {second}", wrong or _too_much(path, 2), len(debris(path)))
+            row.add(f"changes {point} and {second}", wrong, len(debris(path)))
             stand.discard(path)
         stand.discard(died)
     return row
@@ -63,8 +63,3 @@ def _die(stand: Stand, path: Path, point: int) -> str:
 
     ended = in_child(act)
     return "" if ended.killed else f"it was not killed: {ended.problem or 'it came to its end'}"
-
-
-def _too_much(path: Path, deaths: int) -> str:
-    left = debris(path)
-    return f"left: {sorted(left)}" if len(left) > deaths * MOST_LEFT else ""

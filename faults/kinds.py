@@ -28,6 +28,12 @@ class Row:
     seconds: float = 0.0
     _began: float = field(default_factory=time.monotonic)
 
+    def merge(self, points: int, failures: list[str]) -> None:
+        """What another process tried for this row."""
+        self.points += points
+        self.failures += failures
+        self.seconds = time.monotonic() - self._began
+
     def add(self, where: str, wrong: str, left: int = 0) -> None:
         """One more point; `wrong` is empty if all is well."""
         self.points += 1

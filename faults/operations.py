@@ -19,6 +19,10 @@ from pylightnix.store.trees import remove_tree
 Act = Callable[[Store], object]
 
 
+def _nothing(store: Store) -> None:
+    """Leave it as it is."""
+
+
 class Operation(NamedTuple):
     """Something that is done to a store.
 
@@ -35,8 +39,8 @@ class Operation(NamedTuple):
 
     name: str
     act: Act
-    prepare: Act = lambda store: None
-    holds: Act = lambda store: None
+    prepare: Act = _nothing
+    holds: Act = _nothing
     rival: Act | None = None
     differs: bool = False
     spare: int = 0
@@ -101,7 +105,7 @@ def _half_made(store: Store) -> None:
 
 def _with_damaged_record(store: Store) -> None:
     build_all(store)
-    for realization in store.realizations(name="model"):
+    for realization in store.realizations(name="data"):
         record = Path(store.keeper.place(realization.record)) / "record.json"
         record.unlink()
         record.write_text("{")

@@ -17,12 +17,14 @@ from faults.soundness import State, debris, problems, state, told
 from pylightnix import Store
 from pylightnix.engine import recollection
 from pylightnix.session.facts import describe_environment
+from pylightnix.store import pending
 from pylightnix.store.files import DamageWarning
+from pylightnix.store.pending import Durability
 from pylightnix.store.trees import remove_tree
 from pylightnix.store.verification import verifying
 
-MOST_LEFT = 5
-"""Names that one killed process leaves for a collection: notes, artifacts, scratch, checkpoint and slot of a run."""
+DOCUMENTS = ("derivations/", "environments/")
+"""Where documents stand that are named by their hash. Those that a realization needs are looked at with it."""
 
 
 class Stand:
@@ -32,14 +34,18 @@ class Stand:
         operation: what will be disturbed.
         place: an empty directory.
         foreign: whether changes by builders and executors count too, not only those of the store.
+        durability: of the store while it is done.
 
     Attributes:
         calls: changes that the undisturbed operation makes.
     """
 
-    def __init__(self, operation: Operation, place: Path, *, foreign: bool = False) -> None:
+    def __init__(
+        self, operation: Operation, place: Path, *, foreign: bool = False, durability: Durability = "batch"
+    ) -> None:
         _take_part()
         self.operation = operation
+        self.durability = durability
         self._place = place
         self._numbers = itertools.count()
         self._template = place / "template" / "store"
@@ -82,12 +88,18 @@ class Stand:
             warnings.simplefilter("error")
             if self._before:
                 warnings.simplefilter("ignore", DamageWarning)
-            (act or self.operation.act)(Store(path))
+            (act or self.operation.act)(Store(path, durability=self.durability))
 
-    def visible(self, path: Path) -> str:
-        """What can be seen half-made in a store that was disturbed and not seen to yet; empty if nothing can be."""
+    def visible(self, path: Path, *, cut_off: bool = False) -> str:
+        """What can be seen half-made in a store that was disturbed and not seen to yet; empty if nothing can be.
+
+        Args:
+            path: of the store.
+            cut_off: whether documents that no realization needs may be cut off: they count as not there.
+        """
         known = {problem.where for problem in self._before}
-        return told(problem for problem in problems(path) if problem.where not in known)
+        found = [problem for problem in problems(path) if problem.where not in known]
+        return told(problem for problem in found if not (cut_off and problem.where.startswith(DOCUMENTS)))
 
     def recover(self, path: Path) -> str:
         """Do it again, undisturbed; what is wrong afterwards, empty if nothing is."""
@@ -137,6 +149,7 @@ def _take_part() -> None:
     """Let small closures be remembered, and what verify found be noted at once, so that these are disturbed too."""
     recollection.FEWEST = 1
     verifying._NOTED = -1.0
+    pending.LONGEST = 3600.0  # else what a slow machine does depends on the clock
     describe_environment()  # once, instead of in each process
 
 

@@ -1,0 +1,74 @@
+"""Power is lost at each change, or once the operation has returned: what is left must be a sound store.
+
+Unaware of other faults, and of how a disk forgets.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faults.children import in_child
+from faults.disk import Disk, Moment, Outcome, lay_out, outcomes
+from faults.kinds import Row
+from faults.stand import Stand, spread
+from pylightnix.store import changes
+
+BY_CHANCE = 6
+"""Outcomes of each moment that are chosen by chance, beside those that always are tried."""
+
+
+def lose_power(
+    stand: Stand, most: int | None = None, *, forgetful: bool = False, ordered: bool = True
+) -> Row:
+    """Every moment, or so many; the one after the return always.
+
+    Args:
+        stand: of the operation.
+        most: how many moments; all, if None.
+        forgetful: whether the disk does as if the store did not sync.
+        ordered: whether it keeps the order of changes of names.
+    """
+    how = stand.durability if ordered else "unordered"
+    row = Row(f"loss of power, {how}", stand.operation.name, stand.calls)
+    path = stand.fresh()
+    ended = in_child(lambda: _Losses(stand, path, row, ordered=ordered).told(most, forgetful=forgetful))
+    if ended.problem:
+        row.add("all", ended.problem)
+    else:
+        row.merge(*ended.told)
+    stand.discard(path)
+    return row
+
+
+class _Losses:
+    """The moments of one operation, in a process of its own; each outcome of each is seen to at the end."""
+
+    def __init__(self, stand: Stand, path: Path, row: Row, *, ordered: bool) -> None:
+        self._stand = stand
+        self._path = path
+        self._row = row
+        self._ordered = ordered
+        self._moments: list[Moment] = []
+
+    def told(self, most: int | None, *, forgetful: bool) -> tuple[int, list[str]]:
+        disk = Disk(self._path.parent, forgetful=forgetful)
+
+        def note(name: str, about: tuple[object, ...]) -> None:
+            self._moments.append(disk.before(name, about))
+
+        with changes.observed(note):
+            self._stand.do(self._path)
+        self._moments.append(disk.before("return", ()))
+        last = len(self._moments) - 1
+        for number in sorted({*spread(last, most), last}):
+            some = BY_CHANCE if most is None else 1
+            for index, outcome in enumerate(outcomes(self._moments[number], number, some, ordered=self._ordered)):
+                self._try(outcome, disk.root, f"before change {number}, outcome {index}", returned=number == last)
+        return self._row.points, self._row.failures
+
+    def _try(self, outcome: Outcome, root: int, where: str, *, returned: bool) -> None:
+        path = self._stand.empty()
+        lay_out(outcome, root, path.parent)
+        wrong = self._stand.visible(path, cut_off=True) or (self._stand.lasting(path) if returned else "")
+        self._row.add(where, wrong or self._stand.recover(path))
+        self._stand.discard(path)
