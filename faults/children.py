@@ -5,6 +5,7 @@ Unaware of stores and of faults.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
@@ -75,6 +76,7 @@ def _live(do: Callable[[], object], writer: int) -> None:
     """What the child does; it never returns."""
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)  # what builders print
+    gc.disable()  # it would copy all memory of the parent, and this ends soon
     try:
         told: dict[str, object] = {"returned": do()}
     except BaseException:

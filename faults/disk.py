@@ -20,6 +20,8 @@ Name = tuple[int, str]
 
 _SYNC = ("fsync", "fdatasync")
 _SYNC_ALL = ("syncfs", "sync")
+SYNCING = _SYNC + _SYNC_ALL
+"""Changes after which something is kept."""
 
 
 class Node(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from faults.children import in_child
-from faults.disk import Disk, Moment, Outcome, lay_out, outcomes
+from faults.disk import SYNCING, Disk, Moment, Outcome, lay_out, outcomes
 from faults.kinds import Row
 from faults.stand import Stand, spread
 from pylightnix.store import changes
@@ -49,24 +49,33 @@ class _Losses:
         self._row = row
         self._ordered = ordered
         self._moments: list[Moment] = []
+        self._before_sync: list[int] = []
 
     def told(self, most: int | None, *, forgetful: bool) -> tuple[int, list[str]]:
         disk = Disk(self._path.parent, forgetful=forgetful)
 
         def note(name: str, about: tuple[object, ...]) -> None:
+            if name in SYNCING:
+                self._before_sync.append(len(self._moments))
             self._moments.append(disk.before(name, about))
 
         with changes.observed(note):
             self._stand.do(self._path)
         self._moments.append(disk.before("return", ()))
-        last = len(self._moments) - 1
-        for number in sorted({*spread(last, most), last}):
-            some = BY_CHANCE if most is None else 1
+        some = BY_CHANCE if most is None else 1
+        for number in self._chosen(most):
             for index, outcome in enumerate(outcomes(self._moments[number], number, some, ordered=self._ordered)):
-                self._try(outcome, disk.root, f"before change {number}, outcome {index}", returned=number == last)
+                self._try(outcome, disk.root, f"before change {number}, outcome {index}", number)
         return self._row.points, self._row.failures
 
-    def _try(self, outcome: Outcome, root: int, where: str, *, returned: bool) -> None:
+    def _chosen(self, most: int | None) -> list[int]:
+        """The moments that are tried: where something is about to be synced, there is most to lose."""
+        last = len(self._moments) - 1
+        syncing = [self._before_sync[index] for index in spread(len(self._before_sync), most)]
+        return sorted({*spread(last, most), *syncing, last})
+
+    def _try(self, outcome: Outcome, root: int, where: str, number: int) -> None:
+        returned = number == len(self._moments) - 1
         path = self._stand.empty()
         lay_out(outcome, root, path.parent)
         wrong = self._stand.visible(path, cut_off=True) or (self._stand.lasting(path) if returned else "")
