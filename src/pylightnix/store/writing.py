@@ -180,7 +180,11 @@ class Writer(Reader):
         notes = f"{self.layout.tmp}/{unique}"
         with writing(notes):
             changes.make_directory(notes)
-            changes.make_directory(f"{notes}.out")
+            try:
+                changes.make_directory(f"{notes}.out")
+            except BaseException:
+                remove_quietly(notes)
+                raise
         checkpoint = take(self.layout.checkpoints, home, run, unique, look=home not in self._new)
         self._new.discard(home)
         return Workspace(notes, f"{notes}.out", f"{notes}.scratch", checkpoint, f"{notes}/run-{run}-{unique}.log")
