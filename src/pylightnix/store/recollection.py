@@ -39,6 +39,7 @@ class Recollections:
     def __init__(self, layout: Layout, looked: Callable[[KeyRef], int | None]) -> None:
         self._layout = layout
         self._looked = looked
+        self._withheld = False
 
     def recall(self, closure: str) -> Mapping[str, Remembered]:
         try:
@@ -57,7 +58,14 @@ class Recollections:
         except OSError:
             return False
 
+    def withhold(self) -> None:
+        """Something that goes with a choice could not be noted: what is decided next is decided anew the next time."""
+        self._withheld = True
+
     def remember(self, closure: str, made: Iterable[Made]) -> None:
+        withheld, self._withheld = self._withheld, False
+        if withheld:
+            return
         path = self._path(closure)
         unique = f"{self._layout.tmp}/{fresh_id()}"
         with contextlib.suppress(OSError, StoreError):

@@ -109,6 +109,7 @@ class Writer(Reader):
         except StoreError as error:
             if error.fields.get("errno") not in _UNWRITABLE:
                 raise
+            self.memory.withhold()
 
     def claim(self, home: KeyRef) -> HeldSlot:
         self.layout.ensure()
