@@ -10,6 +10,7 @@ import json
 import os
 import select
 import signal
+import sys
 import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -74,8 +75,9 @@ def in_child(do: Callable[[], object]) -> Ended:
 
 def _live(do: Callable[[], object], writer: int) -> None:
     """What the child does; it never returns."""
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 2)  # what builders print
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (what builders print)
+    os.dup2(sys.stderr.fileno(), 2)
+    os.environ["PATH"] = os.devnull  # no git is asked for the state of a project, which takes longer than all else
     gc.disable()  # it would copy all memory of the parent, and this ends soon
     try:
         told: dict[str, object] = {"returned": do()}

@@ -12,7 +12,7 @@ from faults.points import Watch
 from faults.soundness import debris
 from faults.stand import Stand, spread
 
-PAIRS = 400
+PAIRS = 200
 """Pairs of deaths beyond which those of the second death are spread, in a full campaign."""
 
 

@@ -13,7 +13,7 @@ from faults.kinds import Row
 from faults.stand import Stand, spread
 from pylightnix.store import changes
 
-BY_CHANCE = 6
+BY_CHANCE = 3
 """Outcomes of each moment that are chosen by chance, beside those that always are tried."""
 
 

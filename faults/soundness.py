@@ -66,8 +66,7 @@ def _half_made(store: Store, record: Record) -> Iterator[str]:
             yield f"the log of run {run.index} is not there"
         if not os.path.lexists(f"{keeper.layout.records}/{record.home}/{run.index}.run"):
             yield f"run {run.index} was never reserved"
-    for context in keeper.contexts(record):
-        keeper.derivation(context.derivation)
+        keeper.derivation(run.context.derivation)
     keeper.files(record)
 
 
@@ -89,17 +88,21 @@ def state(path: Path, *, differs: bool = False) -> State:
         "environments": sorted(_names(f"{path}/environments")),
         "roots": sorted(_names(f"{path}/roots")),
         "realizations": sorted(one["name"] for one in said) if differs else [one["is"] for one in said],
+        "contexts": [] if differs else [one["contexts"] for one in said],
         "runs": sorted((one["name"] if differs else one["ref"], one["runs"]) for one in said),
     }
 
 
 def _said(store: Store, record: Record) -> State:
     keeper = store.keeper
-    contexts = sorted(context.hash for context in keeper.contexts(record))
     payload = keeper.payload(record)
     artifacts = [_artifact(payload, inner) for inner in sorted([payload, *payload.rglob("*")])]
-    said = [record.ref, record.home, record.value, record.made_in, contexts, artifacts]
-    return {"ref": record.ref, "name": record.ref.name, "runs": len(keeper.runs(record)), "is": said}
+    said = [record.ref, record.home, record.value, record.made_in, artifacts]
+    contexts = sorted(context.hash for context in keeper.contexts(record))
+    return {
+        "ref": record.ref, "name": record.ref.name, "runs": len(keeper.runs(record)), "is": said,
+        "contexts": [record.ref, contexts],
+    }  # fmt: skip
 
 
 def _artifact(top: Path, path: Path) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -23,8 +24,8 @@ from pylightnix.store.pending import Durability
 from pylightnix.store.trees import remove_tree
 from pylightnix.store.verification import verifying
 
-DOCUMENTS = ("derivations/", "environments/")
-"""Where documents stand that are named by their hash. Those that a realization needs are looked at with it."""
+SPARE = re.compile(r"derivations/|environments/|records/[^/]+/[^/]+/context-")
+"""Documents that are named by their hash; those that the runs of a realization need are looked at with these."""
 
 
 class Stand:
@@ -95,11 +96,11 @@ class Stand:
 
         Args:
             path: of the store.
-            cut_off: whether documents that no realization needs may be cut off: they count as not there.
+            cut_off: whether documents that no run needs may be cut off: they count as not there.
         """
         known = {problem.where for problem in self._before}
         found = [problem for problem in problems(path) if problem.where not in known]
-        return told(problem for problem in found if not (cut_off and problem.where.startswith(DOCUMENTS)))
+        return told(problem for problem in found if not (cut_off and SPARE.match(problem.where)))
 
     def recover(self, path: Path) -> str:
         """Do it again, undisturbed; what is wrong afterwards, empty if nothing is."""
