@@ -156,10 +156,10 @@ class Pending:
                 return None, []
             try:
                 problem = self._each(batch, self._note_once)
-                self._sync()
+                self.sync()
                 with self.gate:
                     problem = problem or self._each([ready for ready in batch if ready.noted], self._show)
-                self._sync()
+                self.sync()
             except StoreError as error:
                 problem = error
             with self.gate:
@@ -196,7 +196,8 @@ class Pending:
                 if not self._ready[home]:
                     del self._ready[home]
 
-    def _sync(self) -> None:
+    def sync(self) -> None:
+        """Make all that was written so far outlast a loss of power, unless nothing needs to; the store's errors."""
         if self.durability != "none":
             with writing(self._root):
                 changes.sync_all(self._root)

@@ -57,6 +57,38 @@ def _move(directory: str, place: str) -> bool:
     return True
 
 
+def bring_back(sealed: Sealed, payload: str, sync: Callable[[], None]) -> bool:
+    """Move artifacts to where a visible record misses them: sealed and lasting before anybody can see them.
+
+    An ordinary user can move a sealed directory only within the one it is in, so that is done in two steps.
+
+    Args:
+        sealed: what was made.
+        payload: where the artifacts shall be.
+        sync: makes all that was written so far outlast a loss of power.
+
+    Returns:
+        Whether they were moved; else somebody else was faster.
+
+    Raises:
+        OSError: the system refused.
+        StoreError: the same, in the artifacts.
+    """
+    out = sealed.workspace.out
+    beside = f"{os.path.dirname(payload)}/{os.path.basename(out)}"
+    changes.move(out, beside)
+    try:
+        seal_top(beside)
+        sync()
+        moved = _move(beside, payload)
+    except BaseException:
+        remove_quietly(beside)
+        raise
+    if not moved:
+        remove_quietly(beside)
+    return moved
+
+
 def write_notes(sealed: Sealed, run: Run) -> None:
     """Write what will stand in the record's directory; the log is there already, if there is one.
 

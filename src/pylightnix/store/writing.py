@@ -27,6 +27,7 @@ from pylightnix.store.files import NewFile, fresh_id, write_new, write_once
 from pylightnix.store.layout import Layout, writing
 from pylightnix.store.pending import Durability, Pending, Ready
 from pylightnix.store.publishing import (
+    bring_back,
     close_log,
     is_registered,
     publish,
@@ -220,7 +221,10 @@ class Writer(Reader):
         payload = self.payload_text(record)
         with writing(payload):
             log = close_log(sealed.workspace)
-            moved = put_artifacts(sealed, payload, lambda: self._is_taken(record))
+            if os.path.lexists(self.place(record)) and not os.path.lexists(payload):
+                moved = bring_back(sealed, payload, self._pending.sync)
+            else:
+                moved = put_artifacts(sealed, payload, lambda: self._is_taken(record))
         record.made_in = run.context.hash
         self._pending.add(Ready(sealed, run if log == run.log else replace(run, log=log), moved))
         return record
