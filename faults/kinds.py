@@ -54,5 +54,7 @@ def table(rows: list[Row]) -> str:
         for row in rows
     ]
     points, failures = sum(row.points for row in rows), sum(len(row.failures) for row in rows)
-    lines.append(f"{'all':{kind}}  {'':{width}}         {points:6}  {failures:8}        {sum(r.seconds for r in rows):7.1f}")
+    lines.append(
+        f"{'all':{kind}}  {'':{width}}         {points:6}  {failures:8}        {sum(r.seconds for r in rows):7.1f}"
+    )
     return "\n".join(lines)

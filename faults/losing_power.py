@@ -17,9 +17,7 @@ BY_CHANCE = 3
 """Outcomes of each moment that are chosen by chance, beside those that always are tried."""
 
 
-def lose_power(
-    stand: Stand, most: int | None = None, *, forgetful: bool = False, ordered: bool = True
-) -> Row:
+def lose_power(stand: Stand, most: int | None = None, *, forgetful: bool = False, ordered: bool = True) -> Row:
     """Every moment, or so many; the one after the return always.
 
     Args:
