@@ -141,7 +141,7 @@ def sync_file(handle: int) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """`fsync` of a directory: the names that stand in it outlast a loss of power. Nothing where that is not to be had."""
+    """`fsync` of a directory: the names in it outlast a loss of power. Nothing where that is not to be had."""
     _about("fsync", path)
     if not hasattr(os, "O_DIRECTORY"):
         return
