@@ -1,4 +1,4 @@
-"""`python -m faults [--most N] [--kind KIND]… [OPERATION]…`: the campaign; exits with 1 if the store took a fault badly."""
+"""`python -m faults [--most N] [--kind KIND]… [OPERATION]…`: the campaign; exits with 1 if a fault was taken badly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stores that are broken on purpose, each as a careless edit could break it: a campaign that misses one is worth nothing.
+"""Stores that are broken on purpose, each as a careless edit could break it; a campaign must catch all of them.
 
 Each takes the place of the store's own code for as long as it lasts.
 """

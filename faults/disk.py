@@ -1,9 +1,9 @@
 """A file system that forgets what nobody made last: what a directory may look like after a loss of power.
 
-Everything is seen by looking at the real directory before each change, so it does not matter who changes what. What was
-synced is kept: the content of a file by fsync, names by fsync of their directory, all by syncfs. Of the rest any part may
-be there: each file empty, as it was last synced, or as it is; each rename or new name as a whole or not at all, in the
-order in which they were made, as file systems with a journal keep it, or in any. Unaware of stores.
+Everything is seen by looking at the real directory before each change, so it does not matter who changes what. What
+was synced is kept: the content of a file by fsync, names by fsync of their directory, all by syncfs. Of the rest any
+part may be there: each file empty, as it was last synced, or as it is; each rename or new name as a whole or not at
+all, in the order in which they were made, as file systems with a journal keep it, or in any. Unaware of stores.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The points of an operation at which it can be disturbed: just before each change of files. Unaware of what happens there.
+"""The points of an operation at which it can be disturbed: just before each change of files.
 
 Changes of the store come through `store.changes`; those of builders and executors are heard of by an audit hook.
+Unaware of what happens there.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Watch:
         return self._seen
 
     def disturb(self, at: int, disturb: Disturb, do: Callable[[], object], *, onward: bool = False) -> None:
-        """Do something, and disturb it just before its change of this number, and with `onward` before all later ones."""
+        """Do something, and disturb it just before its change of this number; with `onward` before all later ones."""
         self._at, self._disturb, self._seen, self._onward = at, disturb, 0, onward
         if self._foreign:
             self._foreign = False  # one hook is enough

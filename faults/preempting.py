@@ -1,4 +1,7 @@
-"""One process is stopped at each change while another one works to its end, or rightly waits. Unaware of other faults."""
+"""One process is stopped at each change while another one works to its end, or rightly waits.
+
+Unaware of other faults.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,6 @@ from faults.points import Watch
 from faults.soundness import debris
 from faults.stages import LEDGER
 from faults.stand import Stand, spread
-from pylightnix import Store
 from pylightnix.engine.events import Silent
 from pylightnix.model.claiming import Holder
 from pylightnix.model.plan import Step
@@ -29,7 +31,7 @@ def preempt(stand: Stand, most: int | None = None) -> Row:
     alone = _ran(stand)
     for point in spread(stand.calls, most):
         path = stand.fresh()
-        wrong = _Pair(stand, path).run(point, lambda: stand.do(path, stand.operation.rival), alone)
+        wrong = _Pair(stand, path).run(point, lambda path: stand.do(path, stand.operation.rival), alone)
         row.add(f"change {point}", wrong, len(debris(path)))
         stand.discard(path)
     return row
@@ -41,7 +43,7 @@ def preempt_by_verify(stand: Stand, most: int | None = None) -> Row:
     alone = _ran(stand)
     for point in spread(stand.calls, most):
         path = stand.fresh()
-        wrong = _Pair(stand, path).run(point, lambda: _see_no_damage(stand, path), alone)
+        wrong = _Pair(stand, path).run(point, lambda path: _see_no_damage(stand, path), alone)
         row.add(f"change {point}", wrong, len(debris(path)))
         stand.discard(path)
     return row
@@ -87,10 +89,10 @@ class _Pair:
         self._stand = stand
         self._path = path
 
-    def run(self, point: int, other: Callable[[], None], alone: Counter[str]) -> str:
+    def run(self, point: int, other: Callable[[Path], None], alone: Counter[str]) -> str:
         ledger = _Ledger(self._path)
         with ledger:
-            ended, reached = self._run(point, other)
+            ended, reached = self._run(point, lambda: other(self._path))
         wrong = [f"process {'AB'[i]}: {end.problem or 'killed'}" for i, end in enumerate(ended) if end != Ended(False)]
         if not reached:
             wrong.append("it was not stopped")
@@ -145,10 +147,9 @@ def _telling(do: Callable[[], None], told: int) -> None:
         except BlockingIOError:
             os.write(told, b"l")
 
-    class Waiting(Silent):
-        def waiting(self, step: Step, holders: Sequence[Holder]) -> None:
-            os.write(told, b"w")
+    def waiting(self: Silent, step: Step, holders: Sequence[Holder]) -> None:
+        os.write(told, b"w")
 
-    Silent.waiting = Waiting.waiting  # type: ignore[method-assign]
+    Silent.waiting = waiting  # type: ignore[method-assign]
     with changes.observed(observe):
         do()

@@ -111,8 +111,8 @@ class Stand:
         """What is wrong with a store in which the operation was brought to its end; empty if nothing is."""
         if wrong := problems(path):
             return f"in the end: {told(wrong)}"
-        if wrong := self._difference(state(path, differs=self.operation.differs)):
-            return f"in the end it is another store: {wrong}"
+        if other := self._difference(state(path, differs=self.operation.differs)):
+            return f"in the end it is another store: {other}"
         try:
             self.operation.holds(Store(path))
         except AssertionError as error:
