@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from faults.stand import quick_place  # noqa: E402
+from faults.stand import quick_place
 
 
 @pytest.fixture

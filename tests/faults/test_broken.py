@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from faults import broken
 from faults.campaign import KINDS, run
 from faults.killing import kill, kill_again

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from faults.disk import Disk, lay_out, outcomes
 
 Trees = list[dict[str, str]]
@@ -44,8 +45,8 @@ class Machine:
 
 
 @pytest.fixture
-def machine(place: Path) -> Iterator[Machine]:
-    yield Machine(place)
+def machine(place: Path) -> Machine:
+    return Machine(place)
 
 
 def test_what_was_there_stays(machine: Machine) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from faults.campaign import KINDS, run
 from faults.operations import OPERATIONS, Operation
 

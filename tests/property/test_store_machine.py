@@ -1,4 +1,4 @@
-"""Whatever is done to two stores, in whatever order, they keep what a plain model keeps; verify names what was damaged."""
+"""Whatever is done to two stores, they keep what a plain model keeps, and verify names what was damaged."""
 
 from __future__ import annotations
 

@@ -28,8 +28,6 @@ from pylightnix.store.trees import hash_tree, remove_tree
 
 Make = Callable[..., Any]
 HOME = KeyRef.of("a" * 64, "model")
-CAMPAIGN = Path(__file__).with_name("killed_at_every_change.py")
-ALL_KILLS = "PYLIGHTNIX_ALL_KILLS"
 
 
 def place(store: Store, record: Record) -> Path:
@@ -360,26 +358,6 @@ def test_a_file_in_the_place_of_a_realization_is_a_clean_error(store: Store, mak
     store.keeper.payload(sealed.record).unlink()
     make.keeper.discard(sealed.workspace)
     assert make().ref == sealed.record.ref
-
-
-def sample(total: int) -> list[str]:
-    return [] if os.environ.get(ALL_KILLS) else [str(total)]
-
-
-@pytest.mark.parametrize(
-    ("scenario", "deaths"), [("build", 14), ("reuse", 5), ("mend", 5), ("replace", 5), ("remove", 5)]
-)
-def test_a_store_is_sound_after_a_death_at_any_change(tmp_path: Path, scenario: str, deaths: int) -> None:
-    """A sample; with $PYLIGHTNIX_ALL_KILLS all of them."""
-    done = subprocess.run(
-        [sys.executable, str(CAMPAIGN), str(tmp_path), scenario, *sample(deaths)],
-        capture_output=True, text=True, check=False, timeout=900,
-    )  # fmt: skip
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert lines[-1]["unsound"] == 0
-    assert lines[-1]["deaths"] >= deaths
-    assert lines[-1]["changes"] >= 30
 
 
 # Several at once
