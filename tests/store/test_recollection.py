@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -12,6 +13,7 @@ import pytest
 from pylightnix.model.records import InputChoice, Record
 from pylightnix.model.remembered import Made, Remembered
 from pylightnix.names import DerivationRef
+from pylightnix.store import changes
 from pylightnix.store.recollection import MOST
 from pylightnix.store.store import Store
 from tests.store.conftest import Maker
@@ -38,6 +40,23 @@ def test_a_lone_candidate_is_remembered_and_holds(store: Store, make: Maker) -> 
     assert found.stamp is not None
     assert found._replace(stamp=None) == remembered(record)
     assert Store(store.path).keeper.memory.still_holds(found)
+
+
+def test_nothing_is_remembered_of_a_walk_in_which_a_context_could_not_be_noted(store: Store, make: Maker) -> None:
+    record = make()
+    ref, document = make.describe("model", 1, {})
+
+    def refuse(name: str, about: tuple[object, ...]) -> None:
+        if name == "open":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with changes.observed(refuse):
+        store.keeper.add_context(record, make.context(ref, {}), document)
+    made = [Made(DERIVATION, remembered(record), True)]
+    store.keeper.memory.remember(CLOSURE, made)
+    assert store.keeper.memory.recall(CLOSURE) == {}
+    store.keeper.memory.remember(CLOSURE, made)
+    assert DERIVATION in store.keeper.memory.recall(CLOSURE)
 
 
 def test_a_choice_among_several_has_no_stamp(store: Store, make: Maker) -> None:
