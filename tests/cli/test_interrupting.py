@@ -143,10 +143,10 @@ def test_the_reader_of_what_is_told_may_go(cli: Any) -> None:
 def test_a_program_whose_reader_goes_realizes_on(cli: Any) -> None:
     (cli.directory / "program.py").write_text(
         "import sys, pylightnix\nfrom flow import numbers\n"
-        "for n in range(50):\n    pylightnix.realize(numbers(count=n + 1))\n"
+        "for n in range(15):\n    pylightnix.realize(numbers(count=n + 1))\n"
     )
     python = cli.command.with_name("python")
     done = cli.shell(f"{python} program.py 2>&1 >/dev/null | head -1; echo ${{PIPESTATUS[0]}}")
     assert done.stderr == ""
     assert done.stdout.splitlines()[1:] == ["0"]
-    assert len(cli.json("ls", "numbers")["realizations"]) == 50
+    assert len(cli.json("ls", "numbers")["realizations"]) == 15

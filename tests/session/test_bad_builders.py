@@ -137,7 +137,7 @@ def test_here(store: Store, tmp_path: Path, how: str) -> None:
     check_that_it_fails_once(store, tmp_path / "good", how, HERE[how][1], "inline")
 
 
-@pytest.mark.parametrize("how", ["exit", "a nested value", "no output", "output is a link", "a fifo", *APART])
+@pytest.mark.parametrize("how", ["exit", "no output", "a fifo", *APART])
 def test_in_a_process_of_its_own(store: Store, tmp_path: Path, how: str) -> None:
     told = {**HERE, **APART}[how][1]
     check_that_it_fails_once(store, tmp_path / "good", how, told, "process")
@@ -155,9 +155,9 @@ def odd(how: str, out: Path = promise("out")) -> object:
 def _many_files(out: Path) -> int:
     for folder in range(20):
         (out / str(folder)).mkdir()
-        for file in range(250):
+        for file in range(50):
             (out / str(folder) / str(file)).touch()
-    return 5000
+    return 1000
 
 
 def _odd_names(out: Path) -> None:
@@ -199,7 +199,7 @@ def test_what_is_odd_is_kept_as_it_is(store: Store, how: str) -> None:
     assert store.verify().sound
     assert made.out.read_text() == "content"
     assert realize(odd(how), store, executor="process") == made
-    assert len(made.files) == {"many files": 5001, "odd names": 5}.get(how, 1)
+    assert len(made.files) == {"many files": 1001, "odd names": 5}.get(how, 1)
 
 
 def test_a_promise_is_held_against_what_is_there_when_all_have_ended(store: Store) -> None:
