@@ -46,7 +46,11 @@ KINDS = {
 }
 
 
+def stand_for(kind: str, operation: Operation, place: Path) -> Stand:
+    """An operation made ready for a kind of fault, in an empty place."""
+    return Stand(operation, place, foreign=KINDS[kind].foreign, durability=KINDS[kind].durability)
+
+
 def run(kind: str, operation: Operation, place: Path, most: int | None = None) -> Row:
     """Try a kind of fault on an operation, at all its points or at so many of them, in an empty place."""
-    found = KINDS[kind]
-    return found.campaign(Stand(operation, place, foreign=found.foreign, durability=found.durability), most)
+    return KINDS[kind].campaign(stand_for(kind, operation, place), most)

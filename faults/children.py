@@ -78,7 +78,8 @@ def _live(do: Callable[[], object], writer: int) -> None:
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (what builders print)
     os.dup2(sys.stderr.fileno(), 2)
     os.environ["PATH"] = os.devnull  # no git is asked for the state of a project, which takes longer than all else
-    gc.disable()  # it would copy all memory of the parent, and this ends soon
+    gc.disable()  # it would copy all memory of the parent
+    gc.freeze()  # so that who collects nevertheless, sees only what is new
     try:
         told: dict[str, object] = {"returned": do()}
     except BaseException:

@@ -22,7 +22,8 @@ def kill(stand: Stand, most: int | None = None) -> Row:
     for point in spread(stand.calls, most):
         path = stand.fresh()
         wrong = _die(stand, path, point) or stand.visible(path) or stand.recover(path)
-        row.add(f"change {point}", wrong, len(debris(path)))
+        left = len(debris(path))
+        row.add(f"change {point}", wrong or stand.swept(path), left)
         stand.discard(path)
     return row
 
@@ -39,7 +40,8 @@ def kill_again(stand: Stand, most: int | None = None) -> Row:
         for second in spread(calls, max(2, allowed // len(first))):
             path = stand.copy(died)
             wrong = wrong or _die(stand, path, second) or stand.visible(path) or stand.recover(path)
-            row.add(f"changes {point} and {second}", wrong, len(debris(path)))
+            left = len(debris(path))
+            row.add(f"changes {point} and {second}", wrong or stand.swept(path), left)
             stand.discard(path)
         stand.discard(died)
     return row

@@ -34,6 +34,7 @@ class Operation(NamedTuple):
         rival: what another process does meanwhile, beside verifying; None: the same.
         differs: whether results differ with the index of their run, so that only their number can be foretold.
         spare: runs of a realization that may be missing in the end, since they were made and not noted.
+        thin: stages of which the artifacts may be gone, since it collects them.
         lasts: whether all results must be there after power was lost once it had returned.
     """
 
@@ -44,6 +45,7 @@ class Operation(NamedTuple):
     rival: Act | None = None
     differs: bool = False
     spare: int = 0
+    thin: tuple[str, ...] = ()
     lasts: bool = True
 
 

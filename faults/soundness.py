@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,10 @@ from pylightnix.store.files import DamageWarning
 from pylightnix.store.verification.verifying import verify
 
 State = dict[str, Any]
+
+
+STAYING = ("key.lock", "collect.lock", "roots.lock")
+"""Files of locks that stay when nobody holds them."""
 
 
 class Problem(NamedTuple):
@@ -32,8 +36,13 @@ def told(found: Iterable[Problem]) -> str:
     return "; ".join(sorted(f"{where}: {what}" for where, what in found))
 
 
-def problems(path: Path) -> set[Problem]:
-    """All that is wrong with a store: what verify finds, what can be seen half-made, and every warning on the way."""
+def problems(path: Path, thin: Sequence[str] = ()) -> set[Problem]:
+    """All that is wrong with a store: what verify finds, what can be seen half-made, and every warning on the way.
+
+    Args:
+        path: of the store.
+        thin: stages of which the artifacts may be collected.
+    """
     if not os.path.lexists(path):
         return set()
     with warnings.catch_warnings(record=True) as heard:
@@ -43,6 +52,8 @@ def problems(path: Path) -> set[Problem]:
             found = [Problem(finding.file, finding.what) for finding in verify(store.keeper, workers=1).findings]
             for record in store.keeper.records():
                 found += [Problem(record.ref, what) for what in _half_made(store, record)]
+                if not store.keeper.present(record) and record.ref.name not in thin:
+                    found.append(Problem(record.ref, "its artifacts are not there"))
         except (PylightnixError, OSError) as error:
             found = [Problem("the store", f"{type(error).__name__}: {error}")]
     for warning in heard:
@@ -52,10 +63,8 @@ def problems(path: Path) -> set[Problem]:
 
 
 def _half_made(store: Store, record: Record) -> Iterator[str]:
-    """What a visible realization lacks. Its artifacts' bytes are verify's business, but for their being there."""
+    """What the record of a visible realization lacks; its artifacts are verify's business."""
     keeper = store.keeper
-    if not keeper.present(record):
-        yield "its artifacts are not there"
     runs = keeper.runs(record)
     if not runs:
         yield "it has no run"
@@ -117,8 +126,8 @@ def debris(path: Path) -> list[str]:
     found = [f"tmp/{name}" for name in _names(f"{path}/tmp") if name != "checkpoints"]
     found += [f"tmp/checkpoints/{name}" for name in _names(f"{path}/tmp/checkpoints") if "-left-" not in name]
     for shard in _names(f"{path}/locks"):
-        below = _names(f"{path}/locks/{shard}") if os.path.isdir(f"{path}/locks/{shard}") else [""]
-        found += [f"locks/{shard}/{name}" for name in below if name != "key.lock"]
+        below = _names(f"{path}/locks/{shard}") if os.path.isdir(f"{path}/locks/{shard}") else [shard]
+        found += [f"locks/{shard}/{name}" for name in below if name not in STAYING]
     known = {f"{place.name}-{place.parent.name[DIGITS + 1 :]}" for place in path.glob("records/*/*") if place.is_dir()}
     return found + [f"store/{name}" for name in _names(f"{path}/store") if name not in known]
 

@@ -5,6 +5,7 @@ Unaware of the kinds of faults.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import re
@@ -23,6 +24,9 @@ from pylightnix.store.files import DamageWarning
 from pylightnix.store.pending import Durability
 from pylightnix.store.trees import remove_tree
 from pylightnix.store.verification import verifying
+
+HELD = "locks/held/"
+"""Where a process notes what it uses, until it ends; nothing here is locked then."""
 
 SPARE = re.compile(r"derivations/|environments/|records/[^/]+/[^/]+/context-")
 """Documents that are named by their hash; those that the runs of a realization need are looked at with these."""
@@ -62,8 +66,9 @@ class Stand:
         self.calls = int(ended.told)
         self._expected = state(undisturbed, differs=operation.differs)
         wrong = self.judge(undisturbed)
-        if wrong or debris(undisturbed):
-            raise RuntimeError(f"{operation.name} undisturbed: {wrong}; left: {debris(undisturbed)}")
+        left = [name for name in debris(undisturbed) if not name.startswith(HELD)]
+        if wrong or left:
+            raise RuntimeError(f"{operation.name} undisturbed: {wrong}; left: {left}")
         self.discard(undisturbed)
 
     def fresh(self) -> Path:
@@ -90,6 +95,7 @@ class Stand:
             if self._before:
                 warnings.simplefilter("ignore", DamageWarning)
             (act or self.operation.act)(Store(path, durability=self.durability))
+        gc.collect()  # what a program has no more in hand, it holds no more
 
     def visible(self, path: Path, *, cut_off: bool = False) -> str:
         """What can be seen half-made in a store that was disturbed and not seen to yet; empty if nothing can be.
@@ -99,7 +105,7 @@ class Stand:
             cut_off: whether documents that no run needs may be cut off: they count as not there.
         """
         known = {problem.where for problem in self._before}
-        found = [problem for problem in problems(path) if problem.where not in known]
+        found = [problem for problem in problems(path, self.operation.thin) if problem.where not in known]
         return told(problem for problem in found if not (cut_off and SPARE.match(problem.where)))
 
     def recover(self, path: Path) -> str:
@@ -107,9 +113,20 @@ class Stand:
         ended = in_child(lambda: self.do(path))
         return f"done again, it fails: {ended.problem}" if ended.problem or ended.killed else self.judge(path)
 
+    def swept(self, path: Path) -> str:
+        """Collect all that can be collected; what is left nevertheless of what nobody needs, empty if nothing is.
+
+        Nothing is done by a version that has no collections.
+        """
+        if not hasattr(Store, "gc") or not os.path.lexists(path):
+            return ""
+        ended = in_child(lambda: _collect(path))
+        left = sorted(debris(path))
+        return ended.problem or (f"a collection leaves {left}" if left else "")
+
     def judge(self, path: Path) -> str:
         """What is wrong with a store in which the operation was brought to its end; empty if nothing is."""
-        if wrong := problems(path):
+        if wrong := problems(path, self.operation.thin):
             return f"in the end: {told(wrong)}"
         if other := self._difference(state(path, differs=self.operation.differs)):
             return f"in the end it is another store: {other}"
@@ -144,6 +161,10 @@ class Stand:
     def discard(self, path: Path) -> None:
         """Remove a store that is not needed any more."""
         remove_tree(path.parent)
+
+
+def _collect(path: Path) -> None:
+    Store(path).gc(unreachable=True, trash="0d", failed="0d")  # type: ignore[attr-defined,unused-ignore]
 
 
 def _take_part() -> None:
