@@ -6,6 +6,7 @@ Unaware of faults.
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -24,11 +25,20 @@ STAYING = ("key.lock", "collect.lock", "roots.lock")
 """Files of locks that stay when nobody holds them."""
 
 
+_SUBJECT = re.compile(rf"(?:store/|records/[^/]+/)?([0-9a-f]{{{DIGITS}}})")
+
+
 class Problem(NamedTuple):
     """Something that is wrong with a store: where, and what."""
 
     where: str
     what: str
+
+    @property
+    def subject(self) -> str:
+        """The digits of the realization that it is about; else where it is."""
+        form = _SUBJECT.match(self.where)
+        return form[1] if form is not None else self.where
 
 
 def told(found: Iterable[Problem]) -> str:

@@ -104,8 +104,8 @@ class Stand:
             path: of the store.
             cut_off: whether documents that no run needs may be cut off: they count as not there.
         """
-        known = {problem.where for problem in self._before}
-        found = [problem for problem in problems(path, self.operation.thin) if problem.where not in known]
+        known = {problem.subject for problem in self._before}
+        found = [problem for problem in problems(path, self.operation.thin) if problem.subject not in known]
         return told(problem for problem in found if not (cut_off and SPARE.match(problem.where)))
 
     def recover(self, path: Path) -> str:
