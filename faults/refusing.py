@@ -70,7 +70,7 @@ def _try(stand: Stand, row: Row, name: str, point: int, *, lasting: bool) -> Non
     ended = in_child(lambda: refusal.run(point))
     wrong = ended.problem or ("" if ended.told else "it was killed") or "; ".join(ended.told["wrong"])
     change = ended.told["change"] if ended.told else "?"
-    left = debris(path)
+    left = [name for name in debris(path) if not name.startswith("store/")]  # others may have adopted these meanwhile
     if not wrong and not lasting and change not in _CLEARING and left:
         wrong = f"left: {sorted(left)}"
     row.add(f"{name} at change {point} ({change})", wrong or stand.visible(path) or stand.judge(path), len(left))
