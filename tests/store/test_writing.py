@@ -360,6 +360,19 @@ def test_a_file_in_the_place_of_a_realization_is_a_clean_error(store: Store, mak
     assert make().ref == sealed.record.ref
 
 
+def test_half_a_workspace_is_cleared_up(store: Store, make: Make) -> None:
+    make()
+    before = in_tmp(store)
+
+    def refuse(name: str, about: tuple[object, ...]) -> None:
+        if name == "mkdir" and str(about[0]).endswith(".out"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with changes.observed(refuse), pytest.raises(StoreError, match="No space left"):
+        store.keeper.workspace(HOME, 0)
+    assert in_tmp(store) == before
+
+
 # Several at once
 
 RACE = """
