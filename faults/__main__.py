@@ -10,7 +10,7 @@ from pathlib import Path
 from faults.campaign import KINDS, run
 from faults.kinds import table
 from faults.operations import OPERATIONS
-from faults.stand import quick_place
+from faults.stand import eager, quick_place
 
 SHOWN = 20
 
@@ -20,7 +20,7 @@ def main() -> int:
     asked = _asked()
     operations = [operation for operation in OPERATIONS if not asked.operations or operation.name in asked.operations]
     rows = []
-    with tempfile.TemporaryDirectory(prefix="faults-", dir=quick_place()) as place:
+    with eager(), tempfile.TemporaryDirectory(prefix="faults-", dir=quick_place()) as place:
         for kind in asked.kind or [name for name, kind in KINDS.items() if kind.promised]:
             for operation in operations:
                 row = run(kind, operation, Path(place) / f"{kind}-{operation.name}", asked.most)

@@ -5,11 +5,13 @@ Unaware of the kinds of faults.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import os
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from faults.children import in_child
@@ -48,7 +50,6 @@ class Stand:
     def __init__(
         self, operation: Operation, place: Path, *, foreign: bool = False, durability: Durability = "batch"
     ) -> None:
-        _take_part()
         self.operation = operation
         self.durability = durability
         self._place = place
@@ -167,12 +168,17 @@ def _collect(path: Path) -> None:
     Store(path).gc(unreachable=True, trash="0d", failed="0d")  # type: ignore[attr-defined,unused-ignore]
 
 
-def _take_part() -> None:
+@contextlib.contextmanager
+def eager() -> Iterator[None]:
     """Let small closures be remembered, and what verify found be noted at once, so that these are disturbed too."""
-    recollection.FEWEST = 1
-    verifying._NOTED = -1.0
+    before = recollection.FEWEST, verifying._NOTED, pending.LONGEST
+    recollection.FEWEST, verifying._NOTED = 1, -1.0
     pending.LONGEST = 3600.0  # else what a slow machine does depends on the clock
     describe_environment()  # once, instead of in each process
+    try:
+        yield
+    finally:
+        recollection.FEWEST, verifying._NOTED, pending.LONGEST = before
 
 
 def spread(count: int, most: int | None) -> list[int]:

@@ -11,7 +11,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from faults.stand import quick_place
+from faults.stand import eager, quick_place
+
+
+@pytest.fixture(autouse=True, scope="module")
+def disturb_all() -> Iterator[None]:
+    with eager():
+        yield
 
 
 @pytest.fixture

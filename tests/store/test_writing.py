@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from pylightnix.errors import StoreError, UnknownReferenceError
 from pylightnix.hashing import digest_bytes
 from pylightnix.model.records import Record, make_context
 from pylightnix.names import KeyRef
+from pylightnix.store import changes
 from pylightnix.store.files import DamageWarning
 from pylightnix.store.store import Store
 from pylightnix.store.trees import hash_tree, remove_tree
