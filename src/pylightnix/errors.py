@@ -102,3 +102,7 @@ class FormatError(StoreError):
 
 class DamageError(StoreError):
     """A file of the store is not what it must be."""
+
+
+class CollectionError(StoreError):
+    """A collection that is not made, since it is in doubt what is still wanted."""

@@ -148,6 +148,7 @@ def test_every_function_tells_before_it_does(tmp_path: Path) -> None:
         ("open", lambda: changes.open_new(tmp_path / "new", os.O_WRONLY | os.O_CREAT, 0o644)),
         ("write", lambda: changes.write(file, b"x")),
         ("copy", lambda: changes.copy_range(file, file, 1)),
+        ("utime", lambda: changes.touch(tmp_path / "file")),
         ("symlink", lambda: changes.link_symbolically("x", tmp_path / "new")),
         ("link", lambda: changes.link(tmp_path / "file", tmp_path / "new")),
         ("fsync", lambda: changes.sync_file(file)),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from pylightnix.model.claiming import Slot
+from pylightnix.model.holding import Holding
 from pylightnix.model.realization import Shelf
 from pylightnix.model.records import Context, Record, Run
 from pylightnix.model.remembered import Memory
@@ -95,6 +96,10 @@ class Keeper(Shelf, Protocol):
 
     def add_context(self, record: Record, context: Context, document: bytes) -> None:
         """Note that a realization is used in a context; a store that cannot be written is left as it is."""
+        ...
+
+    def holding(self) -> Holding:
+        """For one realize: what it chooses or makes is kept from being collected until it gives that back."""
         ...
 
     def claim(self, home: KeyRef) -> Slot:

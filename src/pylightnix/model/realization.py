@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
@@ -93,10 +93,17 @@ class Named(Mapping[str, Any]):
 
 
 class Around(NamedTuple):
-    """What the call that returned a realization knew: its choices and its derivations, also those not in the store."""
+    """What the call that returned a realization knew: its choices and its derivations, also those not in the store.
+
+    Attributes:
+        contexts: of all choices, by their hashes.
+        closure: the derivations.
+        barren: contexts of choices of nothing, which stand in no record.
+    """
 
     contexts: Mapping[str, Context]
     closure: Mapping[DerivationRef, Pinned]
+    barren: Sequence[Context] = ()
 
 
 _ALONE = Around(MappingProxyType({}), MappingProxyType({}))

@@ -122,6 +122,12 @@ def copy_range(source: int, target: int, most: int) -> int:
     return os.copy_file_range(source, target, most)
 
 
+def touch(path: Path) -> None:
+    """`os.utime`: let the time of a file be now."""
+    _about("utime", path)
+    os.utime(path)
+
+
 def link_symbolically(target: Path, path: Path) -> None:
     """`os.symlink`: make a link at `path` that leads to `target`."""
     _about("symlink", target, path)

@@ -21,7 +21,8 @@ from pylightnix.store.files import ID, read_start
 from pylightnix.store.trees import remove_tree
 
 _LEFT = "left"
-_NAME = re.compile(rf"[0-9a-f]{{{DIGITS}}}-(?P<run>[0-9]{{1,9}})-(?P<place>{_LEFT}|[0-9a-f]{{8}})-{ID.pattern}")
+FORM = re.compile(rf"[0-9a-f]{{{DIGITS}}}-(?P<run>[0-9]{{1,9}})-(?P<place>{_LEFT}|[0-9a-f]{{8}})-{ID.pattern}")
+"""The name of a checkpoint."""
 
 
 def take(directory: str, home: KeyRef, run: int, unique: str, *, look: bool = True) -> str:
@@ -49,17 +50,18 @@ def _of_the_dead(directory: str, home: KeyRef) -> list[str]:
         names = os.listdir(directory)
     except OSError:
         return []
-    found = [form for name in names if name.startswith(home.digits) and (form := _NAME.fullmatch(name))]
-    dead = [form for form in found if _is_dead(form)]
+    found = [form for name in names if name.startswith(home.digits) and (form := FORM.fullmatch(name))]
+    dead = [form for form in found if is_dead(form)]
     return [form.string for form in sorted(dead, key=lambda form: (int(form["run"]), form.string), reverse=True)]
 
 
-def _is_dead(form: re.Match[str]) -> bool:
+def is_dead(form: re.Match[str]) -> bool:
     """Whether its holder gave it up, or was a process of this machine that is not there any more."""
-    return form["place"] == _LEFT or (form["place"] == _place() and not _is_alive(int(form[3])))
+    return form["place"] == _LEFT or (form["place"] == _place() and not is_alive(int(form[3])))
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number here, as far as can be told."""
     if os.name != "posix":
         return True  # signal 0 means something else there, so nobody is known to be dead
     try:
@@ -89,7 +91,7 @@ def _place() -> str:
 def leave(path: str) -> None:
     """Give a checkpoint up, so that the next attempt gets it; nothing happens where there is none."""
     above, name = os.path.split(path)
-    form = _NAME.fullmatch(name)
+    form = FORM.fullmatch(name)
     if form is not None:
         start, end = form.span("place")
         with contextlib.suppress(OSError):

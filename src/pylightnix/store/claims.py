@@ -144,7 +144,7 @@ class Claims:
 
     def _take(self, home: KeyRef) -> HeldSlot:
         shard = f"{self._directory}/{home[:_SHARD]}"
-        name = f"{home}@{_host()}@{fresh_id()}@{int(time.time())}.lock"
+        name = f"{home}@{host_name()}@{fresh_id()}@{int(time.time())}.lock"
         gate = _gate(shard)
         try:
             others = list(_others(shard, f"{home}@"))
@@ -235,7 +235,8 @@ def _others(shard: str, prefix: str) -> Iterator[Other]:
 
 
 @functools.cache
-def _host() -> str:
+def host_name() -> str:
+    """This machine, as it stands in the names of locks."""
     return re.sub(r"[^A-Za-z0-9.-]", "-", platform.node())[:40] or "unknown"
 
 

@@ -147,7 +147,7 @@ def parse_run(path: str, data: bytes) -> Run:
     """
     document = parse_document(path, data, kind_tag("run"))
     try:
-        context = make_context(*_parse_choices(document["context"]))
+        context = make_context(*parse_choices(document["context"]))
         index, seed, started, duration, log, facts = (
             document[name] for name in ("index", "seed", "started", "duration", "log", "facts")
         )
@@ -180,17 +180,19 @@ def parse_context(path: str, data: bytes) -> Context:
     digest = digest_bytes(data)
     try:
         _see(path.endswith(f"/context-{digest[:DIGITS]}.json"), "the name")
-        return Context(digest, *_parse_choices(document))
+        return Context(digest, *parse_choices(document))
     except _WRONG as error:
         raise DamageError(f"not a context: {error!r}", where=path) from error
 
 
-def _parse_choices(document: Mapping[str, Any]) -> tuple[DerivationRef, dict[DerivationRef, InputChoice]]:
-    inputs = {DerivationRef.parse(ref): _parse_choice(choice) for ref, choice in document["inputs"].items()}
+def parse_choices(document: Mapping[str, Any]) -> tuple[DerivationRef, dict[DerivationRef, InputChoice]]:
+    """The derivation and the inputs of a context; one of several errors if it is none."""
+    inputs = {DerivationRef.parse(ref): parse_choice(choice) for ref, choice in document["inputs"].items()}
     return DerivationRef.parse(document["derivation"]), inputs
 
 
-def _parse_choice(choice: Mapping[str, Any]) -> InputChoice:
+def parse_choice(choice: Mapping[str, Any]) -> InputChoice:
+    """One choice; one of several errors if it is none."""
     many, context, matcher = choice["many"], choice["context"], choice["matcher"]
     chosen = tuple([RealizationRef.parse(ref) for ref in choice["chosen"]])
     _see(many is True or (many is False and len(chosen) == 1), "many")

@@ -233,12 +233,17 @@ class Reader:
             return ""
 
     def artifact(self, path: Path) -> bytes:
-        """The bytes of an artifact of at most 1 MiB. OSError as it comes."""
-        with path.open("rb") as stream:
+        """The bytes of an artifact of at most 1 MiB, or of what a collection kept of it. OSError as it comes."""
+        with self._whole_or_kept(path).open("rb") as stream:
             data = stream.read(_LARGEST_ARTIFACT + 1)
         if len(data) > _LARGEST_ARTIFACT:
             raise StoreError(f"larger than {_LARGEST_ARTIFACT} bytes", where=printable(str(path)))
         return data
+
+    def _whole_or_kept(self, path: Path) -> Path:
+        inside = str(path).removeprefix(f"{self.layout.store}/")
+        kept = f"{self.layout.kept}/{inside}"
+        return Path(kept) if not os.path.lexists(path) and os.path.lexists(kept) else path
 
 
 def _noted(place: str, record: Record) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from pylightnix.errors import TargetError, UnknownReferenceError
 from pylightnix.hashing import DIGITS
@@ -17,6 +17,9 @@ from pylightnix.store.pending import Durability, check_durability
 from pylightnix.store.writing import Writer
 
 if TYPE_CHECKING:
+    from pylightnix.store.collection.collecting import Collected
+    from pylightnix.store.collection.policy import Duration, Wanted
+    from pylightnix.store.collection.roots import Root
     from pylightnix.store.verification.verifying import Progress, Report
 
 
@@ -133,14 +136,95 @@ class Store:
         """The references of all derivations in the store."""
         return self.keeper.derivations()
 
-    def remove(self, ref: str | Realization[Any]) -> None:
+    def remove(self, ref: str | Realization[Any], *, force: bool = False, trash: Duration = "0d") -> None:
         """Remove a realization, artifacts and record. Its run indices, and so its seeds, are not used again.
+
+        Args:
+            ref: which: a realization, or a reference or unique prefix of one.
+            force: also if a root reaches it.
+            trash: for how long it can be restored.
 
         Raises:
             UnknownReferenceError: it is not in this store, or not named clearly.
+            CollectionError: a root reaches it, another process uses it, or that is in doubt.
             StoreError: the store cannot be written.
         """
-        self.keeper.remove(ref.record if isinstance(ref, Realization) else self.record(ref))
+        from pylightnix.store.collection.collecting import Collector
+        from pylightnix.store.collection.policy import Policy
+
+        record = ref.record if isinstance(ref, Realization) else self.record(ref)
+        policy = Policy.parse({"unreachable": True, "forget": True, "trash": trash})
+        Collector(self.keeper, policy).remove(record, force=force)
+
+    def root(self, name: str, realizations: Realization[Any] | Iterable[Realization[Any]]) -> None:
+        """Keep these alive, and all that they were made from, under a name; what it kept before it keeps no more.
+
+        Raises:
+            BadNameError: this is no name for a root.
+            CollectionError: something of it is not there any more.
+            StoreError: the store cannot be written.
+        """
+        from pylightnix.store.collection.rooting import set_root
+
+        set_root(self.keeper, name, [realizations] if isinstance(realizations, Realization) else realizations)
+
+    def roots(self) -> list[Root]:
+        """All roots, by name.
+
+        Raises:
+            CollectionError: one cannot be read.
+        """
+        from pylightnix.store.collection.roots import Roots
+
+        return Roots(self.keeper.layout).all()
+
+    def unroot(self, name: str) -> None:
+        """Take a root away: what it kept alive can be collected.
+
+        Raises:
+            UnknownReferenceError: there is none of this name.
+            StoreError: the store cannot be written.
+        """
+        from pylightnix.store.collection.rooting import remove_root
+
+        remove_root(self.keeper, name)
+
+    def gc(self, *, dry_run: bool = False, **wanted: Unpack[Wanted]) -> Collected:
+        """Collect what no root reaches, no process uses, and every scope that is given agrees to.
+
+        What is collected loses its artifacts and keeps its record, so that it still counts, and is made again by its
+        seed if it is chosen.
+
+        Args:
+            dry_run: change nothing, only say what would be collected.
+            **wanted: scopes (`unreachable`, `older_than`, `keep_latest`, `keep_best`, `max_size`), and what to do with
+                what is collected; see `Wanted`. Without a scope nothing is collected.
+
+        Raises:
+            CollectionError: it is in doubt what is needed.
+            ArgumentError: something in `wanted` is not understood.
+            StoreError: the store cannot be written.
+        """
+        import gc as memory
+
+        from pylightnix.store.collection.collecting import Collector
+        from pylightnix.store.collection.policy import Policy
+
+        memory.collect()  # what this program has no more in hand it does not hold any more
+        policy = Policy.parse(wanted)
+        return Collector(self.keeper, policy, dry=dry_run or not policy.has_scope).collect()
+
+    def restore(self, ref: str) -> Realization[Any]:
+        """Put back from the trash what was collected, by its reference or a unique prefix of one.
+
+        Raises:
+            UnknownReferenceError: the trash has nothing of that name, or several things.
+            StoreError: the store cannot be written.
+        """
+        from pylightnix.store.collection.trash import Trash
+
+        (found,) = Trash(self.keeper.layout).restore(ref)
+        return self.realization(found)
 
     def verify(
         self, refs: Iterable[str] | None = None, *, resume: bool = False, progress: Progress | None = None

@@ -22,6 +22,7 @@ from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store import changes
 from pylightnix.store.checkpoints import drop, leave, take
 from pylightnix.store.claims import Claims, HeldSlot
+from pylightnix.store.collection.holds import Holding, Holds
 from pylightnix.store.documents import check_times
 from pylightnix.store.files import NewFile, fresh_id, write_new, write_once
 from pylightnix.store.layout import Layout, writing
@@ -53,6 +54,7 @@ class Writer(Reader):
         self._next: dict[KeyRef, int] = {}
         self._new: set[KeyRef] = set()  # keys of which nobody has begun a run but us, and we have reserved one
         self._claims = Claims(layout.locks)
+        self._holds = Holds(layout)
         self._pending = Pending(layout.root, durability, self._note, self._publish, self._drop)
         self._steady = self._pending.gate
 
@@ -111,6 +113,9 @@ class Writer(Reader):
             if error.fields.get("errno") not in _UNWRITABLE:
                 raise
             self.memory.withhold()
+
+    def holding(self) -> Holding:
+        return self._holds.begin()
 
     def claim(self, home: KeyRef) -> HeldSlot:
         self.layout.ensure()

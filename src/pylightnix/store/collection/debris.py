@@ -1,0 +1,198 @@
+"""Sweeps what belongs to nobody: what killed processes left, old failed runs, artifacts without a record, due trash.
+
+Whatever a living process may be using is left. A process that makes something holds a lock, of a slot or of what it
+uses; so what has the number of a process that neither holds a lock, nor is there, is nobody's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pylightnix.errors import StoreError
+from pylightnix.hashing import DIGITS
+from pylightnix.names import is_prefix
+from pylightnix.store import changes
+from pylightnix.store.checkpoints import FORM, is_alive, is_dead
+from pylightnix.store.claims import Claims
+from pylightnix.store.collection.gate import Gate
+from pylightnix.store.collection.holds import Held, held_now
+from pylightnix.store.collection.trash import Trash, set_aside, set_aside_leftovers
+from pylightnix.store.files import ID, fresh_id
+from pylightnix.store.layout import Layout
+from pylightnix.store.trees import remove_tree
+
+_TMP = re.compile(rf"{ID.pattern}(\.[a-z]+)?")
+_LOCK = re.compile(rf"(?:.*@)?{ID.pattern}\.(?:lock|test)")
+_FAILED = re.compile(r"([0-9]{8}T[0-9]{6})-.*")
+
+
+class Swept(NamedTuple):
+    """What was swept, or would be: paths below the store."""
+
+    tmp: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    artifacts: tuple[str, ...] = ()
+    trash: tuple[str, ...] = ()
+    locks: int = 0
+
+    @property
+    def things(self) -> int:
+        """How many there were."""
+        return sum(map(len, (self.tmp, self.failed, self.artifacts, self.trash))) + self.locks
+
+
+class Sweeper:
+    """Sweeps one store.
+
+    Args:
+        layout: of the store.
+        gate: of the store.
+        dry: change nothing, only say what there is.
+    """
+
+    def __init__(self, layout: Layout, gate: Gate, *, dry: bool = False) -> None:
+        self._layout = layout
+        self._gate = gate
+        self._dry = dry
+
+    def sweep(self, failed_days: float, trash: Trash, *, whole_trash: bool) -> Swept:
+        """Sweep all; it only frees, so it can be done on a full disk.
+
+        Args:
+            failed_days: for how many days failed runs are kept.
+            trash: of the store.
+            whole_trash: whether all of it is due.
+        """
+        made = self._in("tmp")  # looked at before the locks: who makes something has locked something before
+        locks = 0 if self._dry else self._locks()
+        with self._gate.closed():
+            held = held_now(self._layout)
+        due = [f"{self._layout.trash}/{one.name}" for one in trash.due_now(everything=whole_trash)]
+        return Swept(
+            self._away([*self._tmp(made, held), *set_aside_leftovers(self._layout), *self._kept()]),
+            self._away([*self._failed(failed_days), *self._checkpoints(failed_days)]),
+            tuple(self._artifacts(held)),
+            self._away(due),
+            locks,
+        )
+
+    def _away(self, paths: list[str]) -> tuple[str, ...]:
+        """Remove these; what cannot be removed is left for the next time."""
+        gone = []
+        for path in paths:
+            with contextlib.suppress(StoreError):
+                if not self._dry:
+                    remove_tree(path)
+                gone.append(path.removeprefix(f"{self._layout.root}/"))
+        return tuple(gone)
+
+    def _locks(self) -> int:
+        """Slots and holds of the dead."""
+        count = 0
+        with contextlib.suppress(OSError):
+            count = Claims(self._layout.locks).sweep()
+        with self._gate.closed():
+            dead = list(held_now(self._layout).dead)
+        dead += [path for path in self._in("locks") if path.endswith(".test") and not _is_alive(path)]
+        for path in dead:
+            with contextlib.suppress(OSError):
+                changes.remove_file(path)
+                count += 1
+        return count
+
+    def _in(self, place: str) -> list[str]:
+        directory = f"{self._layout.root}/{place}"
+        try:
+            return [f"{directory}/{name}" for name in sorted(os.listdir(directory))]
+        except OSError:
+            return []
+
+    def _tmp(self, made: list[str], held: Held) -> Iterator[str]:
+        """What processes left that are not there, here or anywhere."""
+        working = set(held.processes)
+        for shard in self._in("locks"):
+            for name in _names(shard):
+                form = _LOCK.fullmatch(name)
+                working.update([int(form[1])] if form else [])
+        for path in made:
+            form = _TMP.fullmatch(os.path.basename(path))
+            if form is not None and int(form[1]) not in working and not is_alive(int(form[1])):
+                yield path
+
+    def _failed(self, days: float) -> Iterator[str]:
+        limit = time.strftime("%Y%m%dT%H%M%S", time.gmtime(time.time() - days * 86400))
+        for path in self._in("failed"):
+            form = _FAILED.fullmatch(os.path.basename(path))
+            if form is not None and form[1] <= limit:
+                yield path
+
+    def _checkpoints(self, days: float) -> Iterator[str]:
+        for path in self._in("tmp/checkpoints"):
+            form = FORM.fullmatch(os.path.basename(path))
+            with contextlib.suppress(OSError):
+                if form is not None and is_dead(form) and os.lstat(path).st_mtime <= time.time() - days * 86400:
+                    yield path
+
+    def _kept(self) -> Iterator[str]:
+        """Small artifacts of realizations that are there as a whole, or not at all."""
+        kept = self._in("kept")
+        known = self._recorded() if kept else frozenset[str]()
+        for path in kept:
+            name = os.path.basename(path)
+            if name not in known or os.path.isdir(f"{self._layout.store}/{name}"):
+                yield path
+
+    def _recorded(self) -> frozenset[str]:
+        """The references of all realizations that have a record."""
+        return frozenset(
+            f"{digits}{os.path.basename(home)[DIGITS:]}"
+            for home in self._in("records")
+            for digits in _names(home)
+            if len(digits) == DIGITS
+        )
+
+    def _artifacts(self, held: Held) -> Iterator[str]:
+        """Artifacts without a record, unless somebody is about to write it: then they are held."""
+        there = [path for path in self._in("store") if is_prefix(os.path.basename(path))]
+        known = self._recorded()
+        for path in there:
+            ref = os.path.basename(path)
+            if ref in known or ref in held.refs:
+                continue
+            if not self._dry and not self._take(path, ref):
+                continue
+            yield f"store/{ref}"
+
+    def _take(self, path: str, ref: str) -> bool:
+        away = f"{self._layout.tmp}/{fresh_id()}"
+        with self._gate.closed():
+            if ref in held_now(self._layout).refs or self._is_recorded(ref):
+                return False
+            try:
+                set_aside(path, away)
+            except OSError:
+                return False
+        with contextlib.suppress(StoreError):
+            remove_tree(away)
+        return True
+
+    def _is_recorded(self, ref: str) -> bool:
+        homes = (home for home in self._in("records") if home.endswith(ref[DIGITS:]))
+        return any(os.path.lexists(f"{home}/{ref[:DIGITS]}") for home in homes)
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
+
+
+def _is_alive(path: str) -> bool:
+    form = _LOCK.fullmatch(os.path.basename(path))
+    return form is None or is_alive(int(form[1]))

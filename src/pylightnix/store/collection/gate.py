@@ -1,0 +1,93 @@
+"""The gate between those who choose realizations and those who collect them. Unaware of what is kept, and why.
+
+Who chooses passes it shared with others, and says before it leaves what it keeps. Who collects closes it, for each
+realization anew, around {look what is kept; move it away}. So nothing that somebody has just seen can be moved away
+unseen. The file of the gate has a byte for each time that something new was kept: if there are no more than at the last
+look, that look still holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from pylightnix.errors import CollectionError
+from pylightnix.names import printable
+from pylightnix.store import changes
+from pylightnix.store.locks import UNSUPPORTED, Lock, take
+
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+class Gate:
+    """The gate of one store.
+
+    Args:
+        directory: its `locks/`.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self.path = f"{directory}/collect.lock"
+        self._directory = directory
+
+    def enter(self) -> Lock | None:
+        """Pass it, shared with others, until the lock is given back.
+
+        Returns:
+            None where there is no store yet, or one that can neither be written nor locked: nobody collects there.
+        """
+        try:
+            return take(self.path, exclusive=False)
+        except OSError:
+            return None
+
+    def turn(self) -> None:
+        """Note that something new will be kept; to be called inside, before it is written."""
+        handle = changes.open_new(self.path, _APPEND, 0o666)
+        try:
+            changes.write(handle, b".")
+        finally:
+            os.close(handle)
+
+    @contextlib.contextmanager
+    def closed(self) -> Iterator[int]:
+        """Let nobody pass; gives how often something new was kept so far.
+
+        Raises:
+            CollectionError: locks do not work here.
+            OSError: the file of the gate cannot be made.
+        """
+        try:
+            lock = take(self.path)
+        except FileNotFoundError:
+            changes.make_directories(self._directory)
+            lock = take(self.path)
+        except OSError as error:
+            if error.errno in UNSUPPORTED:
+                raise _no_locks(self._directory, error.strerror or str(error)) from error
+            raise
+        assert lock is not None, "BUG: a lock that was waited for"
+        try:
+            yield os.stat(self.path).st_size
+        finally:
+            lock.release()
+
+    def test(self) -> None:
+        """See that it closes.
+
+        Raises:
+            CollectionError: it does not.
+        """
+        with self.closed():
+            second = take(self.path, exclusive=False, wait=False)
+            if second is not None:
+                second.release()
+                raise _no_locks(self._directory, "a lock that somebody has is given to another one too")
+
+
+def _no_locks(directory: str, what: str) -> CollectionError:
+    return CollectionError(
+        f"locks do not work here ({what}), so what others use at this moment cannot be told",
+        where=printable(directory), hint="put the store on a file system that has locks",
+    )  # fmt: skip

@@ -1,0 +1,224 @@
+"""What processes use at this moment: a locked file for each, with the realizations it holds. It ends with its process.
+
+A process has one such file for each store, `locks/held/<host>@<id>.lock`, from the first realization that a realize
+chooses until nobody has any of them in hand any more. Unaware of roots, and of why something was chosen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from pylightnix.errors import CollectionError, StoreError
+from pylightnix.hashing import digest_bytes
+from pylightnix.names import RealizationRef, printable
+from pylightnix.store import changes
+from pylightnix.store.claims import host_name
+from pylightnix.store.collection.gate import Gate
+from pylightnix.store.files import ID, fresh_id, read_small, write_all, write_once
+from pylightnix.store.layout import Layout
+from pylightnix.store.locks import Lock, create, is_free
+
+_UNWRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+_APPEND = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+class Holds:
+    """What this process holds in one store.
+
+    Args:
+        layout: of the store.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.gate = Gate(layout.locks)
+        self._layout = layout
+        self._mutex = threading.RLock()
+        self._begin_anew()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Holds, (self._layout,))
+
+    def _begin_anew(self) -> None:
+        self.process = os.getpid()
+        self._file: Lock | None = None
+        self._held: set[RealizationRef] = set()
+        self._users = 0
+
+    def begin(self) -> Holding:
+        """Somebody who will hold something."""
+        with self._mutex:
+            if self.process != os.getpid():  # a forked child: what its parent holds is not its own
+                self._begin_anew()
+            self._users += 1
+        return Holding(self, self._layout)
+
+    def note(self, refs: Iterable[RealizationRef]) -> bool:
+        """Hold these too, inside the gate; False if that cannot be written down."""
+        with self._mutex:
+            new = [ref for ref in dict.fromkeys(refs) if ref not in self._held]
+            if not new:
+                return True
+            try:
+                self._write(new)
+            except OSError as error:
+                if error.errno not in _UNWRITABLE:
+                    raise
+                return False
+            except StoreError:
+                return False
+            self._held.update(new)
+        return True
+
+    def _write(self, refs: Iterable[RealizationRef]) -> None:
+        """A line begins anew each time, so what was cut off before spoils none."""
+        if self._file is not None and not os.path.lexists(self._file.path):  # somebody has removed the store
+            self._file.release()
+            self._file = None
+        if self._file is None:
+            directory = f"{self._layout.locks}/held"
+            if not os.path.isdir(self._layout.locks):
+                self._layout.ensure(again=True)
+            changes.make_directories(directory)
+            self._file = create(f"{directory}/{host_name()}@{fresh_id()}.lock")
+        self.gate.turn()
+        data = "".join(f"\n{ref}" for ref in refs).encode() + b"\n"
+        handle = changes.open_new(self._file.path, _APPEND, 0o666)
+        try:
+            write_all(handle, data)
+        finally:
+            os.close(handle)
+
+    def end(self, process: int) -> None:
+        """One of those who began is ready; when nobody is left, the file goes."""
+        with self._mutex:
+            if process != os.getpid() or process != self.process:
+                return
+            self._users -= 1
+            if self._users == 0 and self._file is not None:
+                self._file.release(remove=True)
+                self._file = None
+                self._held.clear()
+
+
+class Holding:
+    """Implements `model.holding.Holding`."""
+
+    def __init__(self, holds: Holds, layout: Layout) -> None:
+        self._holds = holds
+        self._layout = layout
+        self._process = holds.process
+        self._added: list[RealizationRef] = []
+        self._noted = 0
+        self._pass: Lock | None = None
+        self._over = False
+
+    @contextlib.contextmanager
+    def looking(self) -> Iterator[None]:
+        """Where what is added cannot be written down, nothing is collected until the end instead."""
+        entered = self._holds.gate.enter()
+        try:
+            yield
+        finally:
+            if entered is not None:
+                self._leave(entered)
+
+    def _leave(self, entered: Lock) -> None:
+        stays = False
+        try:
+            stays = self._pass is None and not self._holds.note(self._added[self._noted :])
+            self._noted = len(self._added)
+        finally:
+            if stays:
+                self._pass = entered
+            else:
+                entered.release()
+
+    def add(self, refs: Iterable[RealizationRef]) -> None:
+        self._added.extend(refs)
+
+    def release(self) -> None:
+        if self._over:
+            return
+        self._over = True
+        note_use(self._layout, self._added)
+        if self._pass is not None:
+            self._pass.release()
+        self._holds.end(self._process)
+
+
+def note_use(layout: Layout, refs: Iterable[RealizationRef]) -> None:
+    """Note that these are used now: a file below `cache/` whose time says when, for each set of them."""
+    data = "\n".join(sorted(set(refs))).encode()
+    if not data:
+        return
+    path = f"{layout.cache}/used/{digest_bytes(data)[:16]}"
+    with contextlib.suppress(OSError, StoreError):
+        try:
+            changes.touch(path)
+        except FileNotFoundError:
+            changes.make_directories(os.path.dirname(path))
+            write_once(layout.tmp, path, data)
+
+
+class Held(NamedTuple):
+    """What living processes hold.
+
+    Attributes:
+        refs: the realizations.
+        processes: the numbers of all processes that hold something.
+        dead: the files of those that are gone.
+    """
+
+    refs: frozenset[str]
+    processes: frozenset[int]
+    dead: tuple[str, ...]
+
+
+def held_now(layout: Layout, but: int = 0) -> Held:
+    """What is held at this moment. Nobody may be about to hold more: the gate is closed.
+
+    Args:
+        layout: of the store.
+        but: the number of a process of this machine that does not count.
+
+    Raises:
+        CollectionError: that cannot be read.
+    """
+    directory = f"{layout.locks}/held"
+    refs: set[str] = set()
+    processes, dead = set(), []
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return Held(frozenset(), frozenset(), ())
+    except OSError as error:
+        raise _unreadable(directory, error) from error
+    for name in names:
+        path = f"{directory}/{name}"
+        try:
+            if is_free(path):
+                dead.append(path)
+                continue
+            if name.startswith(f"{host_name()}@{but}-"):
+                continue
+            refs.update(read_small(path).decode().split("\n"))
+        except FileNotFoundError:
+            continue  # given back meanwhile
+        except (OSError, StoreError, ValueError) as error:
+            raise _unreadable(path, error) from error
+        form = ID.fullmatch(name.rpartition("@")[2].removesuffix(".lock"))
+        processes.update([int(form[1])] if form else [])
+    return Held(frozenset(refs), frozenset(processes), tuple(dead))
+
+
+def _unreadable(where: str, error: Exception) -> CollectionError:
+    what = error.strerror if isinstance(error, OSError) else error
+    return CollectionError(
+        f"what others use at this moment cannot be read: {what}", where=printable(where),
+        hint="proceeding would make all of it look dead; see to the rights, and collect again",
+    )  # fmt: skip

@@ -1,0 +1,244 @@
+"""Which realizations a collection takes: those that nobody needs and that fit every scope that was given. Pure.
+
+Scopes narrow: each that is given must agree. Without any nothing is taken.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NamedTuple, Self, TypedDict
+
+from pylightnix.errors import ArgumentError
+from pylightnix.model.records import Record
+from pylightnix.names import DerivationRef
+
+DAY = 86_400.0
+_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": DAY, "w": 7 * DAY, "y": 365 * DAY}
+_BYTES = {"": 1, "B": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
+_DURATION = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>s|min|h|d|w|y)")
+_SIZE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[kKMGTP]?)(?P<binary>i?)B?")
+
+Duration = str | timedelta
+Size = str | int
+
+
+class Wanted(TypedDict, total=False):
+    """The keywords of `Store.gc`.
+
+    Attributes:
+        unreachable: all that no root reaches.
+        older_than: what was neither made nor used for so long.
+        keep_latest: all but the latest so many of each derivation.
+        keep_best: all but the best so many of each derivation by a metric, such as (1, "accuracy") or (3, "min:loss").
+        max_size: so much that what is left has this size, least recently used first.
+        forget: take the records too.
+        keep_small: keep promised files of at most this size with the record.
+        trash: how long to keep what is taken in the trash; "0d" removes it at once, and all that is in the trash.
+        failed: how long failed runs, and checkpoints that nobody took, are kept.
+    """
+
+    unreachable: bool
+    older_than: Duration | None
+    keep_latest: int | None
+    keep_best: tuple[int, str] | None
+    max_size: Size | None
+    forget: bool
+    keep_small: Size | None
+    trash: Duration
+    failed: Duration
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What `Wanted` says, parsed: durations in days, sizes in bytes."""
+
+    unreachable: bool = False
+    older_than: float | None = None
+    keep_latest: int | None = None
+    keep_best: tuple[int, str] | None = None
+    max_size: int | None = None
+    forget: bool = False
+    keep_small: int | None = None
+    trash: float = 7.0
+    failed: float = 30.0
+
+    @classmethod
+    def parse(cls, wanted: Wanted) -> Self:
+        """The policy.
+
+        Raises:
+            ArgumentError: something is no duration, size or number.
+        """
+        given: dict[str, Any] = dict(wanted)
+        for name in ("older_than", "trash", "failed"):
+            if given.get(name) is not None:
+                given[name] = parse_days(given[name], name)
+        for name in ("max_size", "keep_small"):
+            if given.get(name) is not None:
+                given[name] = parse_size(given[name], name)
+        for name in ("keep_latest", "keep_best"):
+            number = given.get(name)
+            number = number[0] if isinstance(number, (tuple, list)) and len(number) == 2 else number
+            if number is not None and (type(number) is not int or number < 0):
+                raise ArgumentError(f"{name}={given[name]!r} has no number of realizations to keep", where="gc")
+        try:
+            return cls(**given)
+        except TypeError as error:
+            raise ArgumentError(str(error).partition("() ")[2], where="gc") from None
+
+    @property
+    def has_scope(self) -> bool:
+        """Whether it takes anything at all."""
+        scopes = (self.older_than, self.keep_latest, self.keep_best, self.max_size)
+        return self.unreachable or any(scope is not None for scope in scopes)
+
+
+def parse_days(text: Duration, where: str = "") -> float:
+    """A duration in days: `30d`, `12h`, `2w`, or a timedelta."""
+    if isinstance(text, timedelta):
+        return text.total_seconds() / DAY
+    form = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if form is None:
+        raise ArgumentError(f"{text!r} is no duration", where=where, hint="such as 30d, 12h, 2w; units: s min h d w y")
+    return float(form["number"]) * _SECONDS[form["unit"]] / DAY
+
+
+def parse_size(text: Size, where: str = "") -> int:
+    """A size in bytes: `50G`, `1.5T`, `512Mi`, or a number."""
+    if type(text) is int and text >= 0:
+        return text
+    form = _SIZE.fullmatch(text) if isinstance(text, str) else None
+    if form is None:
+        raise ArgumentError(f"{text!r} is no size", where=where, hint="such as 50G, 500M, 1.5T or 512Mi")
+    unit = form["unit"].replace("K", "k")
+    factor = 1024 ** "_kMGTP".index(unit) if form["binary"] and unit else _BYTES[unit]
+    return int(float(form["number"]) * factor)
+
+
+class Standing(NamedTuple):
+    """A realization, as far as a policy looks at it.
+
+    Attributes:
+        record: what it is.
+        present: whether its artifacts are there.
+        moment: when it was last made or used, in seconds since 1970; infinite if that is not known.
+        made: when it was last made: UTC, ISO 8601.
+        derivations: those that it realizes; empty if that is not known.
+    """
+
+    record: Record
+    present: bool
+    moment: float
+    made: str
+    derivations: frozenset[DerivationRef]
+
+    @property
+    def size(self) -> int:
+        """Bytes that its artifacts take."""
+        return self.record.size if self.present else 0
+
+
+class Victim(NamedTuple):
+    """A realization that is to be collected, and why."""
+
+    standing: Standing
+    why: str
+
+    @property
+    def record(self) -> Record:
+        """What it is."""
+        return self.standing.record
+
+
+def choose(
+    policy: Policy,
+    standings: Sequence[Standing],
+    alive: Callable[[str], bool],
+    now: float,
+    measure: Callable[[Record, str], float | None],
+) -> list[Victim]:
+    """What is to be collected, the least recently used first.
+
+    Args:
+        policy: which scopes there are.
+        standings: everything in the store.
+        alive: whether a realization, by its reference, is needed.
+        now: seconds since 1970.
+        measure: gives the metric of a realization, None if it has none.
+    """
+    if not policy.has_scope:
+        return []
+    spared = _spared(policy, standings, measure)
+    found = []
+    for one in standings:
+        ref = one.record.ref
+        if alive(ref) or ref in spared or not (one.present or policy.forget):
+            continue
+        age = (now - one.moment) / DAY
+        if policy.older_than is None or age > policy.older_than:
+            found.append(Victim(one, _why(policy, age)))
+    found.sort(key=lambda victim: (victim.standing.moment, victim.record.ref))
+    return found if policy.max_size is None else _beyond(policy.max_size, found, standings)
+
+
+def _why(policy: Policy, age: float) -> str:
+    told = ["no root reaches it"]
+    if policy.older_than is not None:
+        told.append(f"not used for {age:.3g} days")
+    if policy.keep_latest is not None:
+        told.append(f"not of the latest {policy.keep_latest}")
+    if policy.keep_best is not None:
+        told.append(f"not of the best {policy.keep_best[0]} by {policy.keep_best[1]}")
+    if policy.max_size is not None:
+        told.append("used before all that is left")
+    return ", ".join(told)
+
+
+def _beyond(limit: int, found: list[Victim], standings: Sequence[Standing]) -> list[Victim]:
+    """So many of these, from the first on, that the rest fits."""
+    size = sum(one.size for one in standings)
+    for count, victim in enumerate(found):
+        if size <= limit:
+            return found[:count]
+        size -= victim.standing.size
+    return found
+
+
+def _spared(
+    policy: Policy, standings: Sequence[Standing], measure: Callable[[Record, str], float | None]
+) -> frozenset[str]:
+    """Those of each derivation that are to be kept; one of which that is not known is kept, too."""
+    if policy.keep_latest is None and policy.keep_best is None:
+        return frozenset()
+    spared = {one.record.ref for one in standings if not one.derivations}
+    for group in _by_derivation(standings).values():
+        if policy.keep_latest is not None:
+            ordered = sorted(group, key=lambda one: (one.made, one.record.ref), reverse=True)
+            spared.update(one.record.ref for one in ordered[: policy.keep_latest])
+        if policy.keep_best is not None:
+            number, metric = policy.keep_best
+            spared.update(one.record.ref for one in _ranked(group, metric, measure)[:number])
+    return frozenset(spared)
+
+
+def _by_derivation(standings: Iterable[Standing]) -> Mapping[DerivationRef, list[Standing]]:
+    """What is there, by what it realizes."""
+    groups: dict[DerivationRef, list[Standing]] = {}
+    for one in standings:
+        for ref in one.derivations if one.present else ():
+            groups.setdefault(ref, []).append(one)
+    return groups
+
+
+def _ranked(group: Iterable[Standing], metric: str, measure: Callable[[Record, str], float | None]) -> list[Standing]:
+    """Those that have the metric, the best first; of equal ones the one made first."""
+    least, colon, name = metric.partition(":")
+    sign = 1 if colon and least == "min" else -1
+    name = name if colon and least in ("min", "max") else metric
+    measured = [(number, one) for one in group if (number := measure(one.record, name)) is not None]
+    sound = [(number, one) for number, one in measured if not math.isnan(number)]
+    return [one for _, one in sorted(sound, key=lambda pair: (sign * pair[0], pair[1].made, pair[1].record.ref))]

@@ -1,0 +1,90 @@
+"""Sets and removes roots for people: of realizations, of what the command line realized, of links that they make."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from pylightnix.errors import CollectionError, StoreError, UnknownReferenceError
+from pylightnix.hashing import digest_document
+from pylightnix.model.realization import Realization
+from pylightnix.model.selection import selection_of
+from pylightnix.names import printable
+from pylightnix.store import changes
+from pylightnix.store.collection.reach import reach
+from pylightnix.store.collection.roots import Root, Roots
+from pylightnix.store.files import fresh_id
+from pylightnix.store.layout import writing
+from pylightnix.store.reading import Reader
+
+
+def set_root(reader: Reader, name: str, realizations: Iterable[Realization[Any]], *, held: bool = False) -> None:
+    """Keep these under a name.
+
+    Args:
+        reader: of the store.
+        name: of the root.
+        realizations: what it keeps.
+        held: whether this process holds them, and so knows that they are there.
+    """
+    given = list(realizations)
+    root = Root(name, "named", selection_of(given))
+    Roots(reader.layout).set(root, (lambda: None) if held else (lambda: _see(reader, root, given)))
+
+
+def set_automatic_root(reader: Reader, target: str, realizations: Iterable[Realization[Any]]) -> None:
+    """Keep what was just realized for a target, until it is realized again; this process holds it."""
+    given = list(realizations)
+    if given:
+        name = f"auto-{given[0].name[:80]}-{digest_document('target', {'target': target})[:8]}"
+        Roots(reader.layout).set(Root(name, "auto", selection_of(given)))
+
+
+def set_link(reader: Reader, link: str, realization: Realization[Any]) -> str:
+    """Make a symbolic link to the artifacts of a realization, which keeps it for as long as it stands; the root's name.
+
+    Raises:
+        StoreError: the link cannot be made, or something else is there.
+    """
+    path = os.path.abspath(link)
+    if os.path.lexists(path) and not os.path.islink(path):
+        raise StoreError("this is there, and no link", where=printable(path), hint="give another path")
+    name = f"link-{digest_document('link', {'path': os.fsencode(path).hex()})[:16]}"
+    root = Root(name, "link", selection_of([realization]), path)
+    with writing(path):
+        beside = f"{path}.{fresh_id()}"
+        changes.link_symbolically(realization.path, beside)
+        changes.replace(beside, path)  # before the root, which without its link keeps nothing
+        try:
+            Roots(reader.layout).set(root, lambda: _see(reader, root, [realization]))
+        except BaseException:
+            changes.remove_file(path)
+            raise
+    return name
+
+
+def remove_root(reader: Reader, name: str) -> None:
+    """Take a root away.
+
+    Raises:
+        UnknownReferenceError: there is none of this name.
+    """
+    roots = Roots(reader.layout)
+    if not roots.remove(name):
+        known = sorted({file.partition("@")[0] for file in roots.names()})
+        raise UnknownReferenceError(
+            f"no root is named {printable(repr(name))}", where=printable(reader.layout.root),
+            hint=f"there are: {', '.join(known[:10])}" if known else "there are no roots", name=name,
+        )  # fmt: skip
+
+
+def _see(reader: Reader, root: Root, realizations: Iterable[Realization[Any]]) -> None:
+    """See that all is there which the root shall keep."""
+    for one in realizations:
+        if not reader.present(one.record):
+            raise CollectionError(
+                "its artifacts are collected", where=f"{one.name} {one.ref.short}",
+                hint="realize its stage again, then it can be kept", ref=one.ref,
+            )  # fmt: skip
+    reach(reader, [root])

@@ -1,0 +1,245 @@
+"""Roots: files below `roots/` that keep selections alive, by name. Unaware of what they lead to.
+
+A root is `<name>@<hash>.json`, and its hash is that of its bytes. So two stores that are merged keep what either kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple, get_args
+
+from pylightnix.errors import BadNameError, CollectionError, DamageError
+from pylightnix.hashing import DIGITS, canonical, digest_bytes, kind_tag
+from pylightnix.model.records import InputChoice, make_context
+from pylightnix.model.selection import Kept, Selection
+from pylightnix.names import DerivationRef, RealizationRef, printable
+from pylightnix.store import changes
+from pylightnix.store.collection.gate import Gate
+from pylightnix.store.documents import parse_choice, parse_choices
+from pylightnix.store.files import parse_document, read_small, write_once
+from pylightnix.store.layout import Layout, writing
+from pylightnix.store.locks import UNSUPPORTED, take
+
+RootKind = Literal["named", "auto", "link"]
+"""Who made it: a person; the command line, for what it realized; a person, for as long as a link stands."""
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,119}")
+_FILE = re.compile(rf"(?P<name>{_NAME.pattern})@(?P<digits>[0-9a-f]{{{DIGITS}}})\.json")
+_VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.EINVAL)
+_WRONG = (KeyError, TypeError, ValueError, AttributeError, BadNameError)
+
+
+class Root(NamedTuple):
+    """A name that keeps a selection alive.
+
+    Attributes:
+        name: of the root.
+        kind: who made it.
+        selection: what it keeps.
+        link: path of the link that it needs; empty if it stands by itself.
+        since: when it was last set: UTC, ISO 8601.
+    """
+
+    name: str
+    kind: RootKind
+    selection: Selection
+    link: str = ""
+    since: str = ""
+
+    @property
+    def refs(self) -> tuple[RealizationRef, ...]:
+        """The realizations that it names; it keeps what they were made from, too."""
+        return tuple(dict.fromkeys(ref for kept in self.selection.kept for ref in kept.choice.chosen))
+
+    def to_bytes(self) -> bytes:
+        """Its file."""
+        contexts = self.selection.contexts
+        return canonical({
+            "contexts": [parse_document("", context.to_bytes(), kind_tag("context")) for context in contexts],
+            "kept": [{"derivation": kept.derivation, **_choice_document(kept.choice)} for kept in self.selection.kept],
+            "kind": self.kind, "link": self.link, "name": self.name, "pylightnix": kind_tag("root"),
+        })  # fmt: skip
+
+    @property
+    def stands(self) -> bool:
+        """Whether it keeps anything: the link that it needs, if it needs one, leads to what it names.
+
+        Raises:
+            CollectionError: that cannot be told.
+        """
+        if not self.link:
+            return True
+        try:
+            return os.path.basename(os.readlink(self.link).rstrip("/")) in self.refs
+        except OSError as error:
+            if error.errno in _VANISHED:
+                return False
+            raise CollectionError(
+                f"whether the link of a root still stands cannot be told: {error.strerror}", where=printable(self.link),
+                hint=f"see to it, or take the root away: pylightnix root --remove {self.name}", root=self.name,
+            ) from error  # fmt: skip
+
+
+def _choice_document(choice: InputChoice) -> dict[str, Any]:
+    return {**choice._asdict(), "chosen": list(choice.chosen)}
+
+
+def check_root_name(name: object) -> str:
+    """The name, if a root can have it.
+
+    Raises:
+        BadNameError: it cannot.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise BadNameError(
+            f"{name!r} is not a name for a root",
+            hint="use 1 to 120 of the characters A-Z a-z 0-9 _ . + -, starting with a letter, digit or _",
+            name=str(name),
+        )
+    return name
+
+
+class Roots:
+    """The roots of a store.
+
+    Args:
+        layout: of the store.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._gate = Gate(layout.locks)
+
+    def names(self) -> list[str]:
+        """The names of the files; if they are the same ones, nothing has changed in them.
+
+        Raises:
+            CollectionError: they cannot be listed.
+        """
+        try:
+            return sorted(name for name in os.listdir(self._layout.roots) if not name.startswith("."))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _unreadable(self._layout.roots, error.strerror or str(error), "") from error
+
+    def all(self) -> list[Root]:
+        """All roots, by name, also those whose links have vanished.
+
+        Raises:
+            CollectionError: one cannot be read, or is of another version.
+        """
+        return [root for root in map(self._read, self.names()) if root is not None]
+
+    def _read(self, name: str) -> Root | None:
+        path = f"{self._layout.roots}/{name}"
+        form = _FILE.fullmatch(name)
+        if form is None:
+            raise _unreadable(path, "this is no root that this version knows", "")
+        try:
+            data = read_small(path)
+            if digest_bytes(data)[:DIGITS] != form["digits"]:
+                raise DamageError("its bytes are not those of its name")
+            since = datetime.fromtimestamp(os.lstat(path).st_mtime, UTC).isoformat(timespec="seconds")
+            return _parse(path, data, form["name"], since)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unreadable(path, error.strerror or str(error), form["name"]) from error
+        except DamageError as error:
+            raise _unreadable(path, error.what, form["name"]) from error
+
+    def set(self, root: Root, see: Callable[[], object] = lambda: None) -> None:
+        """Let the name keep this, and nothing that it kept before.
+
+        Args:
+            root: what is to be kept.
+            see: is called when nothing can be collected any more, to see that all is there.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        data = root.to_bytes()
+        name = f"{check_root_name(root.name)}@{digest_bytes(data)[:DIGITS]}.json"
+        path = f"{self._layout.roots}/{name}"
+        self._layout.ensure()
+        with writing(path), self._alone():
+            entered = self._gate.enter()
+            try:
+                if os.path.lexists(path):
+                    with contextlib.suppress(PermissionError):
+                        changes.touch(path)
+                else:
+                    if entered is not None:
+                        self._gate.turn()
+                    see()
+                    write_once(self._layout.tmp, path, data)
+            finally:
+                if entered is not None:
+                    entered.release()
+            self._remove(root.name, but=name)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Any:
+        """One process sets roots at a time: else two that set the same could each take the other's away."""
+        try:
+            lock = take(f"{self._layout.locks}/roots.lock")
+        except OSError as error:
+            if error.errno not in UNSUPPORTED:
+                raise
+            lock = None
+        try:
+            yield
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def remove(self, name: str) -> bool:
+        """Take a root away; whether there was one.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        with writing(self._layout.roots):
+            return self._remove(name, but="")
+
+    def _remove(self, name: str, but: str) -> bool:
+        mine = [file for file in self.names() if file.startswith(f"{name}@") and file != but]
+        for file in mine:
+            with contextlib.suppress(FileNotFoundError):
+                changes.remove_file(f"{self._layout.roots}/{file}")
+        return bool(mine)
+
+    def sweep(self, roots: Iterable[Root]) -> list[str]:
+        """Take those of these away whose links have vanished; their names."""
+        gone = [root.name for root in roots if not root.stands]
+        for name in gone:
+            with contextlib.suppress(OSError):
+                self._remove(name, but="")
+        return gone
+
+
+def _parse(path: str, data: bytes, name: str, since: str) -> Root:
+    document = parse_document(path, data, kind_tag("root"))
+    try:
+        kind, link = document["kind"], document["link"]
+        if kind not in get_args(RootKind) or type(link) is not str or document["name"] != name:
+            raise ValueError("kind, link or name is not what it must be")
+        kept = tuple(Kept(DerivationRef.parse(one["derivation"]), parse_choice(one)) for one in document["kept"])
+        contexts = tuple(make_context(*parse_choices(one)) for one in document["contexts"])
+        return Root(name, kind, Selection(kept, contexts), link, since)
+    except _WRONG as error:
+        raise DamageError(f"not a root: {error!r}", where=path) from error
+
+
+def _unreadable(where: str, what: str, name: str) -> CollectionError:
+    away = f", or take it away: pylightnix root --remove {name}" if name else ""
+    return CollectionError(
+        f"a root cannot be read: {printable(what)}", where=printable(where),
+        hint=f"proceeding would make all that it keeps look dead; see to it{away}", root=name,
+    )  # fmt: skip

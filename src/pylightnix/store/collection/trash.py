@@ -1,0 +1,140 @@
+"""The trash: what was collected and can still be had back. Each thing in it has a name that says until when.
+
+`trash/<due>@<id>@<what>@<reference>`; what is `artifacts` or `record`. Unaware of why anything was collected.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pylightnix.errors import DamageError, UnknownReferenceError
+from pylightnix.hashing import DIGITS
+from pylightnix.names import KeyRef, RealizationRef, is_prefix, printable
+from pylightnix.store import changes
+from pylightnix.store.files import ID, fresh_id, read_small
+from pylightnix.store.layout import Layout, writing
+from pylightnix.store.sealing import seal_top
+from pylightnix.store.trees import remove_tree
+
+_FORM = "%Y%m%dT%H%M%S"
+_NAME = re.compile(rf"(?P<due>[0-9]{{8}}T[0-9]{{6}})@{ID.pattern}@(?P<what>artifacts|record)@(?P<ref>.*)")
+_KEY = re.compile(rb'"key":"([0-9a-f]{64})"')
+
+
+class Trashed(NamedTuple):
+    """Something in the trash: until when (in the form of its name), what it is, and of which realization."""
+
+    name: str
+    due: str
+    what: str
+    ref: RealizationRef
+
+
+class Trash:
+    """The trash of a store.
+
+    Args:
+        layout: of the store.
+        days: for how many days things are kept.
+    """
+
+    def __init__(self, layout: Layout, days: float = 7.0) -> None:
+        self._layout = layout
+        self.due = time.strftime(_FORM, time.gmtime(time.time() + days * 86400))
+
+    def place(self, what: str, ref: str) -> str:
+        """A path in it that nobody else has."""
+        return f"{self._layout.trash}/{self.due}@{fresh_id()}@{what}@{ref}"
+
+    def all(self) -> list[Trashed]:
+        """What is in it, the oldest first."""
+        try:
+            names = sorted(os.listdir(self._layout.trash))
+        except FileNotFoundError:
+            return []
+        forms = [(name, form) for name in names if (form := _NAME.fullmatch(name))]
+        return [Trashed(name, form["due"], form["what"], RealizationRef(form["ref"])) for name, form in forms]
+
+    def due_now(self, *, everything: bool = False) -> list[Trashed]:
+        """What need not be kept any more."""
+        now = time.strftime(_FORM, time.gmtime())
+        return [one for one in self.all() if everything or one.due <= now]
+
+    def remove(self, one: Trashed) -> None:
+        """Remove it for good."""
+        remove_tree(f"{self._layout.trash}/{one.name}")
+
+    def restore(self, prefix: str) -> list[RealizationRef]:
+        """Put back what the trash has of the realizations of this reference, or beginning of one.
+
+        Raises:
+            UnknownReferenceError: there is nothing of that name in it, or of several.
+            StoreError: the store cannot be written, or nothing says what these artifacts are.
+        """
+        found = [one for one in self.all() if is_prefix(prefix) and _begins(one.ref, prefix)]
+        refs = sorted({one.ref for one in found})
+        if len(refs) != 1:
+            what = f"{prefix} names {len(refs)} realizations in the trash" if refs else f"{prefix} is not in the trash"
+            raise UnknownReferenceError(
+                printable(what), where=printable(self._layout.trash), ref=prefix, found=refs,
+                hint=f"give more digits: {', '.join(refs[:5])}" if refs else "pylightnix gc --list-trash shows what is",
+            )  # fmt: skip
+        newest = {one.what: one for one in found}
+        with writing(self._layout.trash):
+            self._put_back(refs[0], newest)
+        return refs
+
+    def _put_back(self, ref: RealizationRef, found: dict[str, Trashed]) -> None:
+        """The artifacts first: a record without them is collected, artifacts without a record are nothing."""
+        if "artifacts" in found and not os.path.lexists(f"{self._layout.store}/{ref}"):
+            source, target = f"{self._layout.trash}/{found['artifacts'].name}", f"{self._layout.store}/{ref}"
+            changes.move(source, target)
+            seal_top(target)
+        if "record" in found:
+            source = f"{self._layout.trash}/{found['record'].name}"
+            home = f"{self._layout.records}/{self._home(source, ref)}"
+            if not os.path.lexists(f"{home}/{ref.digits}"):
+                changes.make_directories(home)
+                changes.move(source, f"{home}/{ref.digits}")
+
+    def _home(self, place: str, ref: RealizationRef) -> KeyRef:
+        """The key stands in the record."""
+        form = _KEY.search(read_small(f"{place}/record.json"))
+        if form is None:
+            raise DamageError("the record in the trash cannot be read", where=printable(place))
+        return KeyRef.of(form[1].decode(), ref.name)
+
+
+def _begins(ref: str, prefix: str) -> bool:
+    digits, _, name = prefix.partition("-")
+    return ref.startswith(digits) and ref[DIGITS + 1 :].startswith(name)
+
+
+def set_aside(source: str, target: str) -> None:
+    """Move a directory, sealed or not, to another place of the store.
+
+    An ordinary user can move a sealed one only where it stands: there it gets another name first, under which nobody
+    looks, and then the rights. So whatever stands under its own name is sealed at any moment.
+    """
+    try:
+        changes.move(source, target)
+    except PermissionError:
+        beside = f"{source}@{fresh_id()}"
+        changes.move(source, beside)
+        changes.set_mode(beside, stat.S_IMODE(os.lstat(beside).st_mode) | stat.S_IRWXU)
+        changes.move(beside, target)
+
+
+def set_aside_leftovers(layout: Layout) -> Iterator[str]:
+    """Paths of what `set_aside` left when its process died."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(layout.store):
+            ref, at, unique = name.partition("@")
+            if at and is_prefix(ref) and ID.fullmatch(unique):
+                yield f"{layout.store}/{name}"
