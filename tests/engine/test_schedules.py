@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import time
@@ -166,6 +167,8 @@ def test_without_the_second_look_the_race_is_found(tmp_path: Path, monkeypatch: 
 
 def test_waiting_while_holding_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Slots that are never given back: everybody waits, and the schedule says so."""
+    gc.collect()  # results of other tests that nobody has in hand any more
+    before = set(locks._descriptors)
     kept: list[HeldSlot] = []
 
     def keep(slot: HeldSlot) -> None:
@@ -177,7 +180,7 @@ def test_waiting_while_holding_is_found(tmp_path: Path, monkeypatch: pytest.Monk
             play(1, tmp_path / "s", 2)
     for slot in kept:
         slot.release()
-    assert not locks._descriptors, "nothing else is left open"
+    assert locks._descriptors <= before, "nothing else is left open"
 
 
 def test_a_seed_gives_the_same_schedule_again(tmp_path: Path) -> None:

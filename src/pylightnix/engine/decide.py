@@ -11,6 +11,7 @@ from pylightnix.engine.keys import Key, Keys
 from pylightnix.engine.recollection import Recollection
 from pylightnix.errors import GraphError, MatcherError, PylightnixError
 from pylightnix.model.closure import Closure, Pinned
+from pylightnix.model.holding import Holding, Loose
 from pylightnix.model.keeping import Keeper
 from pylightnix.model.matching import Build, Reuse, Verdict
 from pylightnix.model.plan import Step
@@ -44,15 +45,24 @@ class Decider:
         keeper: where candidates are.
         rebuild: derivations of which one more run is wanted even where the matcher is satisfied.
         note: whether the keeper notes in which contexts realizations are used; a plan only looks.
+        holding: keeps what is chosen from being collected.
     """
 
     def __init__(
-        self, closure: Closure, keeper: Keeper, rebuild: Iterable[DerivationRef] = (), *, note: bool = True
+        self,
+        closure: Closure,
+        keeper: Keeper,
+        rebuild: Iterable[DerivationRef] = (),
+        *,
+        note: bool = True,
+        holding: Holding | None = None,
     ) -> None:
         self.closure = closure
         self.choices: dict[DerivationRef, InputChoice] = {}
         self._records: dict[DerivationRef, tuple[Record, ...]] = {}
-        self._contexts = Contexts(self.context_of)
+        self.contexts = Contexts(self.context_of)
+        self.holding: Holding = holding or Loose()
+        self._barren: list[Context] = []
         self._keys = Keys(closure, self.choices, self.records)
         self._recollection = Recollection(closure, keeper.memory)
         self._keeper = keeper
@@ -88,6 +98,7 @@ class Decider:
         if pinned.ref in self._rebuild:
             return Decision(Step(pinned.ref, "build", "one more run was asked for", "", 1, key.home), key, extra=True)
         records = tuple([realization.record for realization in verdict.chosen])
+        self.holding.add([record.ref for record in records])
         gone = tuple([Remake(record) for record in records if not self._keeper.present(record)])
         if gone:
             why = f"{verdict.why}; chosen, but its artifacts are gone"
@@ -99,7 +110,8 @@ class Decider:
     def _take_over(self, pinned: Pinned, remembered: Remembered) -> Decision:
         """Choose what an earlier realize chose, since it would be chosen again."""
         choice = self.choices[pinned.ref] = remembered.choice
-        self._contexts.expect(choice.context, pinned)
+        self.holding.add(choice.chosen)
+        self.contexts.expect(choice.context, pinned)
         step = Step(pinned.ref, "reuse", remembered.why, "", 0, choice.key, choice.chosen)
         return Decision(step, Key("", choice.key), choice)
 
@@ -133,6 +145,11 @@ class Decider:
         seen = self._seen.get(record.home)
         if seen is not None:
             seen.setdefault(record.ref, record)
+
+    def hold(self, ref: RealizationRef) -> None:
+        """Keep from being collected what is about to be registered."""
+        with self.holding.looking():
+            self.holding.add((ref,))
 
     def satisfied_rebuild(self, ref: DerivationRef) -> None:
         """Note that the one more run was made."""
@@ -176,7 +193,9 @@ class Decider:
     def _chosen(
         self, pinned: Pinned, home: KeyRef, records: tuple[Record, ...], context: Context, matcher: str
     ) -> InputChoice:
-        self._contexts.add(context)
+        self.contexts.add(context)
+        if not records:
+            self._barren.append(context)
         self._records[pinned.ref] = records
         many = pinned.fixed is None and pinned.matcher.many
         choice = InputChoice(home, tuple([record.ref for record in records]), many, context.hash, matcher)
@@ -193,6 +212,7 @@ class Decider:
 
     def _choose_fixed(self, pinned: Pinned, realization: Realization[Any]) -> Decision:
         record, why = realization.record, "this realization was given"
+        self.holding.add((record.ref,))
         if not self._keeper.present(record):
             raise MatcherError(
                 f"the realization {record.ref} was given, and its artifacts are not in this store",
@@ -234,8 +254,8 @@ class Decider:
 
     def realization(self, ref: DerivationRef) -> tuple[Realization[Any], ...]:
         """What was chosen for a derivation, as the user gets it."""
-        context = self._contexts[self.choices[ref].context]
-        around = Around(self._contexts, self.closure.by_ref)
+        context = self.contexts[self.choices[ref].context]
+        around = Around(self.contexts, self.closure.by_ref, self._barren)
         return tuple(Realization(record, self._keeper, context, around) for record in self.records(ref))
 
 

@@ -61,7 +61,8 @@ class Realizer:
         rebuild: Iterable[DerivationRef] = (),
         making: Collection[str] = frozenset(),
     ) -> None:
-        self.decider = Decider(closure, keeper, rebuild)
+        self._holding = keeper.holding()
+        self.decider = Decider(closure, keeper, rebuild, holding=self._holding)
         self.steps: dict[DerivationRef, Step] = {}
         self._closure = closure
         self._keeper = keeper
@@ -97,6 +98,7 @@ class Realizer:
             raise
         finally:
             self._keeper.settle()
+            self._holding.release()
             self._listener.end()
         if self._failure is not None:
             raise self._failure
@@ -115,12 +117,17 @@ class Realizer:
                 self._retry(self._flight.wait())
 
     def _decide_ready(self) -> None:
-        with collector_paused():
-            while (ref := self._scheduler.next_ready()) is not None:
+        """What is chosen in one go is looked at, and held, in one go."""
+        ref = self._scheduler.next_ready()
+        if ref is None:
+            return
+        with collector_paused(), self._holding.looking():
+            while ref is not None:
                 try:
                     self._decide(self._closure.by_ref[ref])
                 except PylightnixError as error:
                     self._fail(error)
+                ref = self._scheduler.next_ready()
 
     def _decide(self, pinned: Pinned) -> None:
         decision = self.decider.decide(pinned)

@@ -169,6 +169,7 @@ class Runs:
             None,
             _both(result.facts, self._facts(job.pinned)),
         )
+        self._decider.hold(sealed.ref)
         self._decider.made(self._keeper.register(sealed, run))
 
     def _admit(self, running: Running, sealed: Sealed) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
@@ -24,6 +25,8 @@ from pylightnix.session.facts import Facts
 from pylightnix.session.location import as_store
 from pylightnix.session.targets import Targets
 from pylightnix.session.telling import PlainTelling
+from pylightnix.store.collection.rooting import set_root
+from pylightnix.store.collection.roots import check_root_name
 from pylightnix.store.store import Store
 
 T = TypeVar("T")
@@ -44,6 +47,7 @@ class Options(TypedDict, total=False):
     executor: ExecutorLike
     listener: Listener | None
     quiet: bool
+    root: str | None
 
 
 class Plan(Steps, Generic[T_co]):
@@ -162,6 +166,7 @@ def realize(
     executor: ExecutorLike = None,
     listener: Listener | None = None,
     quiet: bool = False,
+    root: str | None = None,
 ) -> Any:
     """Bring derivations into being: reuse what counts, build what is missing, and tell on standard error what was done.
 
@@ -175,6 +180,7 @@ def realize(
         executor: "inline", "process", or an `Executor`; default by `jobs`.
         listener: is told what happens, instead of standard error.
         quiet: tell nothing.
+        root: a name that keeps alive what is returned, with all that it was made from; see `Store.root`.
 
     Returns:
         A `Realization` for each derivation asked for.
@@ -193,8 +199,11 @@ def realize(
                 hint="use realize_many, or a matcher that chooses one",
                 derivation=derivation.name,
             )
+    if root is not None:
+        check_root_name(root)
     with _executor(executor, jobs) as runner:
         results = _realize(targets, found, rebuild, runner, _listener(listener, quiet))
+    _keep(root, found, results)
     return targets.fill(lambda index: results[index][0])
 
 
@@ -207,11 +216,15 @@ def realize_many(
     executor: ExecutorLike = None,
     listener: Listener | None = None,
     quiet: bool = False,
+    root: str | None = None,
 ) -> Any:
     """As `realize`, with a tuple of realizations for each derivation, whatever its matcher."""
     targets, found = _read(asked, store)
+    if root is not None:
+        check_root_name(root)
     with _executor(executor, jobs) as runner:
         results = _realize(targets, found, rebuild, runner, _listener(listener, quiet))
+    _keep(root, found, results)
     return targets.fill(lambda index: results[index])
 
 
@@ -220,10 +233,23 @@ def _realize(
 ) -> list[tuple[Realization[Any], ...]]:
     closure = pin(targets.derivations)
     rebuilds = _rebuilds(rebuild, closure)
-    with Facts(store) as facts:
-        realizer = Realizer(closure, store.keeper, executor, listener, facts, rebuilds, making())
-        realizer.run()
+    in_hand = store.keeper.holding()
+    try:
+        with Facts(store) as facts:
+            realizer = Realizer(closure, store.keeper, executor, listener, facts, rebuilds, making())
+            # What is returned stays for as long as somebody has it.
+            weakref.finalize(realizer.decider.contexts, in_hand.release)
+            realizer.run()
+    except BaseException:
+        in_hand.release()
+        raise
     return [realizer.decider.realization(ref) for ref in closure.targets]
+
+
+def _keep(root: str | None, store: Store, results: list[tuple[Realization[Any], ...]]) -> None:
+    """Keep results under a name, while they are held."""
+    if root is not None:
+        set_root(store.keeper, root, [one for chosen in results for one in chosen], held=True)
 
 
 @contextlib.contextmanager

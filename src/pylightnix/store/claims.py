@@ -77,7 +77,7 @@ class _Presence:
         """Use it: its path."""
         with self._gate:
             if self._lock is None or not self._lock.is_ours:
-                self._lock = create(f"{self._directory}/{_host()}@{fresh_id()}.lock")
+                self._lock = create(f"{self._directory}/{host_name()}@{fresh_id()}.lock")
                 self._users = 0
             self._users += 1
             return self._lock.path

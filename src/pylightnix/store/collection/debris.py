@@ -27,7 +27,7 @@ from pylightnix.store.layout import Layout
 from pylightnix.store.trees import remove_tree
 
 _TMP = re.compile(rf"{ID.pattern}(\.[a-z]+)?")
-_LOCK = re.compile(rf"(?:.*@)?{ID.pattern}\.(?:lock|test)")
+_LOCK = re.compile(rf"(?:.*@)?{ID.pattern}(?:@[0-9]+)?\.(?:lock|test)")
 _FAILED = re.compile(r"([0-9]{8}T[0-9]{6})-.*")
 
 

@@ -151,12 +151,17 @@ class _Upkeep:
 
     def _plan(self, call: Call) -> dict[str, Step]:
         """The plan; making it runs nothing, and writes nothing."""
-        before = set(self._store.path.rglob("*"))
+        before = self._files()
         planned = call.plan()
         self._check_nothing_ran()
-        if set(self._store.path.rglob("*")) != before:
+        if self._files() != before:
             raise Violation("plan", "making it changed the store")
         return planned
+
+    def _files(self) -> set[Path]:
+        """All but what says who uses what: that ends when Python has done with an earlier result, which may be now."""
+        passing = {self._store.path / name for name in ("locks", "cache")}
+        return {path for path in self._store.path.rglob("*") if not passing.intersection([path, *path.parents])}
 
     def _audit(
         self, reckoning: Reckoning, refs: Mapping[str, str], found: Sequence[tuple[Realization[Any], ...]]
