@@ -70,7 +70,7 @@ def test_artifacts_that_are_gone_are_marked(cli: Any) -> None:
     path.rmdir()
     assert "gone" in cli("ls").stdout
     assert not cli.json("ls")["realizations"][0]["present"]
-    assert "artifacts are gone" in cli("path", cli.json("ls")["realizations"][0]["ref"], code=2).stderr
+    assert "artifacts are collected" in cli("path", cli.json("ls")["realizations"][0]["ref"], code=2).stderr
 
 
 def test_lines_fit_the_terminal(full: Any) -> None:

@@ -15,6 +15,11 @@ COMMANDS = {
     "tree": ("ancestry", "Show what a realization was made from, as a tree."),
     "path": ("reading", "Print where the artifacts are, or one promised artifact."),
     "verify": ("verifying", "Look whether the store is what it says, at every byte."),
+    "root": ("rooting", "List what is kept from being collected; keep more, or less."),
+    "why-alive": ("rooting", "Name the chain from each root to a realization."),
+    "gc": ("collecting", "Collect what nobody needs."),
+    "remove": ("collecting", "Remove realizations, artifacts and record."),
+    "du": ("weighing", "Show what takes how much space, by stage or by root."),
     "init": ("starting", "Make a store, ./.pylightnix, for this directory and those below."),
     "completion": ("starting", "Print the script that completes commands in a shell."),
 }
@@ -33,7 +38,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"pylightnix.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, f"{cmd_name}_command")
+        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
 from pylightnix.cli.describing import summary
+from pylightnix.cli.loading import parse_place
 from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, targets_argument
-from pylightnix.cli.output import out, out_exact, out_json
+from pylightnix.cli.output import out, out_exact, out_json, remark
 from pylightnix.cli.targets import Found, asked, flatten
 from pylightnix.cli.telling import choose_listener
 from pylightnix.cli.values import brief
+from pylightnix.errors import StoreError
 from pylightnix.model.plan import Step
 from pylightnix.names import printable
 from pylightnix.session.location import as_store
 from pylightnix.session.verbs import plan, realize_many
+from pylightnix.store.collection.rooting import set_automatic_root
+from pylightnix.store.store import Store
 
 VALUE_COLUMNS = 200
 WORK_TO_DO = 2
@@ -45,29 +49,54 @@ rebuild_option = click.option(
     help="Run builders in this process or each in its own; default: inline, with -j 2 and more process.",
 )  # fmt: skip
 @rebuild_option
+@click.option("--root", metavar="NAME", help="Keep alive under this name what is realized.")
 @store_option
 @json_option
 def realize_command(
     targets: tuple[str, ...], assignments: tuple[str, ...], jobs: int, executor: str | None, rebuild: tuple[str, ...],
-    store: str | None, as_json: bool,
+    root: str | None, store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Bring targets into being: reuse what counts, build what is missing.
 
     Prints a line for each realization: reference, path and value, between them a tab. What was done, and why, goes to
     standard error. With --json that is a line of JSON for each event. Several targets are realized as one closure.
+
+    What a target gave stays alive until it is realized again: it has an automatic root, which `root` lists.
     """
     where = as_store(store)
     thing = asked(targets, read_assignments(assignments), where)
     chosen = executor or ("inline" if jobs == 1 else "process")
     listener = choose_listener(as_json=as_json, inline=chosen == "inline")
     with _quiet_builders() if as_json else contextlib.nullcontext():
-        made = realize_many(thing, store=where, rebuild=rebuild, jobs=jobs, executor=chosen, listener=listener)  # type: ignore[arg-type]
+        made = realize_many(
+            thing, store=where, rebuild=rebuild, jobs=jobs, executor=chosen, listener=listener, root=root  # type: ignore[arg-type]
+        )  # fmt: skip
+    keep_alive(targets, assignments, made, where)
     results = flatten(made)
     if as_json:
         out_json({"store": str(where.path), "realizations": [summary(one.realization, one.label) for one in results]})
         return
     for one in results:
         out_exact(*_cells(one))
+
+
+def keep_alive(targets: Sequence[str], assignments: Sequence[str], made: Any, store: Store) -> None:
+    """Give each target an automatic root, under a name that it has wherever it is called from."""
+    for target in targets:
+        results = flatten(made if len(targets) == 1 else made[target])
+        name = " ".join([_anywhere(target), *sorted(assignments)])
+        try:
+            set_automatic_root(store.keeper, name, [one.realization for one in results])
+        except StoreError as error:
+            remark(f"{printable(target)} has no root, so a collection may take it: {error.what}", "yellow")
+
+
+def _anywhere(target: str) -> str:
+    """The target as it is named from any directory."""
+    place = parse_place(target)
+    if place is None or not place.is_file:
+        return target
+    return f"{os.path.abspath(place.source)}:{place.attribute}"
 
 
 def _cells(one: Found) -> list[str]:

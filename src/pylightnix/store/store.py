@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pylightnix.store.collection.collecting import Collected
     from pylightnix.store.collection.policy import Duration, Wanted
     from pylightnix.store.collection.roots import Root
+    from pylightnix.store.collection.weighing import Weights
     from pylightnix.store.verification.verifying import Progress, Report
 
 
@@ -213,6 +214,27 @@ class Store:
         memory.collect()  # what this program has no more in hand it does not hold any more
         policy = Policy.parse(wanted)
         return Collector(self.keeper, policy, dry=dry_run or not policy.has_scope).collect()
+
+    def du(self) -> Weights:
+        """What takes how much space: by stage and by root, own and with all that it was made from.
+
+        Raises:
+            StoreError: the store, or a root, cannot be read.
+        """
+        from pylightnix.store.collection.weighing import weigh
+
+        return weigh(self.keeper)
+
+    def why_alive(self, ref: str) -> list[list[str]]:
+        """The chains that keep a realization: each is the name of a root, then references, the last one its own.
+
+        Raises:
+            UnknownReferenceError: nothing, or more than one thing, is named so.
+            CollectionError: a root cannot be followed.
+        """
+        from pylightnix.store.collection.reach import chains
+
+        return chains(self.keeper, self.record(ref).ref)
 
     def restore(self, ref: str) -> Realization[Any]:
         """Put back from the trash what was collected, by its reference or a unique prefix of one.

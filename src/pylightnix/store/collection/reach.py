@@ -10,7 +10,7 @@ from pylightnix.errors import CollectionError, DamageError, StoreError
 from pylightnix.hashing import DIGITS
 from pylightnix.model.records import Context, InputChoice
 from pylightnix.names import RealizationRef, printable
-from pylightnix.store.collection.roots import Root
+from pylightnix.store.collection.roots import Root, Roots
 from pylightnix.store.documents import parse_context, parse_run
 from pylightnix.store.files import read_small
 from pylightnix.store.reading import Reader
@@ -60,6 +60,17 @@ def reach(reader: Reader, roots: Iterable[Root]) -> Reached:
             reached.by_root.setdefault(root.name, set()).add(ref)
             reached.ways.setdefault(ref, Way(root.name, through))
     return reached
+
+
+def chains(reader: Reader, ref: RealizationRef) -> list[list[str]]:
+    """For each root that reaches a realization: its name, then the references from it to this one.
+
+    Raises:
+        CollectionError: a root cannot be followed.
+    """
+    standing = [root for root in Roots(reader.layout).all() if root.stands]
+    found = (reach(reader, [root]).chain(ref) for root in standing)
+    return [chain for chain in found if chain]
 
 
 class _Walk:

@@ -1,0 +1,118 @@
+"""`root` and `why-alive`: what is kept from being collected, and by what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pylightnix.cli.amounts import age
+from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, target_argument
+from pylightnix.cli.output import out, out_json, remark, table
+from pylightnix.cli.targets import found
+from pylightnix.names import RealizationRef, printable
+from pylightnix.session.location import as_store
+from pylightnix.store.collection.rooting import set_link
+from pylightnix.store.collection.roots import Root
+from pylightnix.store.store import Store
+
+NOT_ALIVE = 1
+MOST_NAMED = 3
+
+
+@click.command("root")
+@click.argument("name", required=False)
+@click.argument("targets", nargs=-1, metavar="[TARGET]…")
+@click.option("--remove", "removed", multiple=True, metavar="NAME", help="Take a root away. May be repeated.")
+@click.option(
+    "--link", type=click.Path(), metavar="PATH",
+    help="Make a link to the artifacts of the one TARGET, and keep it until the link vanishes.",
+)  # fmt: skip
+@set_option
+@store_option
+@json_option
+def root_command(
+    name: str | None, targets: tuple[str, ...], removed: tuple[str, ...], link: str | None,
+    assignments: tuple[str, ...], store: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """List roots; or keep what TARGET names, and all that it was made from, under NAME.
+
+    `root paper digits.py:report` keeps what is realized of that, `root --remove paper` lets go of it, and
+    `root --link result digits.py:report` keeps it for as long as the link ./result stands.
+    """
+    where = as_store(store)
+    for one in removed:
+        where.unroot(one)
+    named = (name, *targets) if name is not None else ()
+    if link is not None:
+        _link(link, named, assignments, where)
+    elif named:
+        if not targets:
+            raise click.UsageError("Missing argument 'TARGET…': what shall be kept under this name?")
+        given = read_assignments(assignments)
+        where.root(named[0], [one.realization for target in targets for one in found(target, given, where)])
+    if as_json:
+        out_json({"store": str(where.path), "roots": [_document(root) for root in where.roots()]})
+    elif not named and not removed and link is None:
+        _list(where)
+
+
+def _link(link: str, targets: tuple[str, ...], assignments: tuple[str, ...], store: Store) -> None:
+    if len(targets) != 1:
+        raise click.UsageError("--link takes one TARGET, and no NAME.")
+    realizations = [one.realization for one in found(targets[0], read_assignments(assignments), store)]
+    if len(realizations) != 1:
+        raise click.UsageError(f"a link leads to one realization, and {targets[0]} names {len(realizations)}.")
+    set_link(store.keeper, link, realizations[0])
+
+
+def _list(store: Store) -> None:
+    roots = store.roots()
+    rows = [(root.name, _kind(root), age(root.since), _refs(root.refs)) for root in roots]
+    for line in table([("root", "kind", "set", "keeps"), *rows], right=(2,)) if rows else ():
+        out(line)
+    if not rows:
+        remark("no roots: a collection takes whatever it is asked for")
+
+
+def _kind(root: Root) -> str:
+    if root.kind != "link":
+        return root.kind
+    return f"link {root.link}" if root.stands else f"link {root.link} (vanished)"
+
+
+def _refs(refs: tuple[RealizationRef, ...]) -> str:
+    shown = ", ".join(f"{ref.name} {ref.short}" for ref in refs[:MOST_NAMED])
+    return f"{shown} and {len(refs) - MOST_NAMED} more" if len(refs) > MOST_NAMED else shown
+
+
+def _document(root: Root) -> dict[str, Any]:
+    return {
+        "name": root.name,
+        "kind": root.kind,
+        "link": root.link or None,
+        "since": root.since,
+        "stands": root.stands,
+        "keeps": [str(ref) for ref in root.refs],
+    }
+
+
+@click.command("why-alive")
+@target_argument
+@set_option
+@store_option
+@json_option
+def why_alive_command(target: str, assignments: tuple[str, ...], store: str | None, as_json: bool) -> int:
+    """Name the chain from each root to a realization; exits with 1 if no root reaches it."""
+    where = as_store(store)
+    refs = [one.realization.ref for one in found(target, read_assignments(assignments), where)]
+    chains = {ref: where.why_alive(ref) for ref in refs}
+    if as_json:
+        out_json({"chains": [{"ref": str(ref), "chains": found} for ref, found in chains.items()]})
+    for ref, told in chains.items() if not as_json else ():
+        for root, *below in told:
+            steps = [f"{RealizationRef(one).name} {one[:8]}" for one in below]
+            out(" → ".join([f"root {printable(root)}", *steps]))
+        if not told:
+            remark(f"no root reaches {ref.name} {ref.short}: pylightnix gc --unreachable takes it")
+    return 0 if all(chains.values()) else NOT_ALIVE

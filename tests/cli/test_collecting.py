@@ -1,0 +1,196 @@
+"""`root`, `why-alive`, `gc`, `remove`, `du`: what they say, what they take, and how they end."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+
+def present(cli: Any) -> set[str]:
+    return {one["name"] for one in cli.json("ls")["realizations"] if one["present"]}
+
+
+def test_what_a_target_gave_has_an_automatic_root(cli: Any) -> None:
+    cli("realize", "flow.py:report")
+    cli("realize", "flow.py:numbers", "--set", "count=9")
+    roots = cli.json("root")["roots"]
+    assert [(root["kind"], root["name"][:-9]) for root in roots] == [("auto", "auto-numbers"), ("auto", "auto-report")]
+    cli("gc", "--unreachable")
+    assert present(cli) == {"report", "model", "numbers"}
+    collected = [one for one in cli.json("ls")["realizations"] if not one["present"]]
+    assert [one["name"] for one in collected] == ["model"], "the worse of two"
+    assert "collected" in cli("ls", "model").stdout
+    assert "3 of 3 reused" in cli("realize", "flow.py:report").stderr
+
+
+def test_realizing_a_target_again_renews_its_root_wherever_it_is_called(cli: Any) -> None:
+    (cli.directory / "below").mkdir()
+    cli("realize", "flow.py:numbers")
+    cli("realize", "../flow.py:numbers", cwd=cli.directory / "below")
+    assert len(cli.json("root")["roots"]) == 1
+    (cli.directory / "flow.py").write_text(
+        (cli.directory / "flow.py").read_text().replace('" ".join(map', '"-".join(map')
+    )
+    cli("realize", "flow.py:numbers")
+    assert len(cli.json("root")["roots"]) == 1
+    assert len(cli.json("gc", "--unreachable")["collected"]) == 1
+
+
+def test_roots_are_added_listed_and_removed(cli: Any) -> None:
+    assert "no roots" in cli("root").stderr
+    cli("realize", "flow.py:report", "--root", "kept")
+    cli("root", "paper", "flow.py:model")
+    assert re.search(r"^paper +named +\d+ s +model [0-9a-f]{8}$", cli("root").stdout, re.MULTILINE)
+    assert [root["name"] for root in cli.json("root")["roots"]][1:] == ["kept", "paper"]
+    cli("root", "--remove", "paper", "--remove", "kept")
+    assert [root["kind"] for root in cli.json("root")["roots"]] == ["auto"]
+    assert "no root is named 'paper'" in cli("root", "--remove", "paper", code=2).stderr
+    assert "what shall be kept" in cli("root", "paper", code=2).stderr
+    assert "not a name for a root" in cli("root", "a/b", "flow.py:model", code=2).stderr
+    assert "not realized" in cli("root", "x", "flow.py:few", code=2).stderr
+
+
+def test_a_root_keeps_what_a_realize_chose_when_the_code_has_changed(cli: Any) -> None:
+    cli("realize", "flow.py:report", "--root", "paper")
+    auto = next(root["name"] for root in cli.json("root")["roots"] if root["kind"] == "auto")
+    cli("root", "--remove", auto)
+    cli("gc", "--unreachable", "--now")
+    assert present(cli) == {"report", "model", "numbers"}
+    cli("root", "--remove", "paper")
+    assert len(cli.json("gc", "--unreachable", "--now")["collected"]) == 3
+    assert os.listdir(cli.store / "store") == []
+    assert "no damage" in cli("verify").stderr
+
+
+def test_a_link_keeps_until_it_vanishes(cli: Any) -> None:
+    cli("realize", "flow.py:numbers")
+    (auto,) = cli.json("root")["roots"]
+    cli("root", "--link", "result", "flow.py:numbers")
+    cli("root", "--remove", auto["name"])
+    assert (cli.directory / "result" / "table.txt").read_text() == "0 1 2"
+    (root,) = cli.json("root")["roots"]
+    assert root["link"] == str(cli.directory / "result")
+    cli("gc", "--unreachable")
+    assert present(cli) == {"numbers"}
+    (cli.directory / "result").unlink()
+    assert cli.json("root")["roots"][0]["stands"] is False
+    assert "(vanished)" in cli("root").stdout
+    told = cli("gc", "--unreachable")
+    assert "roots whose links have vanished: link-" in told.stderr
+    assert present(cli) == set()
+    assert cli.json("root")["roots"] == []
+
+
+def test_a_link_that_leads_elsewhere_keeps_no_more(cli: Any) -> None:
+    cli("realize", "flow.py:numbers")
+    cli("realize", "flow.py:few")
+    for root in cli.json("root")["roots"]:
+        cli("root", "--remove", root["name"])
+    cli("root", "--link", "result", "flow.py:numbers")
+    cli("root", "--link", "result", "flow.py:few")
+    assert len(cli.json("gc", "--unreachable")["collected"]) == 1
+    (cli.directory / "file").write_text("mine")
+    assert "no link" in cli("root", "--link", "file", "flow.py:few", code=1).stderr
+    assert (cli.directory / "file").read_text() == "mine"
+    assert "--link takes one TARGET" in cli("root", "--link", "x", "a", "b", code=2).stderr
+
+
+def test_why_alive_names_the_chain(cli: Any) -> None:
+    cli("realize", "flow.py:report", "--root", "paper")
+    ref = cli.json("ls", "numbers")["realizations"][0]["ref"]
+    told = cli("why-alive", ref[:10]).stdout.splitlines()
+    assert len(told) == 2
+    assert re.fullmatch(r"root paper → report [0-9a-f]{8}( → model [0-9a-f]{8})? → numbers [0-9a-f]{8}", told[1])
+    (one,) = cli.json("why-alive", ref[:10])["chains"]
+    assert one["ref"] == ref
+    cli("realize", "flow.py:numbers", "--rebuild", "numbers")
+    for root in cli.json("root")["roots"]:
+        cli("root", "--remove", root["name"])
+    assert "no root reaches numbers" in cli("why-alive", ref[:10], code=1).stderr
+
+
+def test_without_a_scope_it_shows_what_each_would_free(cli: Any) -> None:
+    cli("realize", "flow.py:model")
+    told = cli("gc", code=2)
+    assert re.search(r"^--unreachable +1 ", told.stdout, re.MULTILINE)
+    assert re.search(r"^--keep-best 1 score +", told.stdout, re.MULTILINE)
+    assert re.search(r"^--max-size ", told.stdout, re.MULTILINE)
+    assert "nothing was collected: give a scope" in told.stderr
+    assert present(cli) == {"model", "numbers"}
+    assert len(cli.json("gc", code=2)["scopes"]) == 5
+
+
+def test_a_dry_run_lists_names_parameters_sizes_and_reasons(cli: Any) -> None:
+    cli("realize", "flow.py:numbers", "--set", "count=2")
+    (root,) = cli.json("root")["roots"]
+    cli("root", "--remove", root["name"])
+    told = cli("gc", "--unreachable", "--dry-run")
+    assert re.search(r"^[0-9a-f]{8}  numbers +3 B  count=2 +no root reaches it$", told.stdout, re.MULTILINE)
+    assert "1 realization of 3 B would be collected, 0 B left" in told.stderr
+    (one,) = cli.json("gc", "--unreachable", "--dry-run")["collected"]
+    assert (one["name"], one["params"], one["size"]) == ("numbers", {"count": 2}, 3)
+    assert present(cli) == {"numbers"}
+    assert cli.json("gc", "--older-than", "1d", "--dry-run")["collected"] == []
+
+
+def test_what_was_collected_can_be_restored_or_made_again(cli: Any) -> None:
+    cli("realize", "flow.py:numbers")
+    (root,) = cli.json("root")["roots"]
+    cli("root", "--remove", root["name"])
+    (one,) = cli.json("gc", "--unreachable")["collected"]
+    assert "numbers  artifacts" in cli("gc", "--list-trash").stdout
+    path = cli("gc", "--restore", one["ref"][:8]).stdout.split("\t")[1].strip()
+    assert (Path(path) / "table.txt").read_text() == "0 1 2"
+    assert "trash is empty" in cli("gc", "--list-trash").stderr
+    assert "not in the trash" in cli("gc", "--restore", one["ref"][:8], code=2).stderr
+    cli("gc", "--unreachable", "--now")
+    told = cli("realize", "flow.py:numbers")
+    assert "chosen, but its artifacts are gone" in told.stderr
+    assert len(cli.json("ls")["realizations"]) == 1
+
+
+def test_remove_takes_the_record_too(cli: Any) -> None:
+    cli("realize", "flow.py:numbers")
+    ref = cli.json("ls")["realizations"][0]["ref"]
+    assert "kept alive by auto-numbers-" in cli("remove", ref, code=1).stderr
+    cli("remove", ref, "--force")
+    assert cli.json("ls")["realizations"] == []
+    cli("gc", "--restore", ref)
+    assert len(cli.json("ls")["realizations"]) == 1
+    assert cli.json("remove", ref, "--force", "--now")["removed"] == [ref]
+    assert "not in the trash" in cli("gc", "--restore", ref, code=2).stderr
+    assert "is named" in cli("remove", ref, code=2).stderr
+    assert "Missing argument" in cli("remove", code=2).stderr
+
+
+def test_in_doubt_it_refuses_and_says_what_is_at_stake(cli: Any) -> None:
+    cli("realize", "flow.py:numbers")
+    (cli.store / "roots" / "strange").write_text("")
+    told = cli("gc", "--unreachable", code=1)
+    assert "a root cannot be read" in told.stderr
+    assert "1 realizations of 5 bytes would have been in danger" in told.stderr
+    (cli.store / "roots" / "strange").unlink()
+    (cli.store / "format.json").write_text('{"pylightnix":"store/99"}')
+    assert "store/99" in cli("gc", "--unreachable", code=2).stderr
+
+
+def test_du_weighs_by_stage_and_by_root(cli: Any) -> None:
+    cli("realize", "flow.py:report")
+    cli("realize", "flow.py:few")
+    stages = {one["name"]: one for one in cli.json("du")["stages"]}
+    numbers, model, report = stages["numbers"], stages["model"], stages["report"]
+    assert numbers["own"] == 5 + 7
+    assert numbers["realizations"] == 2
+    assert report["closure"] > model["own"] / 2 + 5
+    roots = {one["name"][:11]: one for one in cli.json("du")["roots"]}
+    assert roots["auto-report"]["realizations"] == 3
+    assert roots["auto-number"] == {**roots["auto-number"], "own": 7, "closure": 7}
+    assert roots[""]["realizations"] == 1, "the worse model"
+    lines = cli("du").stdout.splitlines()
+    assert lines[0].split() == ["stage", "realizations", "own", "closure"]
+    assert cli("du", "--roots").stdout.splitlines()[-1].startswith("(no root)")
+    cli("gc", "--unreachable")
+    told = cli("du").stderr
+    assert "in the trash, 1 realization collected" in told
