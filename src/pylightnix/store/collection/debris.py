@@ -24,6 +24,7 @@ from pylightnix.store.collection.holds import Held, held_now
 from pylightnix.store.collection.trash import Trash, set_aside, set_aside_leftovers
 from pylightnix.store.files import ID, fresh_id
 from pylightnix.store.layout import Layout
+from pylightnix.store.locks import is_free
 from pylightnix.store.trees import remove_tree
 
 _TMP = re.compile(rf"{ID.pattern}(\.[a-z]+)?")
@@ -118,7 +119,7 @@ class Sweeper:
         for shard in self._in("locks"):
             for name in _names(shard):
                 form = _LOCK.fullmatch(name)
-                working.update([int(form[1])] if form else [])
+                working.update([int(form[1])] if form and not is_free(f"{shard}/{name}") else [])
         for path in made:
             form = _TMP.fullmatch(os.path.basename(path))
             if form is not None and int(form[1]) not in working and not is_alive(int(form[1])):

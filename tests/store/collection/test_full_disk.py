@@ -1,0 +1,55 @@
+"""A collection on a disk on which not one more byte can be written."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pylightnix.store.store import Store
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m,nr_inodes=400", "none", str(place)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def fill(place: Path) -> None:
+    """Until neither a byte nor a file can be written."""
+    with contextlib.suppress(OSError), open(place / "filler", "wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 512)
+    with contextlib.suppress(OSError):
+        for number in range(10_000):
+            (place / f"filler-{number}").touch()
+    with pytest.raises(OSError, match=r".") as caught:
+        (place / "one more").write_bytes(b"x")
+    assert caught.value.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize("forget", [False, True])
+def test_a_full_disk_can_be_freed(small_disk: Path, plant_in: Any, forget: bool) -> None:
+    plant = plant_in(small_disk / "store")
+    kept, dead = plant.one("kept", content="k"), plant.one("dead", content="x" * 300_000)
+    plant.root("paper", kept)
+    fill(small_disk)
+    assert os.statvfs(small_disk).f_bfree == 0
+    collected = Store(small_disk / "store").gc(unreachable=True, trash="0d", forget=forget)
+    assert [victim.record.ref for victim in collected.victims] == [dead[0].ref]
+    assert os.statvfs(small_disk).f_bfree * os.statvfs(small_disk).f_frsize >= 290_000
+    assert plant.present() == {"kept"}
+    assert Store(small_disk / "store").verify().sound

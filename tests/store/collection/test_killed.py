@@ -1,0 +1,126 @@
+"""A collection that is killed at any of its changes leaves a sound store, and the next one finishes its work."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pylightnix.store import changes
+from pylightnix.store.store import Store
+from pylightnix.store.trees import hash_tree, remove_tree
+
+EVERY = int(os.environ.get("PYLIGHTNIX_KILLS", "9"))
+"""Of how many changes one is fatal; 1 tries all."""
+
+Work = Callable[[Store], object]
+
+
+def to_trash(store: Store) -> object:
+    return store.gc(unreachable=True)
+
+
+def at_once(store: Store) -> object:
+    return store.gc(unreachable=True, trash="0d", failed="0d")
+
+
+def forgetting(store: Store) -> object:
+    return store.gc(unreachable=True, forget=True)
+
+
+def keeping_small(store: Store) -> object:
+    return store.gc(unreachable=True, trash="0d", keep_small="1k")
+
+
+def removing(store: Store) -> object:
+    dead = [record for record in store.keeper.records() if record.ref.name == "y"]
+    return [store.remove(record.ref) for record in dead]
+
+
+def prepare(plant: Any) -> None:
+    """A rooted chain, dead ones, old trash, failed runs, artifacts without a record."""
+    chain = plant.chain("a", "b")
+    due = plant.one("due")
+    plant.store.gc(unreachable=True, trash="0d")
+    plant.chain("a", "b")
+    plant.root("paper", chain[1])
+    due = plant.one("due")
+    plant.store.gc(unreachable=True)
+    (trashed,) = (plant.store.path / "trash").iterdir()
+    trashed.rename(trashed.with_name("20200101T000000" + trashed.name[15:]))
+    plant.chain("x", "y", value=1)
+    lone = plant.one("lone")
+    remove_tree(plant.store.keeper.place(lone[0]))
+    (plant.store.path / "failed" / f"20200101T000000-a-1-{'0' * 12}").mkdir()
+    (plant.store.path / "tmp" / f"99999999-{'0' * 12}.out").mkdir()
+    assert due
+
+
+def dies_at(work: Work, path: Path, last: int) -> bool:
+    """Do it in a child that dies at its last change; whether it died."""
+    pid = os.fork()
+    if pid == 0:
+        left = iter(range(last))
+
+        def die(*_: object) -> None:
+            if next(left, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            with changes.observed(die):
+                work(Store(path))
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    status = os.waitpid(pid, 0)[1]
+    assert os.WIFSIGNALED(status) or status == 0, "it failed instead of dying"
+    return os.WIFSIGNALED(status)
+
+
+def copies(template: Path, place: Path) -> Iterator[tuple[int, Path]]:
+    for point in range(0, 10_000, EVERY):
+        path = place / str(point)
+        shutil.copytree(template, path, symlinks=True)
+        yield point, path
+        remove_tree(path)
+
+
+@pytest.mark.parametrize("work", [to_trash, at_once, forgetting, keeping_small, removing])
+def test_killed_at_any_change(plant: Any, tmp_path: Path, work: Work) -> None:
+    prepare(plant)
+    deaths = 0
+    for point, path in copies(plant.store.path, tmp_path):
+        if not dies_at(work, path, point):
+            break
+        deaths += 1
+        sound(path)
+        Store(path).gc(unreachable=True, trash="0d", failed="0d", forget=work is forgetting)
+        finished(path)
+    assert deaths > 10 // EVERY
+
+
+def sound(path: Path) -> None:
+    store = Store(path)
+    report = store.verify()
+    assert report.sound, report.findings
+    for record in store.keeper.records():
+        if record.ref.name in "ab":
+            assert hash_tree(store.keeper.payload(record)).digest == record.tree
+
+
+def finished(path: Path) -> None:
+    """The next collection leaves what is rooted, and no debris."""
+    sound(path)
+    assert sorted(name[41:] for name in os.listdir(path / "store")) == ["a", "b"]
+    assert os.listdir(path / "tmp") in ([], ["checkpoints"])
+    for place in ("trash", "failed", "locks/held"):
+        assert not (path / place).exists() or os.listdir(path / place) == [], place
+    kept = path / "kept"
+    assert not kept.exists() or {name[41:] for name in os.listdir(kept)} <= {"x", "y", "due"}
