@@ -55,10 +55,12 @@ def test_a_root_follows_the_context_in_which_a_realization_is_used(plant: Any) -
     top = plant.one("b", of=first)
     used = plant.one("b", of=second)
     assert top[0].ref == used[0].ref
-    plant.root("paper", used)
-    plant.store.gc(unreachable=True)
-    assert not plant.store.keeper.present(first[0])
-    assert plant.store.keeper.present(second[0])
+    for one, kept, gone in ((used, second, first), (top, first, second)):
+        plant.root("paper", one)
+        plant.store.gc(unreachable=True)
+        assert plant.store.keeper.present(kept[0])
+        assert not plant.store.keeper.present(gone[0])
+        first, second = plant.one("a", content="same", n=1), plant.one("a", content="same", n=2)
 
 
 def test_what_was_unrooted_is_collected(plant: Any) -> None:

@@ -163,11 +163,8 @@ class Sweeper:
         known = self._recorded()
         for path in there:
             ref = os.path.basename(path)
-            if ref in known or ref in held.refs:
-                continue
-            if not self._dry and not self._take(path, ref):
-                continue
-            yield f"store/{ref}"
+            if ref not in known and (ref not in held.refs if self._dry else self._take(path, ref)):
+                yield f"store/{ref}"
 
     def _take(self, path: str, ref: str) -> bool:
         away = f"{self._layout.tmp}/{fresh_id()}"

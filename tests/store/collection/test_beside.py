@@ -1,0 +1,118 @@
+"""Collections beside realizes, in chosen interleavings: what a realize has chosen is there for as long as it has it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pylightnix import Dep, match, promise, stage
+from pylightnix.dsl.closure import pin
+from pylightnix.engine.events import Silent
+from pylightnix.engine.realize import Realizer
+from pylightnix.errors import PylightnixError
+from pylightnix.executors import InlineExecutor
+from pylightnix.store.store import Store
+from pylightnix.testing.schedules import Schedule, seeds
+
+SECONDS = 4.0
+"""How long schedules are tried, unless the environment asks for a number of them."""
+
+
+@stage(code="ignore")
+def bottom(out: Path = promise("out")) -> None:
+    out.write_text("bottom")
+
+
+@stage(code="ignore", matcher=match.best("n", of=2))
+def middle(source: Dep, out: Path = promise("out")) -> dict[str, int]:
+    assert source.out.read_text() == "bottom"
+    out.write_text("middle")
+    return {"n": 1}
+
+
+@stage(code="ignore")
+def top(a: Dep, b: Dep, out: Path = promise("out")) -> None:
+    assert a.out.read_text() == "middle"
+    assert b.out.read_text() == "bottom"
+    out.write_text("top")
+
+
+ASKED = top(middle(bottom()), bottom())
+
+
+def realizing(schedule: Schedule, path: Path, root: str | None = None) -> Callable[[], None]:
+    """Realizes as a process of its own would, and looks whether all that was chosen is there while it has it."""
+
+    def work() -> None:
+        store = Store(path)
+        keeper = schedule.stepwise(store.keeper)
+        in_hand = keeper.holding()
+        realizer = Realizer(pin((ASKED,)), keeper, InlineExecutor(), Silent(), lambda _: {})
+        realizer.run()
+        refs = [ref for choice in realizer.decider.choices.values() for ref in choice.chosen]
+        if root is not None:
+            store.root(root, realizer.decider.realization(pin((ASKED,)).targets[0]))
+        for ref in refs:
+            schedule.step()
+            assert (path / "store" / ref / "out").exists(), f"{ref} is gone, and somebody has it"
+        in_hand.release()
+
+    return work
+
+
+def collecting(path: Path, **scopes: Any) -> Callable[[], None]:
+    def work() -> None:
+        Store(path).gc(**{"unreachable": True, "trash": "0d", **scopes})
+
+    return work
+
+
+def play(seed: int, path: Path, *, warm: bool, root: str | None = None) -> str | None:
+    """One schedule; what is wrong with it."""
+    if warm:
+        realizing(Schedule(seed), path)()
+    schedule = Schedule(seed)
+    forget = seed % 3 == 0
+    try:
+        more = [realizing(schedule, path), collecting(path)] if seed % 4 == 3 else []
+        schedule.run(realizing(schedule, path, root), collecting(path, forget=forget), *more)
+        report = Store(path).verify()
+        assert report.sound, report.findings
+        Store(path).gc(unreachable=True, trash="0d")
+        left = {name[41:] for name in os.listdir(path / "store")}
+        assert left == ({"bottom", "middle", "top"} if root else set()), left
+        assert os.listdir(path / "tmp") == []
+        assert os.listdir(path / "locks" / "held") == []
+    except (AssertionError, PylightnixError, OSError) as error:
+        return f"seed {seed}: {type(error).__name__}: {error}"
+    return None
+
+
+def search(place: Path, most: int, *, seconds: float = SECONDS) -> tuple[int, str | None]:
+    """How many schedules were tried, and the first that went wrong."""
+    asked = os.environ.get("PYLIGHTNIX_SCHEDULES")
+    began = time.monotonic()
+    tried = 0
+    for seed in seeds(most, asked):
+        wrong = play(seed, place / str(seed), warm=seed % 2 == 0, root="paper" if seed % 5 == 1 else None)
+        tried += 1
+        if wrong is not None or (asked is None and time.monotonic() - began > seconds):
+            return tried, wrong
+    return tried, None
+
+
+def test_what_is_chosen_is_there(tmp_path: Path) -> None:
+    tried, wrong = search(tmp_path, 10_000)
+    assert wrong is None
+    assert tried >= 5
+
+
+@pytest.mark.parametrize("root", [None, "paper"])
+def test_warm_ones_too(tmp_path: Path, root: str | None) -> None:
+    for seed in range(5):
+        assert play(seed, tmp_path / str(seed), warm=True, root=root) is None
