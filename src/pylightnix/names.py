@@ -121,4 +121,6 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u2028\u2029\u200e\u200f\u202a-\
 
 def printable(text: str) -> str:
     """Text from outside made safe for a terminal: control and bidi characters and lone surrogates are escaped."""
+    if text.isascii() and text.isprintable():  # asked first: it is fast, and nearly always so
+        return text
     return _UNSAFE.sub(lambda m: m.group().encode("unicode_escape").decode(), text)

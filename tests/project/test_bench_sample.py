@@ -52,6 +52,12 @@ def test_trees() -> None:
     check(trees.measure(0.001))
 
 
+def test_upkeep(tmp_path: Path) -> None:
+    from bench import upkeep
+
+    check(upkeep.measure(0.002, tmp_path))
+
+
 def test_table() -> None:
     from bench.rows import against, table
 

@@ -14,6 +14,7 @@ from pylightnix.cli.amounts import age, count, size
 from pylightnix.cli.options import json_option, names_argument, store_option
 from pylightnix.cli.output import cut, out, out_json, remark, table, width
 from pylightnix.cli.values import brief
+from pylightnix.model.allocation import collector_paused
 from pylightnix.model.config import decode
 from pylightnix.session.location import as_store
 from pylightnix.store.overview import Glance, glances
@@ -35,8 +36,9 @@ def ls_command(stages: tuple[str, ...], by_stage: bool, store: str | None, as_js
     The newest of each stage come first. STAGE is the name of a stage, or a pattern such as 'model*'.
     """
     where = as_store(store)
-    found = sorted(glances(where.keeper, lambda name: _wanted(name, stages)), key=lambda g: g.started, reverse=True)
-    found.sort(key=lambda glance: glance.record.ref.name)
+    with collector_paused():
+        found = sorted(glances(where.keeper, lambda name: _wanted(name, stages)), key=lambda g: g.started, reverse=True)
+        found.sort(key=lambda glance: glance.record.ref.name)
     if as_json:
         rows = _stages(found) if by_stage else [_document(glance) for glance in found]
         out_json({"store": str(where.path), "stages" if by_stage else "realizations": rows})

@@ -1,0 +1,82 @@
+"""Upkeep of a store with many small realizations: collecting, verifying, listing, weighing, against floors."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.chain import discard
+from bench.processes import HERE, python
+from bench.rows import Row, against
+from pylightnix.store.store import Store
+from pylightnix.store.trees import hash_tree
+
+COUNT = 10_000
+SMALL = 3_000
+BIG_COUNT = 8
+BIG = 64_000_000
+SECOND = 1.0
+
+
+def measure(scale: float, place: Path) -> list[Row]:
+    """The rows; `scale` is a factor on numbers and sizes, `place` a directory to work in."""
+    count = max(20, round(COUNT * scale))
+    many, big = place / "many", place / "big"
+    print(f"realizing {count:,} for upkeep …", file=sys.stderr)
+    python([str(HERE / "items.py"), str(count), str(SMALL)], {"PYLIGHTNIX_STORE": str(many)})
+    python([str(HERE / "items.py"), str(BIG_COUNT), str(int(BIG * scale))], {"PYLIGHTNIX_STORE": str(big)})
+    name = f"{count:,} realizations"
+    rows = [_list(f"ls of {name}", ["ls"], many), _list(f"du of {name}", ["du"], many)]
+    rows.append(_verify(f"verifying {BIG_COUNT * BIG * scale / 1e6:,.0f} MB in big files", big, 1 / 0.8))
+    rows.append(_verify(f"verifying {name} of one small file", many, None))
+    rows.append(_collect(f"collecting {name}, against rmtree", many, place / "plain"))
+    discard(many)
+    discard(big)
+    return rows
+
+
+def _list(name: str, command: list[str], store: Path) -> Row:
+    """A command as people start it, against a second."""
+    arguments = ["-m", "pylightnix", *command, "--store", str(store)]
+    return against(name, min(python(arguments).outside for _ in range(3)), SECOND, 1.0)
+
+
+def _verify(name: str, store: Path, limit: float | None) -> Row:
+    """Verifying, against hashing the same trees."""
+    trees = sorted(store.joinpath("store").iterdir())
+
+    def hash_all() -> None:
+        for tree in trees:
+            hash_tree(tree)
+
+    ours, floor = _in_turn(lambda: Store(store).verify(), hash_all, 3)
+    return against(f"{name}, against hashing them", ours, floor, limit)
+
+
+def _collect(name: str, store: Path, plain: Path) -> Row:
+    """Collecting all at once, against `shutil.rmtree` of a copy of the same files, made writable."""
+    shutil.copytree(store / "store", plain, symlinks=True)
+    for directory, _, _ in os.walk(plain):
+        os.chmod(directory, 0o755)
+    began = time.perf_counter()
+    collected = Store(store).gc(unreachable=True, trash="0d")
+    ours = time.perf_counter() - began
+    assert len(collected.victims) > 0
+    began = time.perf_counter()
+    shutil.rmtree(plain)
+    return against(name, ours, time.perf_counter() - began, 3.0)
+
+
+def _in_turn(ours: Callable[[], object], floor: Callable[[], object], times: int) -> tuple[float, float]:
+    """The best of each, taken in turn."""
+    best = [float("inf"), float("inf")]
+    for _ in range(times):
+        for index, side in enumerate((ours, floor)):
+            began = time.perf_counter()
+            side()
+            best[index] = min(best[index], time.perf_counter() - began)
+    return best[0], best[1]
