@@ -25,8 +25,6 @@ from pylightnix.session.facts import Facts
 from pylightnix.session.location import as_store
 from pylightnix.session.targets import Targets
 from pylightnix.session.telling import PlainTelling
-from pylightnix.store.collection.rooting import set_root
-from pylightnix.store.collection.roots import check_root_name
 from pylightnix.store.store import Store
 
 T = TypeVar("T")
@@ -199,8 +197,7 @@ def realize(
                 hint="use realize_many, or a matcher that chooses one",
                 derivation=derivation.name,
             )
-    if root is not None:
-        check_root_name(root)
+    _see_root(root)
     with _executor(executor, jobs) as runner:
         results = _realize(targets, found, rebuild, runner, _listener(listener, quiet))
     _keep(root, found, results)
@@ -220,8 +217,7 @@ def realize_many(
 ) -> Any:
     """As `realize`, with a tuple of realizations for each derivation, whatever its matcher."""
     targets, found = _read(asked, store)
-    if root is not None:
-        check_root_name(root)
+    _see_root(root)
     with _executor(executor, jobs) as runner:
         results = _realize(targets, found, rebuild, runner, _listener(listener, quiet))
     _keep(root, found, results)
@@ -246,9 +242,19 @@ def _realize(
     return [realizer.decider.realization(ref) for ref in closure.targets]
 
 
+def _see_root(root: str | None) -> None:
+    """See that a root can have this name, before anything is built."""
+    if root is not None:
+        from pylightnix.store.collection.roots import check_root_name  # few name one, and all pay for imports
+
+        check_root_name(root)
+
+
 def _keep(root: str | None, store: Store, results: list[tuple[Realization[Any], ...]]) -> None:
     """Keep results under a name, while they are held."""
     if root is not None:
+        from pylightnix.store.collection.rooting import set_root
+
         set_root(store.keeper, root, [one for chosen in results for one in chosen], held=True)
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from pylightnix.names import printable
 from pylightnix.store import changes
-from pylightnix.store.files import fresh_id
+from pylightnix.store.files import fresh_id, write_all
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -76,6 +76,25 @@ class Lock:
         finally:
             _close(handle)
 
+    def pause(self) -> None:
+        """Give the lock back, and keep the file at hand for `resume`."""
+        changes.lock(self._handle, _BACK)
+
+    def resume(self) -> bool:
+        """Take it again, shared with others; False, and it is not held, if the file was removed meanwhile."""
+        changes.lock(self._handle, _SHARED)
+        if os.fstat(self._handle).st_nlink:
+            return True
+        self.pause()
+        return False
+
+    def append(self, data: bytes) -> bool:
+        """Write to the end of the file, in which nobody else writes; False if it was removed meanwhile."""
+        if not os.fstat(self._handle).st_nlink:
+            return False
+        write_all(self._handle, data)
+        return True
+
 
 class _Elsewhere(Lock):
     """A lock on a system without flock."""
@@ -85,6 +104,19 @@ class _Elsewhere(Lock):
     def __init__(self, path: str, lock: BaseFileLock) -> None:
         super().__init__(path, -1)
         self._lock = lock
+
+    def pause(self) -> None:
+        self._lock.release()
+
+    def resume(self) -> bool:
+        self._lock.acquire()
+        return True
+
+    def append(self, data: bytes) -> bool:
+        with open(self.path, "rb+") as file:
+            file.seek(0, os.SEEK_END)
+            write_all(file.fileno(), data)
+        return True
 
     def release(self, *, remove: bool = False) -> None:
         """Give it back; there an open file cannot be removed, so that comes after."""

@@ -123,6 +123,22 @@ def test_what_is_held_after_the_plan_was_made_is_not_collected(plant: Any) -> No
     assert [victim.record.ref for victim in collected.in_use] == [made[1][0].ref]
 
 
+def test_what_a_process_holds_besides_is_not_collected(plant: Any) -> None:
+    """It held something else before the plan was made."""
+    made = plant.one("a"), plant.one("b"), plant.one("c")
+    age(plant, made[0], 1000)
+    holding = Store(plant.store.path).keeper.holding()
+
+    def choose(number: int = 1) -> None:
+        with holding.looking():
+            holding.add([made[number][0].ref])
+
+    choose(2)
+    collected = _interrupted(plant.store, choose)
+    holding.release()
+    assert names(collected) == ["a"]
+
+
 def _interrupted(store: Store, act: Any) -> Any:
     """A collection that lets somebody else act between two victims."""
     from pylightnix.store.collection.collecting import Collector

@@ -70,7 +70,7 @@ MUTANTS = {
     ),
     "no second look": Mutant(
         "collecting",
-        "others = turn != self._turn and self._look(turn)",
+        "others = self._look(turn)",
         "others = False",
         collecting.test_what_is_held_after_the_plan_was_made_is_not_collected,
     ),
@@ -80,11 +80,17 @@ MUTANTS = {
         "return False",
         collecting.test_what_is_rooted_after_the_plan_was_made_is_not_collected,
     ),
-    "no turn is noted for what is held": Mutant(
-        "holds",
-        "        self.gate.turn()\n",
-        "",
+    "new holds are not looked at": Mutant(
+        "collecting",
+        "now = (turn, holders_now(self._reader.layout))",
+        "now = (turn, frozenset())",
         collecting.test_what_is_held_after_the_plan_was_made_is_not_collected,
+    ),
+    "holds that grow are not looked at": Mutant(
+        "holds",
+        "found.append((name, os.lstat(path).st_size))",
+        "found.append((name, 0))",
+        collecting.test_what_a_process_holds_besides_is_not_collected,
     ),
     "no turn is noted for a root": Mutant(
         "roots",

@@ -17,7 +17,7 @@ from pylightnix.names import RealizationRef, printable
 from pylightnix.store import changes
 from pylightnix.store.collection.debris import Sweeper, Swept
 from pylightnix.store.collection.gate import Gate
-from pylightnix.store.collection.holds import held_now
+from pylightnix.store.collection.holds import held_now, holders_now
 from pylightnix.store.collection.policy import Policy, Standing, Victim, choose
 from pylightnix.store.collection.reach import reach
 from pylightnix.store.collection.roots import Root, Roots
@@ -69,7 +69,7 @@ class Needed:
         self._reader = reader
         self._gate = gate
         self._list = Roots(reader.layout)
-        self._turn = -1
+        self._seen: tuple[int, frozenset[tuple[str, int]]] = (-1, frozenset())
         self._names: list[str] = []
         self._reached: frozenset[str] = frozenset()
         self._held: frozenset[str] = frozenset()
@@ -83,10 +83,13 @@ class Needed:
         self._follow()
 
     def _look(self, turn: int) -> bool:
-        """Read again what processes hold, and which roots there are; whether there are other roots than before."""
+        """Read what processes hold, and which roots there are, if that may have changed; whether the roots have."""
+        now = (turn, holders_now(self._reader.layout))
+        if now == self._seen:
+            return False
         self._held = held_now(self._reader.layout).refs
         names = self._list.names()
-        self._turn = turn
+        self._seen = now
         changed = names != self._names
         self._names = names
         return changed
@@ -113,7 +116,7 @@ class Needed:
         """Close the gate and look again; gives whether it is needed. What is moved away inside was not."""
         while True:
             with self._gate.closed() as turn:
-                others = turn != self._turn and self._look(turn)
+                others = self._look(turn)
                 if not others:
                     yield self.reaches(ref) or self.holds(ref)
                     return

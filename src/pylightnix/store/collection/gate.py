@@ -2,8 +2,8 @@
 
 Who chooses passes it shared with others, and says before it leaves what it keeps. Who collects closes it, for each
 realization anew, around {look what is kept; move it away}. So nothing that somebody has just seen can be moved away
-unseen. The file of the gate has a byte for each time that something new was kept: if there are no more than at the last
-look, that look still holds.
+unseen. The file of the gate has a byte for each root that was set: if there are no more than at the last look, that
+look still holds.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Gate:
             return None
 
     def turn(self) -> None:
-        """Note that something new will be kept; to be called inside, before it is written."""
+        """Note that a root will be set; to be called inside, before it is."""
         handle = changes.open_new(self.path, _APPEND, 0o666)
         try:
             changes.write(handle, b".")
@@ -52,7 +52,7 @@ class Gate:
 
     @contextlib.contextmanager
     def closed(self) -> Iterator[int]:
-        """Let nobody pass; gives how often something new was kept so far.
+        """Let nobody pass; gives how many roots were set so far.
 
         Raises:
             CollectionError: locks do not work here.

@@ -19,12 +19,11 @@ from pylightnix.names import RealizationRef, printable
 from pylightnix.store import changes
 from pylightnix.store.claims import host_name
 from pylightnix.store.collection.gate import Gate
-from pylightnix.store.files import ID, fresh_id, read_small, write_all, write_once
+from pylightnix.store.files import ID, fresh_id, read_small, write_once
 from pylightnix.store.layout import Layout
 from pylightnix.store.locks import Lock, create, is_free
 
 _UNWRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-_APPEND = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 class Holds:
@@ -46,6 +45,8 @@ class Holds:
     def _begin_anew(self) -> None:
         self.process = os.getpid()
         self._file: Lock | None = None
+        self._passed: Lock | None = None
+        self._inside = 0
         self._held: set[RealizationRef] = set()
         self._users = 0
 
@@ -57,6 +58,23 @@ class Holds:
             self._users += 1
         return Holding(self, self._layout)
 
+    def enter(self) -> bool:
+        """Pass the gate, with others; False where there is none, see `Gate.enter`."""
+        with self._mutex:
+            if self._inside == 0 and (self._passed is None or not self._passed.resume()):
+                self._passed = self.gate.enter()
+            if self._passed is None:
+                return False
+            self._inside += 1
+            return True
+
+    def leave(self) -> None:
+        """Leave it; the file stays at hand for the next time."""
+        with self._mutex:
+            self._inside -= 1
+            if self._inside == 0 and self._passed is not None:
+                self._passed.pause()
+
     def note(self, refs: Iterable[RealizationRef]) -> bool:
         """Hold these too, inside the gate; False if that cannot be written down."""
         with self._mutex:
@@ -64,7 +82,7 @@ class Holds:
             if not new:
                 return True
             try:
-                self._write(new)
+                self._write("".join(f"\n{ref}" for ref in new).encode() + b"\n")
             except OSError as error:
                 if error.errno not in _UNWRITABLE:
                     raise
@@ -74,24 +92,15 @@ class Holds:
             self._held.update(new)
         return True
 
-    def _write(self, refs: Iterable[RealizationRef]) -> None:
+    def _write(self, data: bytes) -> None:
         """A line begins anew each time, so what was cut off before spoils none."""
-        if self._file is not None and not os.path.lexists(self._file.path):  # somebody has removed the store
-            self._file.release()
-            self._file = None
-        if self._file is None:
-            directory = f"{self._layout.locks}/held"
+        if self._file is None or not self._file.append(data):  # none yet, or somebody has removed the store
             if not os.path.isdir(self._layout.locks):
                 self._layout.ensure(again=True)
+            directory = f"{self._layout.locks}/held"
             changes.make_directories(directory)
             self._file = create(f"{directory}/{host_name()}@{fresh_id()}.lock")
-        self.gate.turn()
-        data = "".join(f"\n{ref}" for ref in refs).encode() + b"\n"
-        handle = changes.open_new(self._file.path, _APPEND, 0o666)
-        try:
-            write_all(handle, data)
-        finally:
-            os.close(handle)
+            self._file.append(data)
 
     def end(self, process: int) -> None:
         """One of those who began is ready; when nobody is left, the file goes."""
@@ -99,10 +108,11 @@ class Holds:
             if process != os.getpid() or process != self.process:
                 return
             self._users -= 1
-            if self._users == 0 and self._file is not None:
-                self._file.release(remove=True)
-                self._file = None
-                self._held.clear()
+            if self._users == 0:
+                for lock, remove in ((self._file, True), (self._passed, False)):
+                    if lock is not None:
+                        lock.release(remove=remove)
+                self._begin_anew()
 
 
 class Holding:
@@ -114,29 +124,29 @@ class Holding:
         self._process = holds.process
         self._added: list[RealizationRef] = []
         self._noted = 0
-        self._pass: Lock | None = None
+        self._stays = False
         self._over = False
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[None]:
         """Where what is added cannot be written down, nothing is collected until the end instead."""
-        entered = self._holds.gate.enter()
+        entered = self._holds.enter()
         try:
             yield
         finally:
-            if entered is not None:
-                self._leave(entered)
+            if entered:
+                self._leave()
 
-    def _leave(self, entered: Lock) -> None:
+    def _leave(self) -> None:
         stays = False
         try:
-            stays = self._pass is None and not self._holds.note(self._added[self._noted :])
+            stays = not self._stays and not self._holds.note(self._added[self._noted :])
             self._noted = len(self._added)
         finally:
             if stays:
-                self._pass = entered
+                self._stays = True
             else:
-                entered.release()
+                self._holds.leave()
 
     def add(self, refs: Iterable[RealizationRef]) -> None:
         self._added.extend(refs)
@@ -146,8 +156,8 @@ class Holding:
             return
         self._over = True
         note_use(self._layout, self._added)
-        if self._pass is not None:
-            self._pass.release()
+        if self._stays:
+            self._holds.leave()
         self._holds.end(self._process)
 
 
@@ -189,17 +199,10 @@ def held_now(layout: Layout, but: int = 0) -> Held:
     Raises:
         CollectionError: that cannot be read.
     """
-    directory = f"{layout.locks}/held"
     refs: set[str] = set()
     processes, dead = set(), []
-    try:
-        names = os.listdir(directory)
-    except FileNotFoundError:
-        return Held(frozenset(), frozenset(), ())
-    except OSError as error:
-        raise _unreadable(directory, error) from error
-    for name in names:
-        path = f"{directory}/{name}"
+    for name in _names(layout):
+        path = f"{layout.locks}/held/{name}"
         try:
             if is_free(path):
                 dead.append(path)
@@ -214,6 +217,30 @@ def held_now(layout: Layout, but: int = 0) -> Held:
         form = ID.fullmatch(name.rpartition("@")[2].removesuffix(".lock"))
         processes.update([int(form[1])] if form else [])
     return Held(frozenset(refs), frozenset(processes), tuple(dead))
+
+
+def holders_now(layout: Layout) -> frozenset[tuple[str, int]]:
+    """The files of those that hold something, with their sizes: if these are the same, so is what is held, or less."""
+    found = []
+    for name in _names(layout):
+        path = f"{layout.locks}/held/{name}"
+        try:
+            found.append((name, os.lstat(path).st_size))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise _unreadable(path, error) from error
+    return frozenset(found)
+
+
+def _names(layout: Layout) -> list[str]:
+    directory = f"{layout.locks}/held"
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _unreadable(directory, error) from error
 
 
 def _unreadable(where: str, error: Exception) -> CollectionError:
