@@ -97,8 +97,10 @@ class Realizer:
             self._abandon()
             raise
         finally:
-            self._keeper.settle()
-            self._holding.release()
+            try:
+                self._keeper.settle()
+            finally:
+                self._holding.release()
             self._listener.end()
         if self._failure is not None:
             raise self._failure
