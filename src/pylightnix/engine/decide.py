@@ -60,7 +60,7 @@ class Decider:
         self.closure = closure
         self.choices: dict[DerivationRef, InputChoice] = {}
         self._records: dict[DerivationRef, tuple[Record, ...]] = {}
-        self.contexts = Contexts(self.context_of)
+        self._contexts = Contexts(self.context_of)
         self.holding: Holding = holding or Loose()
         self._barren: list[Context] = []
         self._keys = Keys(closure, self.choices, self.records)
@@ -111,7 +111,7 @@ class Decider:
         """Choose what an earlier realize chose, since it would be chosen again."""
         choice = self.choices[pinned.ref] = remembered.choice
         self.holding.add(choice.chosen)
-        self.contexts.expect(choice.context, pinned)
+        self._contexts.expect(choice.context, pinned)
         step = Step(pinned.ref, "reuse", remembered.why, "", 0, choice.key, choice.chosen)
         return Decision(step, Key("", choice.key), choice)
 
@@ -193,7 +193,7 @@ class Decider:
     def _chosen(
         self, pinned: Pinned, home: KeyRef, records: tuple[Record, ...], context: Context, matcher: str
     ) -> InputChoice:
-        self.contexts.add(context)
+        self._contexts.add(context)
         if not records:
             self._barren.append(context)
         self._records[pinned.ref] = records
@@ -252,10 +252,10 @@ class Decider:
                     derivation=ref,
                 )
 
-    def realization(self, ref: DerivationRef) -> tuple[Realization[Any], ...]:
-        """What was chosen for a derivation, as the user gets it."""
-        context = self.contexts[self.choices[ref].context]
-        around = Around(self.contexts, self.closure.by_ref, self._barren)
+    def realization(self, ref: DerivationRef, hand: object = None) -> tuple[Realization[Any], ...]:
+        """What was chosen for a derivation, as the user gets it; `hand` lives as long as any of it does."""
+        context = self._contexts[self.choices[ref].context]
+        around = Around(self._contexts, self.closure.by_ref, self._barren, hand)
         return tuple(Realization(record, self._keeper, context, around) for record in self.records(ref))
 
 

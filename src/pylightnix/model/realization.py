@@ -99,11 +99,13 @@ class Around(NamedTuple):
         contexts: of all choices, by their hashes.
         closure: the derivations.
         barren: contexts of choices of nothing, which stand in no record.
+        hand: something that lives as long as anybody has any of what was returned.
     """
 
     contexts: Mapping[str, Context]
     closure: Mapping[DerivationRef, Pinned]
     barren: Sequence[Context] = ()
+    hand: object = None
 
 
 _ALONE = Around(MappingProxyType({}), MappingProxyType({}))

@@ -233,13 +233,17 @@ def _realize(
     try:
         with Facts(store) as facts:
             realizer = Realizer(closure, store.keeper, executor, listener, facts, rebuilds, making())
-            # What is returned stays for as long as somebody has it.
-            weakref.finalize(realizer.decider.contexts, in_hand.release)
             realizer.run()
+        hand = _Hand()
+        weakref.finalize(hand, in_hand.release)
     except BaseException:
         in_hand.release()
         raise
-    return [realizer.decider.realization(ref) for ref in closure.targets]
+    return [realizer.decider.realization(ref, hand) for ref in closure.targets]
+
+
+class _Hand:
+    """Whoever has what a realize returned has this: until it is gone, nothing of that is collected."""
 
 
 def _see_root(root: str | None) -> None:
