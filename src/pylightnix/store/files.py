@@ -6,8 +6,9 @@ import contextlib
 import json
 import os
 import re
+import stat
 import warnings
-from typing import Any, NoReturn, Self
+from typing import Any, BinaryIO, NoReturn, Self
 
 from pylightnix.errors import DamageError
 from pylightnix.hashing import canonical
@@ -19,6 +20,9 @@ LARGEST = 256 * 1024 * 1024
 
 ID = re.compile(r"([0-9]{1,10})-[0-9a-f]{12}")
 """What `fresh_id` gives; the group is the number of the process."""
+
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+"""For opening what must not be reached through a link."""
 
 _FIRST = 16384
 _FLAGS = ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")  # a fifo must not hang, a link must not be followed
@@ -35,6 +39,11 @@ def warn_of_damage(where: str, what: str) -> None:
     warnings.warn(f"{printable(where)}: {printable(what)}; treated as not there", category=DamageWarning, stacklevel=3)
 
 
+def reason(error: DamageError | OSError) -> str:
+    """What is wrong with a file that could not be read, without its path."""
+    return error.what if isinstance(error, DamageError) else error.strerror or str(error)
+
+
 def read_small(path: str) -> bytes:
     """The bytes of a document, which ends in a brace. OSError as it comes; DamageError if it is too large for one."""
     handle = os.open(path, _READ)
@@ -48,6 +57,8 @@ def read_small(path: str) -> bytes:
 
 
 def _read_on(handle: int, data: bytes, path: str) -> bytes:
+    if os.fstat(handle).st_size > LARGEST:
+        raise DamageError(f"larger than {LARGEST} bytes", where=path)
     parts, size = [data], len(data)
     while more := os.read(handle, 1 << 20):
         parts.append(more)
@@ -55,6 +66,19 @@ def _read_on(handle: int, data: bytes, path: str) -> bytes:
         if size > LARGEST:
             raise DamageError(f"larger than {LARGEST} bytes", where=path)
     return b"".join(parts)
+
+
+def open_plain(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file for reading: a link is refused, a fifo does not hang. OSError as it comes."""
+    return open(path, "rb", opener=lambda name, _: os.open(name, _READ))
+
+
+def is_directory(path: str | os.PathLike[str]) -> bool:
+    """Whether a directory is there, and no link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def read_start(path: str, most: int) -> bytes:

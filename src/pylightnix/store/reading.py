@@ -15,7 +15,7 @@ from pylightnix.model.keeping import Workspace
 from pylightnix.model.records import Context, InputChoice, Record, Run
 from pylightnix.names import DerivationRef, KeyRef, printable
 from pylightnix.store.documents import parse_context, parse_derivation, parse_record, parse_run
-from pylightnix.store.files import ID, read_small, read_start, warn_of_damage
+from pylightnix.store.files import ID, is_directory, read_small, read_start, reason, warn_of_damage
 from pylightnix.store.layout import Layout
 from pylightnix.store.trees import list_files, read_manifest
 
@@ -27,8 +27,8 @@ _LOG_TAIL = 16 << 10
 _LOG_LIMIT = 16 << 20
 
 _is_digits = re.compile(rf"[0-9a-f]{{{DIGITS}}}").fullmatch
-_is_home = re.compile(rf"[0-9a-f]{{{DIGITS}}}-[A-Za-z0-9_][A-Za-z0-9_.+-]{{0,119}}").fullmatch
-_is_run = re.compile(rf"run-[0-9]{{1,9}}-{ID.pattern}\.json").fullmatch
+is_home = re.compile(rf"[0-9a-f]{{{DIGITS}}}-[A-Za-z0-9_][A-Za-z0-9_.+-]{{0,119}}").fullmatch
+is_run = re.compile(rf"run-[0-9]{{1,9}}-{ID.pattern}\.json").fullmatch
 _is_context = re.compile(rf"context-[0-9a-f]{{{DIGITS}}}\.json").fullmatch
 
 T = TypeVar("T")
@@ -55,6 +55,9 @@ class Reader:
         except OSError as error:
             warn_of_damage(base, error.strerror or str(error))
             return []
+        if os.path.islink(base):
+            warn_of_damage(base, "it is a link")
+            return []
         self._looked[home] = len(names)
         found = []
         for name in sorted([name for name in names if len(name) == DIGITS]):
@@ -69,21 +72,26 @@ class Reader:
     def _candidate(self, base: str, digits: str, home: KeyRef) -> Record | None:
         path = f"{base}/{digits}/record.json"
         try:
-            return parse_record(path, read_small(path), digits, home)
+            record = parse_record(path, read_small(path), digits, home)
+            if os.path.islink(f"{base}/{digits}"):
+                raise DamageError("it is reached through a link")
+            return record
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (DamageError, OSError) as error:
-            warn_of_damage(path, error.what if isinstance(error, DamageError) else error.strerror or str(error))
+            warn_of_damage(path, reason(error))
             return None
 
     def homes(self, name: str | None = None) -> Iterator[KeyRef]:
         """All keys, of one stage's name or of all, in byte order."""
         for entry in sorted(_listed(self.layout.records)):
-            if (name is None or entry[DIGITS + 1 :] == name) and _is_home(entry):
+            if (name is None or entry[DIGITS + 1 :] == name) and is_home(entry):
                 yield KeyRef(entry)
 
     def entries(self, home: KeyRef) -> list[str]:
         """The digits of all realizations under a key, readable or not."""
+        if not is_directory(f"{self.layout.records}/{home}"):
+            return []
         return sorted(filter(_is_digits, _listed(f"{self.layout.records}/{home}")))
 
     def record_at(self, home: KeyRef, digits: str) -> Record | None:
@@ -105,7 +113,7 @@ class Reader:
 
     def present(self, record: Record) -> bool:
         """Whether the artifacts are there."""
-        return os.access(f"{self.layout.store}/{record.ref}/.", os.F_OK)  # half the time of a stat; "/.": a directory
+        return is_directory(f"{self.layout.store}/{record.ref}")
 
     def place(self, record: Record) -> str:
         """The directory of a record."""
@@ -115,7 +123,7 @@ class Reader:
         """The runs of a realization, oldest first, one for each index."""
         found: dict[int, Run] = {}
         place = self.place(record)
-        for name in sorted(filter(_is_run, _noted(place, record))):
+        for name in sorted(filter(is_run, _noted(place, record))):
             run = _read(f"{place}/{name}", parse_run)
             if run is not None and (run.index not in found or run.order() < found[run.index].order()):
                 found[run.index] = run
@@ -178,7 +186,7 @@ class Reader:
         found = []
         for name in sorted(_listed(self.layout.derivations)):
             stem, dot, _ = name.rpartition(".json")
-            if dot and name.endswith(".json") and _is_home(stem):
+            if dot and name.endswith(".json") and is_home(stem):
                 found.append(DerivationRef(stem))
         return found
 
@@ -270,10 +278,8 @@ def _read(path: str, parse: Callable[[str, bytes], T]) -> T | None:
     """A document, or None with a warning if it is damaged."""
     try:
         return parse(path, read_small(path))
-    except DamageError as error:
-        warn_of_damage(path, error.what)
-    except OSError as error:
-        warn_of_damage(path, error.strerror or str(error))
+    except (DamageError, OSError) as error:
+        warn_of_damage(path, reason(error))
     return None
 
 

@@ -18,7 +18,7 @@ from pylightnix.model.records import InputChoice
 from pylightnix.model.remembered import Made, Remembered
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 from pylightnix.store.changes import make_directories, remove_file, replace
-from pylightnix.store.files import fresh_id, read_small, write_new
+from pylightnix.store.files import fresh_id, is_directory, read_small, write_new
 from pylightnix.store.layout import Layout
 
 FORMAT = "pylightnix:choices/1"
@@ -54,7 +54,7 @@ class Recollections:
             return (
                 os.stat(base).st_ctime_ns,
                 os.stat(f"{base}/{ref[:DIGITS]}/record.json").st_ctime_ns,
-            ) == remembered.stamp and os.access(f"{layout.store}/{ref}/.", os.F_OK)
+            ) == remembered.stamp and is_directory(f"{layout.store}/{ref}")
         except OSError:
             return False
 

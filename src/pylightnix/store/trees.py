@@ -22,6 +22,7 @@ from pylightnix.hashing import ContentHasher, canonical, content_hasher, digest_
 from pylightnix.names import printable
 from pylightnix.store import changes
 from pylightnix.store.filehash import hash_file
+from pylightnix.store.files import open_plain
 from pylightnix.store.sealing import Walk, failed, open_file, seal_top, special
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "read_manifest",
     "remove_tree",
     "seal_top",
+    "tree_of",
 ]
 
 _HEADER = canonical({"pylightnix": kind_tag("tree")}) + b"\n"
@@ -148,11 +150,11 @@ def hash_tree(
     size = files = 0
     with closing(walk.steps()) as steps:
         for kind, path, name in steps:
-            if writable is not None and kind in ("file", "left") and _is_writable(walk, name):
-                writable.append(os.fsdecode(path))
             if kind == "left":
+                if writable is not None and _is_writable(os.stat(name, dir_fd=walk.fd, follow_symlinks=False)):
+                    writable.append(os.fsdecode(path))
                 continue
-            entry = describe(walk, kind, path, name)
+            entry = describe(walk, kind, path, name, writable)
             line = entry.line()
             manifest.add(line)
             singles.see(entry, line)
@@ -162,17 +164,19 @@ def hash_tree(
     return Tree(manifest.finish(), size, files, singles.finish(root))
 
 
-def _is_writable(walk: Walk, name: bytes) -> bool:
-    return os.stat(name, dir_fd=walk.fd, follow_symlinks=False).st_mode & 0o222 != 0
+def _is_writable(status: os.stat_result) -> bool:
+    return status.st_mode & 0o222 != 0
 
 
-def describe(walk: Walk, kind: str, path: bytes, name: bytes) -> Entry:
-    """The entry of a step; seals the file if the walk seals."""
+def describe(walk: Walk, kind: str, path: bytes, name: bytes, writable: list[str] | None = None) -> Entry:
+    """The entry of a step; seals the file if the walk seals. `writable` gets its path if somebody may write to it."""
     try:
         if kind == "file":
             fd, status = open_file(name, walk.fd, walk.rights)
             try:
                 size = status.st_size
+                if writable is not None and _is_writable(status):
+                    writable.append(os.fsdecode(path))
                 return Entry("file", path, hash_file(fd, size), size, status.st_mode & 0o100 != 0)
             finally:
                 os.close(fd)
@@ -186,6 +190,24 @@ def describe(walk: Walk, kind: str, path: bytes, name: bytes) -> Entry:
         error.where = printable(os.fsdecode(walk.where(path)))
         raise
     return Entry(kind, path)
+
+
+def tree_of(entries: Iterable[Entry], artifacts: Iterable[str] = ()) -> Tree:
+    """What `hash_tree` would find where these are the entries, in the order of a manifest; reads no files.
+
+    Raises:
+        StoreError: a path in `artifacts` is not among them.
+    """
+    manifest = _Manifest()
+    singles = _Singles(artifacts)
+    size = files = 0
+    for entry in entries:
+        line = entry.line()
+        manifest.add(line)
+        singles.see(entry, line)
+        size += entry.size
+        files += entry.kind == "file"
+    return Tree(manifest.finish(), size, files, singles.finish("manifest"))
 
 
 class _Manifest:
@@ -281,7 +303,7 @@ def read_manifest(source: Path | str | bytes, tree: str | None = None) -> Iterat
     hasher = content_hasher()
     directory: list[bytes] = []
     previous: list[bytes] = []
-    with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as lines:
+    with io.BytesIO(source) if isinstance(source, bytes) else open_plain(source) as lines:
         number = 1
         line = lines.readline(_LONGEST_LINE)
         if line != _HEADER:

@@ -1,0 +1,146 @@
+"""Looks at the artifacts of a realization, once, and says what is wrong with them. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from typing import NamedTuple
+
+from pylightnix.errors import DamageError, StoreError
+from pylightnix.model.records import Record
+from pylightnix.store.filehash import hash_file
+from pylightnix.store.files import open_plain
+from pylightnix.store.sealing import Walk
+from pylightnix.store.trees import Entry, Tree, describe, hash_tree, read_manifest
+from pylightnix.store.verification.findings import Kind
+
+MOST_NAMED = 20
+"""Artifacts of one realization that are named each; of more the number is told."""
+
+
+class Seen(NamedTuple):
+    """Something that is wrong: its kind, at which path below the artifacts, and what."""
+
+    kind: Kind
+    path: str
+    what: str
+
+
+def check_artifacts(top: str, manifest: str, record: Record) -> Iterator[Seen]:
+    """What is wrong with the artifacts below `top`, and with their manifest. Nothing is where there are none."""
+    writable: list[str] = []
+    try:
+        mode = os.lstat(top).st_mode
+        tree = _hash(top, record, writable)
+    except FileNotFoundError:
+        if what := wrong_manifest(manifest, record):
+            yield Seen(Kind.MANIFEST, "", what)
+        return
+    except StoreError as error:
+        yield Seen(Kind.ARTIFACTS, "", f"{error.where}: {error.what}" if error.where else error.what)
+        return
+    if mode & 0o222:
+        writable.insert(0, "")
+    for path in writable[:MOST_NAMED]:
+        yield Seen(Kind.MODE, path, "somebody may write to it")
+    if len(writable) > MOST_NAMED:
+        yield Seen(Kind.MODE, "", f"and {len(writable) - MOST_NAMED} more may be written to")
+    yield from _compare(top, manifest, record, tree)
+
+
+def _hash(top: str, record: Record, writable: list[str]) -> Tree:
+    """All hashes from one pass; a second one only where a promise is not there, which is damage."""
+    try:
+        return hash_tree(top, [kept.path for kept in record.promises.values()], writable=writable)
+    except StoreError as error:
+        if "path" not in error.fields:
+            raise
+    writable.clear()
+    return hash_tree(top, (), writable=writable)
+
+
+def _compare(top: str, manifest: str, record: Record, tree: Tree) -> Iterator[Seen]:
+    if tree.digest == record.tree:
+        if not _is_hash_of(manifest, tree.digest):
+            yield Seen(Kind.MANIFEST, "", wrong_manifest(manifest, record) or "it was changed meanwhile")
+        yield from _misinformed(record, tree)
+        return
+    try:
+        entries = list(read_manifest(manifest, record.tree))
+    except (DamageError, OSError):
+        yield Seen(Kind.MANIFEST, "", wrong_manifest(manifest, record) or "it was changed meanwhile")
+        yield Seen(Kind.ARTIFACTS, "", "something was changed; what it was, only the manifest knew")
+        return
+    try:
+        found = differences(top, entries)
+    except StoreError as error:
+        yield Seen(Kind.ARTIFACTS, "", error.what)
+        return
+    for name, wanted, there in found[:MOST_NAMED]:
+        yield Seen(Kind.ARTIFACTS, os.fsdecode(name), _difference(wanted, there))
+    if len(found) > MOST_NAMED:
+        yield Seen(Kind.ARTIFACTS, "", f"and {len(found) - MOST_NAMED} more differ")
+
+
+def _is_hash_of(path: str, tree: str) -> bool:
+    """Whether a manifest is that of artifacts that were hashed just now: then its bytes are, so no line is parsed."""
+    try:
+        with open_plain(path) as file:
+            return hash_file(file.fileno(), os.fstat(file.fileno()).st_size) == tree
+    except (OSError, StoreError):
+        return False
+
+
+def _misinformed(record: Record, tree: Tree) -> Iterator[Seen]:
+    """The record's own hash does not cover what it says of promises and sizes."""
+    for name, kept in record.promises.items():
+        if tree.artifacts.get(kept.path) != (kept.kind, kept.tree):
+            yield Seen(Kind.RECORD, "", f"what it says of the promise {name!r} is not so")
+    if (record.size, record.files) != (tree.size, tree.files):
+        yield Seen(
+            Kind.RECORD,
+            "",
+            f"it says {record.files} files of {record.size} bytes; there are {tree.files} of {tree.size}",
+        )
+
+
+Difference = tuple[bytes, Entry | None, Entry | None]
+"""A path, what should be there, and what is."""
+
+
+def differences(top: str, manifest: list[Entry]) -> list[Difference]:
+    """What differs from a manifest, in byte order of the paths."""
+    wanted = {entry.name: entry for entry in manifest}
+    with closing((walk := Walk(top)).steps()) as steps:
+        there = {path: describe(walk, kind, path, name) for kind, path, name in steps if kind != "left"}
+    names = sorted(wanted.keys() | there.keys())
+    return [(name, wanted.get(name), there.get(name)) for name in names if wanted.get(name) != there.get(name)]
+
+
+def wrong_manifest(path: str, record: Record) -> str:
+    """What is wrong with a manifest; empty if nothing is."""
+    try:
+        for _ in read_manifest(path, record.tree):
+            pass
+    except DamageError as error:
+        return error.what
+    except OSError as error:
+        return "it is not there" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+    return ""
+
+
+def _difference(wanted: Entry | None, there: Entry | None) -> str:
+    if there is None:
+        return "it is not there"
+    if wanted is None:
+        return f"this {there.kind} does not belong here"
+    if wanted.kind != there.kind:
+        return f"it was a {wanted.kind} and is a {there.kind}"
+    if wanted.target != there.target:
+        return f"the link led to {os.fsdecode(wanted.target)!r} and leads to {os.fsdecode(there.target)!r}"
+    if wanted.size != there.size:
+        return f"it had {wanted.size} bytes and has {there.size}"
+    if wanted.hash != there.hash:
+        return "its bytes were changed"
+    return f"it was {'' if wanted.executable else 'not '}executable and is{' not' if wanted.executable else ''}"
