@@ -38,6 +38,7 @@ from pylightnix.store.publishing import (
 )
 from pylightnix.store.reading import LOST, Reader
 from pylightnix.store.recollection import Recollections
+from pylightnix.store.sealing import let_move
 from pylightnix.store.trees import EMPTY, Tree, hash_tree, is_empty, remove_tree
 from pylightnix.store.watching import Watch
 
@@ -268,7 +269,7 @@ class Writer(Reader):
             write_new(f"{kept}/failure.json", document.encode())
             for path, name_there in ((workspace.out, "out"), (workspace.log, "log"), (workspace.scratch, "scratch")):
                 with contextlib.suppress(FileNotFoundError):
-                    _let_move(path)
+                    let_move(path)
                     changes.move(path, f"{kept}/{name_there}")
         self.discard(workspace)
         return Path(kept)
@@ -299,7 +300,7 @@ class Writer(Reader):
         payload, trash = self.payload_text(record), f"{self.layout.tmp}/{fresh_id()}"
         with writing(trash):
             with contextlib.suppress(FileNotFoundError):
-                _let_move(payload)
+                let_move(payload)
             changes.move(place, trash)
             with contextlib.suppress(FileNotFoundError):
                 changes.move(payload, f"{trash}.out")
@@ -314,13 +315,6 @@ def _size(path: str) -> int:
     except OSError:
         return -1
     return status.st_size if stat.S_ISREG(status.st_mode) else -1
-
-
-def _let_move(path: str) -> None:
-    """Give us the rights without which the system moves no directory into another one."""
-    mode = os.lstat(path).st_mode
-    if stat.S_ISDIR(mode) and not mode & stat.S_IWUSR:
-        changes.set_mode(path, stat.S_IMODE(mode) | stat.S_IRWXU)
 
 
 def _clear(workspace: Workspace, *, all_of_it: bool = True) -> None:
