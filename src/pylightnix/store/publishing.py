@@ -153,14 +153,19 @@ def is_registered(place: str, record: Record) -> bool:
 
 
 def _mend_record(workspace: Workspace, record: Record, place: str) -> None:
-    """Put ours in the place of a record that is damaged, or lost."""
-    if is_registered(place, record):
-        return
+    """Put ours in the place of a record that is damaged, or lost; and in that of a manifest that is lost."""
+    damaged = not is_registered(place, record)
+    if record.tree != EMPTY and (damaged or not os.path.lexists(f"{place}/manifest.jsonl")):
+        _replace(workspace, place, "manifest.jsonl")
+    if damaged:
+        _replace(workspace, place, "record.json")
+
+
+def _replace(workspace: Workspace, place: str, name: str) -> None:
+    """Put our note in the place of another one, whatever that is."""
     with contextlib.suppress(FileNotFoundError):
-        changes.move(f"{place}/record.json", f"{workspace.notes}/damaged")
-    for name in ("manifest.jsonl", "record.json"):
-        if name == "record.json" or record.tree != EMPTY:
-            changes.replace(f"{workspace.notes}/{name}", f"{place}/{name}")
+        changes.move(f"{place}/{name}", f"{workspace.notes}/damaged-{name}")
+    changes.replace(f"{workspace.notes}/{name}", f"{place}/{name}")
 
 
 def _add_run(workspace: Workspace, place: str) -> None:
