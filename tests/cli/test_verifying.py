@@ -25,3 +25,18 @@ def test_damage_is_named_and_exits_with_1(full: Any) -> None:
     other = full.json("ls", "report")["realizations"][0]["ref"]
     assert full("verify", other).stderr == "1 realization verified, no damage\n"
     assert full("verify", "ffffffffff", code=2).stderr.count("nothing is named ffffffffff") == 1
+
+
+def test_damage_is_repaired_and_made_again(cli: Any) -> None:
+    cli("realize", "flow.py:numbers")
+    ref = cli.json("ls", "numbers")["realizations"][0]["ref"]
+    top = Path(cli.store) / "store" / ref
+    top.chmod(0o755)
+    (top / "more").write_text("")
+    done = cli("verify", "--repair")
+    assert done.stdout.startswith(f"quarantined: {ref[:8]} numbers: store/{ref}/more: this file does not belong here; ")
+    assert done.stderr == "1 realization verified, 3 damaged, 3 quarantined\n"
+    assert cli("verify").stderr == "1 realization verified, no damage\n"
+    assert "its artifacts are gone" in cli("realize", "flow.py:numbers").stderr
+    assert cli.json("verify", "--repair")["repairs"] == []
+    assert cli.json("ls", "numbers")["realizations"][0]["ref"] == ref

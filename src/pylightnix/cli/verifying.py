@@ -1,9 +1,10 @@
-"""`verify`: whether a store is what it says."""
+"""`verify`: whether a store is what it says, and mending what is not."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from typing import Any
 
 import click
@@ -23,28 +24,35 @@ _EVERY = 0.2
 @click.command("verify")
 @references_argument
 @click.option("--resume", is_flag=True, help="Go on where a verify that was stopped had come to.")
+@click.option("--repair", is_flag=True, help="Restore what can be, and move the rest to quarantine.")
 @store_option
 @json_option
-def verify_command(references: tuple[str, ...], resume: bool, store: str | None, as_json: bool) -> int:
+def verify_command(references: tuple[str, ...], resume: bool, repair: bool, store: str | None, as_json: bool) -> int:
     """Look whether the store is what it says, at every byte.
 
     All of it is looked at, or only the realizations that are named.
 
-    Prints a line for each damage and exits with 1 if there is any. Changes nothing.
+    Prints a line for each damage and exits with 1 if there is any. Changes nothing without --repair; with it, prints
+    what was done about each, and exits with 1 if something is still damaged.
     """
     where = as_store(store)
     shown = _Shown()
     try:
-        report = where.verify(references or None, resume=resume, progress=shown)
+        report = where.verify(references or None, resume=resume, repair=repair, progress=shown)
     finally:
         shown.clear()
     if as_json:
         out_json({"store": str(where.path), **_document(report)})
     else:
-        for finding in report.findings:
-            out(finding.line())
-        remark(_sum(report))
-    return 0 if report.sound else DAMAGED
+        for line in _lines(report, repaired=repair):
+            out(line)
+        remark(_sum(report, repaired=repair))
+    return DAMAGED if report.left else 0
+
+
+def _lines(report: Report, *, repaired: bool) -> list[str]:
+    """A line for each damage, or for what was done about each."""
+    return [one.line() for one in (report.repairs if repaired else report.findings)]
 
 
 class _Shown:
@@ -72,6 +80,8 @@ def _document(report: Report) -> dict[str, Any]:
         "checked": report.checked,
         "skipped": report.skipped,
         "findings": [_finding(finding) for finding in report.findings],
+        "repairs": [{**one._asdict(), "finding": _finding(one.finding)} for one in report.repairs],
+        "left": len(report.left),
         "leftovers": list(report.leftovers),
     }
 
@@ -80,11 +90,17 @@ def _finding(finding: Finding) -> dict[str, Any]:
     return {**finding._asdict(), "kind": finding.kind.value}
 
 
-def _sum(report: Report) -> str:
+def _sum(report: Report, *, repaired: bool) -> str:
     told = [f"{count(report.checked, 'realization')} verified"]
     if report.skipped:
         told.append(f"{report.skipped:,} were verified before")
     told.append("no damage" if report.sound else f"{len(report.findings):,} damaged")
+    if repaired and not report.sound:
+        told += [f"{number:,} {outcome}" for outcome, number in _outcomes(report).items()]
     if report.leftovers:
         told.append(f"{count(len(report.leftovers), 'leftover')} without a record")
     return ", ".join(told)
+
+
+def _outcomes(report: Report) -> Counter[str]:
+    return Counter(str(one.outcome) for one in report.repairs)

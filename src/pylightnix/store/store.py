@@ -249,26 +249,39 @@ class Store:
         return self.realization(found)
 
     def verify(
-        self, refs: Iterable[str] | None = None, *, resume: bool = False, progress: Progress | None = None
+        self,
+        refs: Iterable[str] | None = None,
+        *,
+        resume: bool = False,
+        repair: bool = False,
+        progress: Progress | None = None,
     ) -> Report:
-        """Look whether the store is what it says, at every byte; changes nothing.
+        """Look whether the store is what it says, at every byte; changes nothing unless asked to.
 
         Args:
             refs: which realizations, by reference or a unique prefix of one; all, and all documents, if None.
             resume: leave out what a verify that was stopped had found to be sound.
+            repair: restore what follows from what is left, and move to quarantine what does not; the next realize
+                makes it again.
             progress: is called with how many of how many realizations were looked at.
 
         Returns:
-            A `Report`: `findings` name each damage with its realization and file, `sound` says that there is none.
+            A `Report`: `findings` name each damage with its realization and file, `sound` says that there was none;
+            `repairs` tell what was done about it, `left` is what is still damaged.
 
         Raises:
             UnknownReferenceError: nothing, or more than one thing, is named so.
-            StoreError: the store cannot be read.
+            StoreError: the store cannot be read, or not written where something is to be repaired.
         """
         from pylightnix.store.verification.verifying import verify  # brings threads, which few need
 
         records = None if refs is None else [self.record(ref) for ref in refs]
-        return verify(self.keeper, records, resume=resume, progress=progress)
+        report = verify(self.keeper, records, resume=resume, progress=progress)
+        if not repair or report.sound:
+            return report
+        from pylightnix.store.verification.repairing import repair as mend
+
+        return report._replace(repairs=tuple(mend(self.keeper, report.findings)))
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r})"

@@ -9,15 +9,21 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
-from pylightnix.errors import StoreError
+from pylightnix.errors import DamageError, StoreError
 from pylightnix.hashing import DIGITS
 from pylightnix.model.records import Record
 from pylightnix.names import KeyRef, is_prefix
 from pylightnix.store import changes
+from pylightnix.store.files import NO_LINK, read_small
 from pylightnix.store.layout import Layout
-from pylightnix.store.reading import Reader
-from pylightnix.store.verification.checking import check_derivation, check_environment, check_realization
-from pylightnix.store.verification.findings import Finding
+from pylightnix.store.reading import Reader, is_home
+from pylightnix.store.verification.checking import (
+    check_derivation,
+    check_environment,
+    check_home,
+    check_realization,
+)
+from pylightnix.store.verification.findings import Finding, Outcome, Repair
 
 Progress = Callable[[int, int], None]
 """Is told how many of how many realizations were looked at."""
@@ -30,21 +36,31 @@ class Report(NamedTuple):
     """What verifying found.
 
     Attributes:
-        findings: the damage, by key.
+        findings: the damage that was found, by key.
         checked: realizations that were looked at.
         skipped: those that an earlier, interrupted verify had found to be sound.
         leftovers: names in `store/` that no record speaks of: nobody sees them, and a collection removes them.
+        repairs: what was done about the damage, and about what came to light by that; empty where only looking was
+            asked for.
     """
 
     findings: tuple[Finding, ...]
     checked: int
     skipped: int
     leftovers: tuple[str, ...]
+    repairs: tuple[Repair, ...] = ()
 
     @property
     def sound(self) -> bool:
-        """Whether there is no damage."""
+        """Whether there was no damage."""
         return not self.findings
+
+    @property
+    def left(self) -> tuple[Finding, ...]:
+        """The damage that is still there, as far as it is known; what came to light by a repair is part of it."""
+        seen_to = {one.finding for one in self.repairs if one.outcome is not Outcome.LEFT}
+        known = dict.fromkeys([*self.findings, *(one.finding for one in self.repairs)])
+        return tuple(one for one in known if one not in seen_to)
 
 
 def verify(
@@ -130,6 +146,9 @@ def _look(layout: Layout, home: KeyRef, digits: str) -> list[Finding]:
 
 def _documents(reader: Reader) -> Iterator[Finding]:
     layout = reader.layout
+    for name in _listed(layout.records):
+        if is_home(name) and (finding := check_home(layout, KeyRef(name))):
+            yield finding
     for ref in reader.derivations():
         if finding := check_derivation(layout, ref):
             yield finding
@@ -166,9 +185,8 @@ class _Noted:
 
     def _read(self) -> list[str]:
         try:
-            with open(self._path, encoding="utf-8", errors="replace") as file:
-                return file.read().split("\n")[:-1]
-        except OSError:
+            return read_small(self._path).decode(errors="replace").split("\n")[:-1]
+        except (OSError, DamageError):
             return []
 
     def add(self, name: str) -> None:
@@ -181,7 +199,7 @@ class _Noted:
         self._moment = time.monotonic()
         with contextlib.suppress(OSError, StoreError):
             changes.make_directories(os.path.dirname(self._path))
-            handle = changes.open_new(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            handle = changes.open_new(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_LINK, 0o664)
             try:
                 changes.write(handle, "".join(f"{name}\n" for name in self._waiting).encode())
             finally:

@@ -1,0 +1,77 @@
+"""Where damaged things go: each under `quarantine/`, at the path that it had in the store, with what was wrong.
+
+Nothing in quarantine is ever read as a result. People may look at it, put it back, or delete it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterable
+
+from pylightnix.hashing import kind_tag
+from pylightnix.store import changes
+from pylightnix.store.files import fresh_id, write_new
+from pylightnix.store.layout import Layout, writing
+from pylightnix.store.sealing import let_move
+from pylightnix.store.verification.findings import Finding
+
+NOTE = "damage.json"
+"""Says what was wrong with what lies beside it."""
+
+
+class Replaced(Exception):  # noqa: N818
+    """Somebody else put another thing where the damaged one was: there is nothing to do here."""
+
+
+def look(layout: Layout, inside: str) -> tuple[int, int] | None:
+    """Tells what stands at a path in the store now from what may stand there later; None if nothing does."""
+    try:
+        status = os.lstat(f"{layout.root}/{inside}")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def quarantine(layout: Layout, inside: str, findings: Iterable[Finding], seen: tuple[int, int] | None) -> str:
+    """Move something away, whatever it is, by one rename; a link is moved and not what it leads to.
+
+    Args:
+        layout: of the store.
+        inside: its path below the store.
+        findings: what is wrong with it.
+        seen: what `look` gave before it was found to be damaged.
+
+    Returns:
+        Its new path below the store.
+
+    Raises:
+        Replaced: it is not there, or something else is.
+        StoreError: the store cannot be written.
+    """
+    place = f"quarantine/{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{fresh_id()}"
+    target = f"{layout.root}/{place}/{inside}"
+    if seen is None or look(layout, inside) != seen:
+        raise Replaced
+    with writing(target):
+        changes.make_directories(os.path.dirname(target))
+        write_new(f"{layout.root}/{place}/{NOTE}", _note(inside, findings))
+        try:
+            let_move(f"{layout.root}/{inside}")
+            changes.move(f"{layout.root}/{inside}", target)
+        except FileNotFoundError:
+            raise Replaced from None
+    if look(layout, f"{place}/{inside}") != seen:  # somebody mended it between our look and our move
+        with contextlib.suppress(OSError):
+            changes.move(target, f"{layout.root}/{inside}")
+        raise Replaced
+    return f"{place}/{inside}"
+
+
+def _note(inside: str, findings: Iterable[Finding]) -> bytes:
+    """Indented, since it is for people and nothing depends on it."""
+    wrong = [{"kind": one.kind.value, "file": one.file, "what": one.what} for one in findings]
+    document = {"pylightnix": kind_tag("quarantine"), "moved": inside, "findings": wrong}
+    return json.dumps(document, indent=1).encode()

@@ -1,0 +1,233 @@
+"""Mends what verifying found: restores what follows from what is left, and moves to quarantine what does not.
+
+The artifacts of a realization that lie in quarantine are gone for everybody, and its record stays: whoever wants them
+makes them again with the recorded seed. Nothing else is ever chosen in their place for those who depend on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from pylightnix.errors import StoreError
+from pylightnix.hashing import DIGITS
+from pylightnix.model.records import Record
+from pylightnix.names import KeyRef, RealizationRef
+from pylightnix.store.reading import Reader
+from pylightnix.store.verification import restoring
+from pylightnix.store.verification.checking import check_home, check_realization
+from pylightnix.store.verification.findings import Finding, Kind, Outcome, Repair
+from pylightnix.store.verification.quarantine import Replaced, look, quarantine
+from pylightnix.store.verification.recalling import recall_record
+
+Fetch = Callable[[Record], bool]
+"""Brings the artifacts of a realization from another place, checked; False if no place has them."""
+
+Done = tuple[Outcome, str, str]
+"""What became of a damage, in words too, and where it lies now."""
+
+_AGAIN = "the next realize that wants it makes it again"
+_SHARED = (Kind.DERIVATION, Kind.ENVIRONMENT)
+_ORDER = [kind for kind in Kind if kind not in _SHARED]
+_HINTS = {
+    Kind.DERIVATION: "only its stage knows it: instantiate that, or realize it with rebuild",
+    Kind.ENVIRONMENT: "the next run in such an environment writes it",
+    Kind.MANIFEST: "it is written when the artifacts are made again",
+    Kind.ORIGIN: "it can be used as it is; or remove it, and realize its stage again",
+}
+
+
+def nowhere(_: Record) -> bool:
+    """There is no other place."""
+    return False
+
+
+def repair(reader: Reader, findings: Iterable[Finding], fetch: Fetch = nowhere) -> Iterator[Repair]:
+    """Mend what was found, one realization after the other; each is looked at again before anything is done.
+
+    Args:
+        reader: of the store.
+        findings: what verifying found.
+        fetch: is asked for artifacts that are in quarantine now.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    reader.layout.ensure()
+    findings = list(findings)
+    places: dict[tuple[KeyRef, RealizationRef | None], list[Finding]] = {}
+    for one in findings:
+        if one.home is not None and one.kind not in _SHARED:
+            places.setdefault((one.home, one.ref), []).append(one)
+    for (home, ref), found in places.items():
+        yield from _home(reader, home) if ref is None else _Realization(reader, home, ref, fetch).mend(found)
+    for one in dict.fromkeys(one for one in findings if one.kind in _SHARED):
+        yield _document(reader, one)
+
+
+def _home(reader: Reader, home: KeyRef) -> Iterator[Repair]:
+    seen = look(reader.layout, f"records/{home}")
+    if (finding := check_home(reader.layout, home)) is not None:
+        try:
+            place = quarantine(reader.layout, f"records/{home}", [finding], seen)
+        except Replaced:
+            return  # somebody else did it
+        yield Repair(finding, Outcome.QUARANTINED, "what is realized under this key is made again", place)
+
+
+def _document(reader: Reader, finding: Finding) -> Repair:
+    """What is named by its hash can only be written again by those who know it."""
+    seen = look(reader.layout, finding.file)
+    hint = _HINTS[finding.kind]
+    try:
+        return Repair(finding, Outcome.QUARANTINED, hint, quarantine(reader.layout, finding.file, [finding], seen))
+    except Replaced:
+        return Repair(finding, Outcome.LEFT, hint)
+
+
+class _Realization:
+    """One realization that is damaged."""
+
+    def __init__(self, reader: Reader, home: KeyRef, ref: RealizationRef, fetch: Fetch) -> None:
+        self._reader = reader
+        self._layout = reader.layout
+        self._home = home
+        self._ref = ref
+        self._fetch = fetch
+        self._record = f"records/{home}/{ref.digits}"
+        self._payload = f"store/{ref}"
+        self._seen: dict[str, tuple[int, int] | None] = {}
+
+    def mend(self, found: list[Finding]) -> Iterator[Repair]:
+        """Mend what was found, and say of each damage what became of it."""
+        told = list(self._mend())
+        yield from told
+        known = {one.finding for one in told}
+        there = set(self._look())
+        for one in found:
+            if one not in known and one in there:
+                yield Repair(one, Outcome.LEFT, "somebody changed it meanwhile; verify again")
+            elif one not in known:  # with another damage, or by somebody else
+                last = (
+                    told[-1]
+                    if told
+                    else Repair(one, Outcome.RESTORED, "it is not so any more: somebody changed it meanwhile")
+                )
+                yield last._replace(finding=one)
+
+    def _mend(self) -> Iterator[Repair]:
+        """Mend what others need first, then look again, until nothing is found that was not tried."""
+        tried: set[Finding] = set()
+        try:
+            while findings := [one for one in self._look() if one not in tried]:
+                first = min(findings, key=lambda one: _ORDER.index(one.kind))
+                alike = [one for one in findings if one.kind == first.kind]
+                these = alike if first.kind in _WHOLE else [one for one in alike if one.file == first.file]
+                tried.update(these)
+                outcome, what, place = self._try(these)
+                yield from (Repair(one, outcome, what, place) for one in these)
+        except Replaced:
+            return  # somebody else mended or removed it meanwhile
+
+    def _try(self, findings: list[Finding]) -> Done:
+        try:
+            return _MEND[findings[0].kind](self, findings)
+        except StoreError as error:  # not ours to change, perhaps; others may be
+            return Outcome.LEFT, error.what, ""
+
+    def _look(self) -> list[Finding]:
+        self._seen = {path: look(self._layout, path) for path in (self._record, self._payload)}
+        try:
+            found = check_realization(self._layout, self._home, self._ref.digits)
+        except FileNotFoundError:
+            return []  # removed
+        if self._seen[self._record] is None:
+            return []
+        return [one for one in found if one.kind not in _SHARED]
+
+    def _quarantine(self, inside: str, findings: Iterable[Finding]) -> str:
+        seen = self._seen[inside] if inside in self._seen else look(self._layout, inside)
+        return quarantine(self._layout, inside, findings, seen)
+
+    def _set_aside(self, inside: str, findings: Iterable[Finding]) -> str:
+        """As `_quarantine`, where there need be nothing."""
+        return self._quarantine(inside, findings) if look(self._layout, inside) is not None else ""
+
+    def record(self, findings: list[Finding]) -> Done:
+        data = recall_record(self._reader, self._home, self._ref.digits)
+        if data is not None:
+            place = self._set_aside(f"{self._record}/record.json", findings)
+            restoring.write(self._layout, f"{self._record}/record.json", data)
+            return Outcome.RESTORED, "it was written anew from what is beside it", place
+        place = self._quarantine(self._record, findings)
+        self._set_aside(self._payload, findings)
+        return Outcome.QUARANTINED, "nothing tells what it was; its stage is run again when it is wanted", place
+
+    def artifacts(self, findings: list[Finding]) -> Done:
+        record = self._known()
+        if restoring.executable_bits(self._layout, self._reader, record):
+            return Outcome.RESTORED, "its mode is as it was", ""
+        place = self._quarantine(self._payload, findings)
+        if self._fetch(record):
+            return Outcome.FETCHED, "its artifacts came from another place", place
+        return Outcome.QUARANTINED, _AGAIN, place
+
+    def _known(self) -> Record:
+        record = self._reader.record_at(self._home, self._ref.digits)
+        if record is None:
+            raise Replaced
+        return record
+
+    def mode(self, _: list[Finding]) -> Done:
+        restoring.seal(self._layout, self._payload)
+        return Outcome.RESTORED, "it is read-only again", ""
+
+    def manifest(self, findings: list[Finding]) -> Done:
+        inside = f"{self._record}/manifest.jsonl"
+        data = restoring.manifest(self._layout, self._known())
+        if data is None:
+            place = self._set_aside(inside, findings)
+            return Outcome.QUARANTINED if place else Outcome.LEFT, _HINTS[Kind.MANIFEST], place
+        place = self._set_aside(inside, findings)
+        restoring.write(self._layout, inside, data)
+        return Outcome.RESTORED, "it was written anew from the artifacts", place
+
+    def run(self, findings: list[Finding]) -> Done:
+        inside = findings[0].file
+        what = "the realization has one run less"
+        without_log = restoring.run_without_log(self._layout, inside)
+        made_in = self._known().made_in
+        context = restoring.context_in_run(self._layout, inside, made_in)
+        place = self._quarantine(inside, findings)
+        if without_log is not None:
+            restoring.write(self._layout, inside, without_log)
+            what = "the run stays, without its log"
+        elif context is not None:
+            restoring.write(self._layout, f"{self._record}/context-{made_in[:DIGITS]}.json", context)
+            what = "the realization has one run less, and what it was made from is still known"
+        return Outcome.QUARANTINED, what, place
+
+    def context(self, findings: list[Finding]) -> Done:
+        place = self._quarantine(findings[0].file, findings)
+        return Outcome.QUARANTINED, "it is noted again when it is used so again", place
+
+    def index(self, findings: list[Finding]) -> Done:
+        restoring.mark(self._layout, findings[0].file)
+        return Outcome.RESTORED, "it is there again", ""
+
+    def origin(self, _: list[Finding]) -> Done:
+        return Outcome.LEFT, _HINTS[Kind.ORIGIN], ""
+
+
+_WHOLE = (Kind.RECORD, Kind.ARTIFACTS, Kind.MODE)
+"""Kinds of which all findings of a realization are seen to at once."""
+
+_MEND: dict[Kind, Callable[[_Realization, list[Finding]], Done]] = {
+    Kind.RECORD: _Realization.record,
+    Kind.ARTIFACTS: _Realization.artifacts,
+    Kind.MODE: _Realization.mode,
+    Kind.MANIFEST: _Realization.manifest,
+    Kind.RUN: _Realization.run,
+    Kind.CONTEXT: _Realization.context,
+    Kind.INDEX: _Realization.index,
+    Kind.ORIGIN: _Realization.origin,
+}

@@ -1,0 +1,103 @@
+"""Brings back single things that follow from others: modes, manifests, marks, what a damaged run still says."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+from collections.abc import Mapping
+from contextlib import closing
+
+from pylightnix.errors import DamageError, StoreError
+from pylightnix.hashing import digest_bytes
+from pylightnix.model.records import Record
+from pylightnix.store import changes
+from pylightnix.store.documents import parse_run, run_bytes
+from pylightnix.store.files import read_small, write_new, write_once
+from pylightnix.store.layout import Layout, writing
+from pylightnix.store.reading import Reader
+from pylightnix.store.sealing import Walk, open_file, reading_rights, seal_top
+from pylightnix.store.trees import hash_tree, read_manifest
+from pylightnix.store.verification.artifacts import differences
+
+_CONTEXT = re.compile(rb'\{"context":(\{.*\}),"duration":', re.DOTALL)
+"""How a run's document begins: its keys are sorted."""
+
+
+def write(layout: Layout, inside: str, data: bytes) -> None:
+    """Write a document in one step; what may stand there was moved away before."""
+    path = f"{layout.root}/{inside}"
+    with writing(path):
+        write_once(layout.tmp, path, data)
+
+
+def mark(layout: Layout, inside: str) -> None:
+    """Make an empty file, if it is not there."""
+    path = f"{layout.root}/{inside}"
+    with writing(path), contextlib.suppress(FileExistsError):
+        write_new(path, b"")
+
+
+def seal(layout: Layout, inside: str) -> None:
+    """Make artifacts read-only, from within to the top; a file with a name elsewhere too becomes a copy."""
+    hash_tree(f"{layout.root}/{inside}", seal=True)
+    seal_top(f"{layout.root}/{inside}")
+
+
+def executable_bits(layout: Layout, reader: Reader, record: Record) -> bool:
+    """Set what can be executed as the manifest has it, if nothing else was changed; whether that was so."""
+    top = f"{layout.store}/{record.ref}"
+    try:
+        found = differences(top, list(read_manifest(f"{reader.place(record)}/manifest.jsonl", record.tree)))
+    except (StoreError, OSError):
+        return False
+    wanted = {name: entry.executable for name, entry, there in found if entry is not None and there is not None
+              and entry == there._replace(executable=entry.executable)}  # fmt: skip
+    if len(wanted) < len(found):
+        return False
+    with writing(top):
+        _set_executable(top, wanted)
+    return True
+
+
+def _set_executable(top: str, wanted: Mapping[bytes, bool]) -> None:
+    rights = reading_rights(os.lstat(top))
+    with closing((walk := Walk(top)).steps()) as steps:
+        for kind, path, name in steps:
+            if kind == "file" and path in wanted:
+                handle, _ = open_file(name, walk.fd, None)
+                try:
+                    changes.set_mode_of(handle, (0o555 if wanted[path] else 0o444) & rights)
+                finally:
+                    os.close(handle)
+
+
+def manifest(layout: Layout, record: Record) -> bytes | None:
+    """The manifest of artifacts, None if they are not there or not those of the record."""
+    lines = io.BytesIO()
+    try:
+        found = hash_tree(f"{layout.store}/{record.ref}", (), lines)
+    except (StoreError, FileNotFoundError):
+        return None
+    return lines.getvalue() if found.digest == record.tree else None
+
+
+def run_without_log(layout: Layout, inside: str) -> bytes | None:
+    """The document of a run, but for its log that is lost; None if that is not what is wrong with it."""
+    path = f"{layout.root}/{inside}"
+    try:
+        run = parse_run(path, read_small(path))
+    except (DamageError, OSError):
+        return None
+    lost = run.log is not None and not os.path.isfile(f"{os.path.dirname(path)}/{run.log}")
+    return run_bytes(run, None) if lost else None
+
+
+def context_in_run(layout: Layout, inside: str, made_in: str) -> bytes | None:
+    """The context of this hash, out of the document of a run that cannot be read; None if it is not there whole."""
+    try:
+        found = _CONTEXT.match(read_small(f"{layout.root}/{inside}"))
+    except (DamageError, OSError):
+        return None
+    return found[1] if found is not None and digest_bytes(found[1]) == made_in else None
