@@ -40,13 +40,13 @@ def test_the_first_write_makes_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o000])
-def test_the_umask_says_who_may_enter(tmp_path: Path, umask: int) -> None:
+def test_the_umask_says_who_may_enter_and_never_may_everybody_write(tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         Layout(tmp_path / "s").ensure()
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / "s" / "records").stat().st_mode) == 0o777 & ~umask
+    assert stat.S_IMODE((tmp_path / "s" / "records").stat().st_mode) == 0o775 & ~umask
     assert stat.S_IMODE((tmp_path / "s" / "format.json").stat().st_mode) == 0o444 & ~umask
 
 

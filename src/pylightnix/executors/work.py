@@ -98,7 +98,8 @@ def _build(request: BuildRequest, stream: TextIO, tell: Tell) -> Build:
 def _maker(place: str) -> Callable[[], Path]:
     def make() -> Path:
         path = Path(place)
-        path.mkdir(parents=True, exist_ok=True)
+        for directory in (path.parent, path):  # not for everybody to write to, whatever the umask
+            directory.mkdir(mode=0o775, parents=True, exist_ok=True)
         return path
 
     return make

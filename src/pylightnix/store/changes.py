@@ -38,13 +38,17 @@ def _about(name: str, *paths: object) -> None:
         _observer(name, paths)
 
 
-def make_directory(path: Path, mode: int = 0o777) -> None:
+_DIRECTORY = 0o775
+"""Less the umask: whoever is in the group may be meant to write into a store, but never everybody."""
+
+
+def make_directory(path: Path, mode: int = _DIRECTORY) -> None:
     """`os.mkdir`."""
     _about("mkdir", path)
     os.mkdir(path, mode)
 
 
-def make_directories(path: str, mode: int = 0o777) -> None:
+def make_directories(path: str, mode: int = _DIRECTORY) -> None:
     """Make a directory and those above it, where they are not there yet."""
     try:
         make_directory(path, mode)

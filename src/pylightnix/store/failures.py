@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from pylightnix.errors import DamageError, UnknownReferenceError
 from pylightnix.hashing import kind_tag
-from pylightnix.store.files import read_small
+from pylightnix.names import printable
+from pylightnix.store.files import is_directory, read_small, read_start, reason
 from pylightnix.store.layout import Layout
 
 _LOG_LIMIT = 16 << 20
@@ -36,9 +37,8 @@ class Failed(NamedTuple):
     def log(self) -> str:
         """What the run wrote, at most 16 MiB of it."""
         try:
-            with (self.path / "log").open("rb") as stream:
-                return stream.read(_LOG_LIMIT).decode(errors="replace")
-        except FileNotFoundError:
+            return read_start(str(self.path / "log"), _LOG_LIMIT).decode(errors="replace")
+        except OSError:
             return ""
 
 
@@ -46,7 +46,7 @@ def failures(layout: Layout) -> list[str]:
     """The names of all that were kept, the oldest first."""
     try:
         return sorted(os.listdir(layout.failed))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 
@@ -67,6 +67,8 @@ def find_failure(layout: Layout, name: str) -> Failed:
             f"{name!r} {several}", where=layout.failed, hint=shown and f"give more of it: {shown}", ref=name
         )
     path = Path(layout.failed) / matching[0]
+    if not is_directory(path):
+        raise DamageError("it is no directory, or a link to one", where=printable(str(path)))
     return Failed(path, _read_facts(path / "failure.json"))
 
 
@@ -75,8 +77,10 @@ def _read_facts(path: Path) -> Mapping[str, Any]:
         document = json.loads(read_small(str(path)))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise DamageError(f"not readable as JSON ({error})", where=str(path)) from error
+    except OSError as error:
+        raise DamageError(f"it cannot be read: {reason(error)}", where=printable(str(path))) from error
+    except (ValueError, RecursionError) as error:
+        raise DamageError(f"not readable as JSON ({error})", where=printable(str(path))) from error
     if not isinstance(document, dict) or document.get("pylightnix") != kind_tag("failure"):
         raise DamageError(f"not a document of kind {kind_tag('failure')}", where=str(path))
     return document

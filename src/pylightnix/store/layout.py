@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -11,12 +10,13 @@ from pylightnix.errors import FormatError, StoreError
 from pylightnix.hashing import canonical
 from pylightnix.names import printable
 from pylightnix.store.changes import make_directories
-from pylightnix.store.files import ID, read_small, write_once
+from pylightnix.store.files import ID, decode_json, is_directory, read_small, write_once
 
 FORMAT = 1
 """Version of the layout that this package writes, and the newest that it reads."""
 
 _PLACES = ("derivations", "store", "records", "environments", "roots", "failed", "locks")
+_DIRECTORIES = (*_PLACES, "tmp", "tmp/checkpoints", "cache", "quarantine")
 _VERSION = re.compile(r"store/([1-9][0-9]{0,8})")
 
 
@@ -45,6 +45,7 @@ class Layout:
         self.kept = f"{self.root}/kept"
         self.locks = f"{self.root}/locks"
         self.cache = f"{self.root}/cache"
+        self.quarantine = f"{self.root}/quarantine"
         self._format = f"{self.root}/format.json"
         self._ready = False
         self.check()
@@ -54,7 +55,7 @@ class Layout:
 
         Raises:
             FormatError: it is newer, or no store.
-            StoreError: it cannot be read.
+            StoreError: it cannot be read, or leads out of itself.
         """
         try:
             _check_format(self._format, read_small(self._format))
@@ -62,6 +63,17 @@ class Layout:
             self._check_absent()
         except OSError as error:
             raise self._unreadable(error) from error
+        self._check_directories()
+
+    def _check_directories(self) -> None:
+        """A link in the place of a directory would lead what we write to where nobody expects it."""
+        for name in _DIRECTORIES:
+            path = f"{self.root}/{name}"
+            if not is_directory(path) and os.path.lexists(path):
+                raise StoreError(
+                    "in the place of a directory of the store there is a link, or a file", where=printable(path),
+                    hint="move it away; to keep a store elsewhere, let a link lead to the whole of it", place=name,
+                )  # fmt: skip
 
     def _check_absent(self) -> None:
         """Without its format a store is a directory that is empty, or in which one was begun and not finished."""
@@ -98,6 +110,7 @@ class Layout:
         """
         if self._ready and not again:
             return
+        self._check_directories()
         try:
             make_directories(self.tmp)
             if not os.path.lexists(self._format):
@@ -123,7 +136,7 @@ def _absolute(root: Path | str) -> str:
 
 def _check_format(path: str, data: bytes) -> None:
     try:
-        found = json.loads(data)["pylightnix"]
+        found = decode_json(data.decode())["pylightnix"]
         version = _VERSION.fullmatch(found)
     except (ValueError, LookupError, TypeError, RecursionError):
         version = None

@@ -50,14 +50,18 @@ def glances(reader: Reader, wanted: Callable[[str], bool] = lambda _: True) -> I
 def _names(directory: str) -> set[str]:
     try:
         return set(os.listdir(directory))
-    except FileNotFoundError:
+    except OSError:
         return set()
 
 
 def _runs(place: str) -> tuple[int, str]:
     """How many runs there are, and when the newest of them started."""
     found = {}
-    for name in os.listdir(place):
+    try:
+        names = os.listdir(place)
+    except OSError:  # removed meanwhile
+        return 0, ""
+    for name in names:
         if name.startswith("run-") and name.endswith(".json"):
             index = name[4:].partition("-")[0]
             if index.isdecimal():

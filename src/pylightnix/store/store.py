@@ -14,6 +14,7 @@ from pylightnix.model.records import Record
 from pylightnix.names import DerivationRef, KeyRef, is_prefix, printable
 from pylightnix.store.layout import Layout
 from pylightnix.store.pending import Durability, check_durability
+from pylightnix.store.trust import warn_of_doubts
 from pylightnix.store.writing import Writer
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Store:
 
     def __init__(self, path: Path | str, *, durability: Durability = "batch") -> None:
         self.keeper = Writer(Layout(path), check_durability(durability, "Store"))
+        warn_of_doubts(self.keeper.layout)
 
     @property
     def path(self) -> Path:
