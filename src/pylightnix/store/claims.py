@@ -11,6 +11,7 @@ a file. Where files have one name only, each slot is a file.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
 import platform
@@ -204,8 +205,10 @@ class Claims:
 
 
 def _gate(shard: str) -> Lock:
-    """The lock of a shard, for a moment."""
+    """The lock of a shard, for a moment; OSError if a link leads there."""
     path = f"{shard}/key.lock"
+    if os.path.islink(shard):
+        raise OSError(errno.ELOOP, "a link is no directory of locks", shard)
     while True:
         try:
             lock = take(path)

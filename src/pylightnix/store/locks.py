@@ -160,7 +160,7 @@ def take(path: str, *, exclusive: bool = True, wait: bool = True, make: bool = T
 def create(path: str) -> Lock:
     """Make a file that nobody else knows of, and lock it; FileExistsError if it is there."""
     if not hasattr(os, "fork"):
-        os.close(changes.open_new(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
+        os.close(changes.open_new(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o664))
         return _take_elsewhere(path, wait=True, make=True) or Lock(path, -1)
     handle = _open(path, os.O_CREAT | os.O_EXCL)
     try:
@@ -247,7 +247,7 @@ _gate = threading.RLock()
 
 def _open(path: str, flags: int) -> int:
     try:
-        handle = changes.open_noted(path, os.O_RDWR | flags | _EXTRA, 0o666, _gate, _descriptors)
+        handle = changes.open_noted(path, os.O_RDWR | flags | _EXTRA, 0o664, _gate, _descriptors)
     except OSError as error:
         if error.errno not in _NOT_WRITABLE or flags & os.O_EXCL:
             raise

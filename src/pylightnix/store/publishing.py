@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Callable
 
 from pylightnix.errors import DamageError, StoreError
@@ -13,6 +14,7 @@ from pylightnix.model.records import Record, Run
 from pylightnix.store import changes
 from pylightnix.store.documents import parse_record, record_bytes, run_bytes
 from pylightnix.store.files import read_small, write_new
+from pylightnix.store.sealing import let_move
 from pylightnix.store.trees import EMPTY, hash_tree, remove_tree, seal_top
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
@@ -34,27 +36,36 @@ def put_artifacts(sealed: Sealed, payload: str, is_taken: Callable[[], bool]) ->
         StoreError: the same, in the artifacts.
     """
     workspace = sealed.workspace
-    moved = _move(workspace.out, payload)
+    moved = _move(workspace, workspace.out, payload)
     if not moved and not (is_taken() or _is_whole(payload, sealed.record)):
-        replaced = f"{workspace.notes}.replaced"
-        with contextlib.suppress(FileNotFoundError):
-            changes.set_mode(payload, 0o755)
-            changes.move(payload, replaced)
-        remove_quietly(replaced)
-        moved = _move(workspace.out, payload)
+        _make_way(workspace, payload)
+        moved = _move(workspace, workspace.out, payload)
     seal_top(payload)
     return moved
 
 
-def _move(directory: str, place: str) -> bool:
-    """Move a directory to its place, where an empty one is replaced; False if there is another one."""
+def _move(workspace: Workspace, directory: str, place: str) -> bool:
+    """Move a directory to its place, where an empty one, a link or a file is replaced; False if there is another one."""
     try:
-        changes.move(directory, place)
+        try:
+            changes.move(directory, place)
+        except NotADirectoryError:
+            _make_way(workspace, place)
+            changes.move(directory, place)
     except OSError as error:
         if error.errno not in _TAKEN:
             raise
         return False
     return True
+
+
+def _make_way(workspace: Workspace, place: str) -> None:
+    """Take away what is in the way; of a link the link, and not what it leads to."""
+    replaced = f"{workspace.notes}.replaced"
+    with contextlib.suppress(FileNotFoundError):
+        let_move(place)
+        changes.move(place, replaced)
+    remove_quietly(replaced)
 
 
 def bring_back(sealed: Sealed, payload: str, sync: Callable[[], None]) -> bool:
@@ -80,7 +91,7 @@ def bring_back(sealed: Sealed, payload: str, sync: Callable[[], None]) -> bool:
     try:
         seal_top(beside)
         sync()
-        moved = _move(beside, payload)
+        moved = _move(sealed.workspace, beside, payload)
     except BaseException:
         remove_quietly(beside)
         raise
@@ -110,11 +121,14 @@ def _write_anew(path: str, data: bytes) -> None:
 
 
 def close_log(workspace: Workspace) -> str | None:
-    """Make the log of a run that has ended read-only; its name, None if nothing was written."""
+    """Make the log of a run that has ended read-only; its name, None if nothing was written, or it is no file."""
     try:
-        changes.set_mode(workspace.log, os.stat(workspace.log).st_mode & 0o444)
+        mode = os.lstat(workspace.log).st_mode
     except FileNotFoundError:
         return None
+    if not stat.S_ISREG(mode):
+        return None
+    changes.set_mode(workspace.log, mode & 0o444)
     return os.path.basename(workspace.log)
 
 
@@ -127,7 +141,7 @@ def publish(sealed: Sealed, place: str) -> bool:
     Raises:
         OSError: the system refused.
     """
-    if _move(sealed.workspace.notes, place):
+    if _move(sealed.workspace, sealed.workspace.notes, place):
         return True
     _mend_record(sealed.workspace, sealed.record, place)
     _add_run(sealed.workspace, place)

@@ -24,7 +24,7 @@ from pylightnix.store.checkpoints import drop, leave, take
 from pylightnix.store.claims import Claims, HeldSlot
 from pylightnix.store.collection.holds import Holding, Holds
 from pylightnix.store.documents import check_times
-from pylightnix.store.files import NewFile, fresh_id, write_new, write_once
+from pylightnix.store.files import NewFile, fresh_id, is_directory, write_new, write_once
 from pylightnix.store.layout import Layout, writing
 from pylightnix.store.pending import Durability, Pending, Ready
 from pylightnix.store.publishing import (
@@ -156,6 +156,11 @@ class Writer(Reader):
             changes.make_directory(base)
         except FileExistsError:
             self._new.discard(home)
+            if not is_directory(base):
+                raise StoreError(
+                    "in the place of a directory of the store there is a link, or a file", where=printable(base),
+                    hint="pylightnix verify --repair moves it away",
+                ) from None  # fmt: skip
             forms = filter(None, map(_is_reserved, os.listdir(base)))
             return max((int(form[1]) for form in forms), default=-1) + 1
         except FileNotFoundError:
