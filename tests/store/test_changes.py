@@ -154,6 +154,7 @@ def test_every_function_tells_before_it_does(tmp_path: Path) -> None:
         ("fsync", lambda: changes.sync_file(file)),
         ("fsync", lambda: changes.sync_directory(tmp_path)),
         ("syncfs", lambda: changes.sync_all(tmp_path)),
+        ("clone", lambda: changes.clone(file, file)),
         ("flock", lambda: changes.lock(file, 2)),
     ]
     try:

@@ -20,6 +20,7 @@ COMMANDS = {
     "gc": ("collecting", "Collect what nobody needs."),
     "remove": ("collecting", "Remove realizations, artifacts and record."),
     "du": ("weighing", "Show what takes how much space, by stage or by root."),
+    "doctor": ("examining", "Look whether the store is in a place where it can do its work."),
     "init": ("starting", "Make a store, ./.pylightnix, for this directory and those below."),
     "completion": ("starting", "Print the script that completes commands in a shell."),
 }

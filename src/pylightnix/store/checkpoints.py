@@ -61,7 +61,7 @@ def is_dead(form: re.Match[str]) -> bool:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is a process of this number here, as far as can be told."""
+    """Whether a process of this machine has this number, as far as the system tells."""
     if os.name != "posix":
         return True  # signal 0 means something else there, so nobody is known to be dead
     try:

@@ -184,6 +184,13 @@ class Claims:
 
         return give_back
 
+    def count_dead(self) -> int:
+        """How many slots of the dead there are; removes none."""
+        shards = [f"{self._directory}/{name}" for name in _listed(self._directory) if len(name) == _SHARD]
+        paths = [f"{shard}/{name}" for shard in shards for name in _listed(shard) if _NAME.fullmatch(name)]
+        paths += [f"{self._directory}/{name}" for name in _listed(self._directory) if _PRESENCE.fullmatch(name)]
+        return sum(map(_is_left, paths))
+
     def sweep(self) -> int:
         """Remove the slots of the dead; how many there were."""
         swept = 0
@@ -235,6 +242,14 @@ def _others(shard: str, prefix: str) -> Iterator[Other]:
             since = datetime.fromtimestamp(int(form["since"]), UTC).isoformat()
             holder = Holder(form["host"], int(form[3]), KeyRef(form["home"]).name, since)
             yield Other(name, holder, functools.partial(is_free, path))
+
+
+def _is_left(path: str) -> bool:
+    """Whether nobody holds a slot; not known where locks do not work."""
+    try:
+        return is_free(path)
+    except OSError:
+        return False
 
 
 @functools.cache

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pylightnix.store.collection.policy import Duration, Wanted
     from pylightnix.store.collection.roots import Root
     from pylightnix.store.collection.weighing import Weights
+    from pylightnix.store.examination.observations import Observation
     from pylightnix.store.verification.verifying import Progress, Report
 
 
@@ -284,6 +285,18 @@ class Store:
         from pylightnix.store.verification.repairing import repair as mend
 
         return report._replace(repairs=tuple(mend(self.keeper, report.findings)))
+
+    def examine(self) -> tuple[Observation, ...]:
+        """Look whether the store is in a place where it can do its work: file system, locks, rights, room, debris.
+
+        Results are not looked at; that is `verify`.
+
+        Returns:
+            An `Observation` for each thing that was looked at: `level` says how bad it is, `hint` what to do.
+        """
+        from pylightnix.store.examination.examining import examine
+
+        return tuple(examine(self.keeper.layout))
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r})"
