@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from pylightnix.store.files import open_plain
 
 _CHUNK = 1 << 20
 
@@ -40,8 +43,9 @@ def containing(directory: Path, files: Iterable[str], texts: Sequence[str], limi
             if path.is_symlink():
                 hit = any(needle in os.fsencode(os.readlink(path)) for needle in needles)
             else:
-                size = path.stat().st_size
-                if size > limit:
+                status = path.lstat()
+                size = status.st_size
+                if size > limit or not stat.S_ISREG(status.st_mode):
                     skipped += 1
                     continue
                 limit -= size
@@ -56,7 +60,7 @@ def containing(directory: Path, files: Iterable[str], texts: Sequence[str], limi
 
 def _contains(path: Path, needles: Sequence[bytes]) -> bool:
     overlap = max(map(len, needles), default=1) - 1
-    with path.open("rb") as stream:
+    with open_plain(path) as stream:
         before = b""
         while chunk := stream.read(_CHUNK):
             window = before + chunk

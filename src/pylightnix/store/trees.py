@@ -114,12 +114,14 @@ class Tree:
         size: bytes in all files.
         files: number of files; links and directories do not count.
         artifacts: those that were asked for, by their path.
+        lines: bytes of the manifest.
     """
 
     digest: str
     size: int
     files: int
     artifacts: Mapping[str, Artifact]
+    lines: int = 0
 
 
 def hash_tree(
@@ -161,7 +163,7 @@ def hash_tree(
             if kind == "file":
                 size += entry.size
                 files += 1
-    return Tree(manifest.finish(), size, files, singles.finish(root))
+    return Tree(manifest.finish(), size, files, singles.finish(root), manifest.length)
 
 
 def _is_writable(status: os.stat_result) -> bool:
@@ -207,13 +209,14 @@ def tree_of(entries: Iterable[Entry], artifacts: Iterable[str] = ()) -> Tree:
         singles.see(entry, line)
         size += entry.size
         files += entry.kind == "file"
-    return Tree(manifest.finish(), size, files, singles.finish("manifest"))
+    return Tree(manifest.finish(), size, files, singles.finish("manifest"), manifest.length)
 
 
 class _Manifest:
     """Hashes lines, and hands them on, in portions."""
 
     def __init__(self, sink: Sink | None = None) -> None:
+        self.length = 0
         self._sink = sink
         self._lines = [_HEADER]
         self._size = 0
@@ -228,6 +231,7 @@ class _Manifest:
 
     def _take(self) -> bytes:
         data = b"".join(self._lines)
+        self.length += len(data)
         self._lines.clear()
         self._size = 0
         if self._sink is not None:

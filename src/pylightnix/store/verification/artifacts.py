@@ -62,7 +62,7 @@ def _hash(top: str, record: Record, writable: list[str]) -> Tree:
 
 def _compare(top: str, manifest: str, record: Record, tree: Tree) -> Iterator[Seen]:
     if tree.digest == record.tree:
-        if not _is_hash_of(manifest, tree.digest):
+        if not _is_of(manifest, tree):
             yield Seen(Kind.MANIFEST, "", wrong_manifest(manifest, record) or "it was changed meanwhile")
         yield from _misinformed(record, tree)
         return
@@ -83,11 +83,12 @@ def _compare(top: str, manifest: str, record: Record, tree: Tree) -> Iterator[Se
         yield Seen(Kind.ARTIFACTS, "", f"and {len(found) - MOST_NAMED} more differ")
 
 
-def _is_hash_of(path: str, tree: str) -> bool:
+def _is_of(path: str, tree: Tree) -> bool:
     """Whether a manifest is that of artifacts that were hashed just now: then its bytes are, so no line is parsed."""
     try:
         with open_plain(path) as file:
-            return hash_file(file.fileno(), os.fstat(file.fileno()).st_size) == tree
+            size = os.fstat(file.fileno()).st_size
+            return size == tree.lines and hash_file(file.fileno(), size) == tree.digest
     except (OSError, StoreError):
         return False
 
