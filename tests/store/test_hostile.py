@@ -204,14 +204,14 @@ def test_a_link_in_the_place_of_a_lock_is_not_followed(root: Path) -> None:
     outside.mkdir()
     shutil.rmtree(root / "locks")
     (root / "locks").mkdir()
-    for shard in range(256):
-        (root / "locks" / f"{shard:02x}").symlink_to(outside)
+    for shard in range(16):
+        (root / "locks" / f"{shard:x}").symlink_to(outside)
     with pytest.raises(StoreError, match="a link"):
         realize(data(), store=root, quiet=True, rebuild=["data"])
-    for shard in range(256):
-        (root / "locks" / f"{shard:02x}").unlink()
-        (root / "locks" / f"{shard:02x}").mkdir()
-        (root / "locks" / f"{shard:02x}" / "key.lock").symlink_to(outside / "made")
+    for shard in range(16):
+        (root / "locks" / f"{shard:x}").unlink()
+        (root / "locks" / f"{shard:x}").mkdir()
+        (root / "locks" / f"{shard:x}" / "key.lock").symlink_to(outside / "made")
     with pytest.raises(StoreError):
         realize(data(), store=root, quiet=True, rebuild=["data"])
     assert list(outside.iterdir()) == []

@@ -45,7 +45,7 @@ def put_artifacts(sealed: Sealed, payload: str, is_taken: Callable[[], bool]) ->
 
 
 def _move(workspace: Workspace, directory: str, place: str) -> bool:
-    """Move a directory to its place, where an empty one, a link or a file is replaced; False if there is another one."""
+    """Move a directory to its place, where an empty one, a link or a file gives way; False if there is another one."""
     try:
         try:
             changes.move(directory, place)

@@ -120,16 +120,16 @@ def test_what_the_dead_left_is_counted(store: Store) -> None:
         f"{os.getpid()}-{'b' * 12}",
     ):
         (store.path / "tmp" / name).mkdir()
-    (store.path / "locks" / "ab").mkdir()
-    name = f"{'ab' * 20}-stage@host@{dead.stdout.strip()}-{'c' * 12}.lock"
-    (store.path / "locks" / "ab" / name).touch()
-    held = create(str(store.path / "locks" / "ab" / name.replace("c", "d")))
+    (store.path / "locks" / "a").mkdir()
+    name = f"{'ab' * 20}-stage@host@{dead.stdout.strip()}-{'c' * 12}@1700000000.lock"
+    (store.path / "locks" / "a" / name).touch()
+    held = create(str(store.path / "locks" / "a" / name.replace("cccc", "dddd")))
     try:
         told = [one.what for one in store.examine() if one.topic == "debris"]
     finally:
         held.release()
     assert told == ["1 unfinished things of processes that are not on this machine any more", "1 locks of the dead"]
-    assert (store.path / "locks" / "ab" / name).exists()
+    assert (store.path / "locks" / "a" / name).exists()
 
 
 def test_what_lies_there_for_people_is_counted(store: Store) -> None:

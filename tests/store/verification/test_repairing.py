@@ -174,6 +174,24 @@ def test_a_record_without_a_value_is_written_anew_from_what_is_beside_it(full: F
     assert path.read_bytes() == right
 
 
+@stage(code="ignore")
+def nothing() -> None:
+    pass
+
+
+def test_a_record_of_what_has_no_artifacts_is_written_anew(full: Full) -> None:
+    one = realize(nothing(), store=full.store, quiet=True)
+    path = Path(full.store.keeper.place(one.record)) / "record.json"
+    right = path.read_bytes()
+    path.unlink()
+    assert [r.outcome for r in full.store.verify(repair=True).repairs] == [Outcome.RESTORED]
+    assert path.read_bytes() == right
+    shutil.rmtree(one.path)
+    path.unlink()
+    assert [r.outcome for r in full.store.verify(repair=True).repairs] == [Outcome.RESTORED]
+    assert path.read_bytes() == right
+
+
 def test_a_record_of_collected_artifacts_is_mended_by_its_manifest(full: Full) -> None:
     path = full.notes("table") / "record.json"
     right = path.read_bytes()

@@ -12,7 +12,7 @@ from pylightnix.model.records import Record
 from pylightnix.store.filehash import hash_file
 from pylightnix.store.files import open_plain
 from pylightnix.store.sealing import Walk
-from pylightnix.store.trees import Entry, Tree, describe, hash_tree, read_manifest
+from pylightnix.store.trees import EMPTY, Entry, Tree, describe, hash_tree, read_manifest
 from pylightnix.store.verification.findings import Kind
 
 MOST_NAMED = 20
@@ -62,7 +62,7 @@ def _hash(top: str, record: Record, writable: list[str]) -> Tree:
 
 def _compare(top: str, manifest: str, record: Record, tree: Tree) -> Iterator[Seen]:
     if tree.digest == record.tree:
-        if not _is_of(manifest, tree):
+        if tree.digest != EMPTY and not _is_of(manifest, tree):
             yield Seen(Kind.MANIFEST, "", wrong_manifest(manifest, record) or "it was changed meanwhile")
         yield from _misinformed(record, tree)
         return

@@ -89,6 +89,8 @@ def _keys(reader: Reader, home: KeyRef, damaged: str, contexts: list[Context]) -
 def _trees(reader: Reader, ref: str, manifest: str, promised: list[str]) -> Iterator[Tree]:
     with contextlib.suppress(StoreError, OSError):
         yield hash_tree(f"{reader.layout.store}/{ref}", promised)
+    with contextlib.suppress(StoreError):
+        yield tree_of((), promised)  # which has no manifest
     with contextlib.suppress(StoreError, OSError):
         yield tree_of(read_manifest(manifest), promised)
 

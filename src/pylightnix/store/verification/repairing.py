@@ -12,6 +12,8 @@ from pylightnix.errors import StoreError
 from pylightnix.hashing import DIGITS
 from pylightnix.model.records import Record
 from pylightnix.names import KeyRef, RealizationRef
+from pylightnix.store import changes
+from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
 from pylightnix.store.verification import restoring
 from pylightnix.store.verification.checking import check_home, check_realization
@@ -62,6 +64,8 @@ def repair(reader: Reader, findings: Iterable[Finding], fetch: Fetch = nowhere) 
         yield from _home(reader, home) if ref is None else _Realization(reader, home, ref, fetch).mend(found)
     for one in dict.fromkeys(one for one in findings if one.kind in _SHARED):
         yield _document(reader, one)
+    with writing(reader.layout.root):
+        changes.sync_all(reader.layout.root)
 
 
 def _home(reader: Reader, home: KeyRef) -> Iterator[Repair]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import os
 import re
@@ -91,7 +92,7 @@ def run_without_log(layout: Layout, inside: str) -> bytes | None:
     except (DamageError, OSError):
         return None
     lost = run.log is not None and not os.path.isfile(f"{os.path.dirname(path)}/{run.log}")
-    return run_bytes(run, None) if lost else None
+    return run_bytes(dataclasses.replace(run, log=None)) if lost else None
 
 
 def context_in_run(layout: Layout, inside: str, made_in: str) -> bytes | None:
