@@ -21,6 +21,7 @@ from pylightnix.store.failures import failures, find_failure
 from pylightnix.store.files import DamageWarning
 from pylightnix.store.layout import Layout
 from pylightnix.store.trust import TrustWarning, doubts
+from pylightnix.store.verification import verifying
 
 
 @stage(code="ignore")
@@ -215,6 +216,20 @@ def test_a_link_in_the_place_of_a_lock_is_not_followed(root: Path) -> None:
     with pytest.raises(StoreError):
         realize(data(), store=root, quiet=True, rebuild=["data"])
     assert list(outside.iterdir()) == []
+
+
+def test_what_is_noted_of_a_verify_is_written_through_no_link(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifying, "_NOTED", 0.0)
+    outside = root.parent / "outside"
+    outside.write_text("")
+
+    def plant(done: int, total: int) -> None:
+        (root / "cache").mkdir(exist_ok=True)
+        (root / "cache" / "verified").unlink(missing_ok=True)
+        (root / "cache" / "verified").symlink_to(outside)
+
+    assert Store(root).verify(progress=plant).sound
+    assert outside.read_text() == ""
 
 
 # Format
