@@ -11,7 +11,7 @@ from faults.killing import kill, kill_again
 from faults.kinds import Row
 from faults.losing_power import lose_power
 from faults.operations import Operation
-from faults.preempting import preempt, preempt_by_verify
+from faults.preempting import preempt, preempt_by_collect, preempt_by_verify
 from faults.refusing import refuse, refuse_on
 from faults.stand import Stand
 from pylightnix.store.pending import Durability
@@ -40,6 +40,7 @@ KINDS = {
     "lasting-refusal": Kind(refuse_on),
     "preemption": Kind(preempt),
     "preemption-verify": Kind(preempt_by_verify),
+    "preemption-collect": Kind(preempt_by_collect),
     "loss-of-power": Kind(lose_power),
     "loss-of-power-full": Kind(lose_power, durability="full"),
     "loss-of-power-unordered": Kind(functools.partial(lose_power, ordered=False), promised=False),

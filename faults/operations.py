@@ -5,6 +5,7 @@ An act may be done again after whatever happened to it, and then leaves what it 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable
@@ -13,10 +14,12 @@ from typing import NamedTuple
 
 from faults.stages import data, failing, lucky, model, report, same_data
 from pylightnix import Store, match, realize
-from pylightnix.errors import BuildError
+from pylightnix.errors import BuildError, CollectionError, UnknownReferenceError
+from pylightnix.store.collection.trash import Trash
 from pylightnix.store.trees import remove_tree
 
 Act = Callable[[Store], object]
+"""What it returns is what it has in hand; the artifacts of realizations among that must be there."""
 
 
 def _nothing(store: Store) -> None:
@@ -49,33 +52,33 @@ class Operation(NamedTuple):
     lasts: bool = True
 
 
-def build_all(store: Store) -> None:
+def build_all(store: Store) -> object:
     """From nothing to a report."""
-    realize(report(), store=store, quiet=True)
+    return realize(report(), store=store, quiet=True)
 
 
 def _init(store: Store) -> None:
     store.create()
 
 
-def _in_process(store: Store) -> None:
-    realize(data(), store=store, executor="process", quiet=True)
+def _in_process(store: Store) -> object:
+    return realize(data(), store=store, executor="process", quiet=True)
 
 
-def _three_runs(store: Store) -> None:
-    realize(lucky(), store=store, quiet=True)
+def _three_runs(store: Store) -> object:
+    return realize(lucky(), store=store, quiet=True)
 
 
-def _one_model(store: Store) -> None:
-    realize(model().with_matcher(match.latest()), store=store, quiet=True)
+def _one_model(store: Store) -> object:
+    return realize(model().with_matcher(match.latest()), store=store, quiet=True)
 
 
-def _second_model(store: Store) -> None:
-    realize(model(), store=store, quiet=True)
+def _second_model(store: Store) -> object:
+    return realize(model(), store=store, quiet=True)
 
 
-def _by_other_code(store: Store) -> None:
-    realize(report(best=model(source=same_data())), store=store, quiet=True)
+def _by_other_code(store: Store) -> object:
+    return realize(report(best=model(source=same_data())), store=store, quiet=True)
 
 
 def _fail(store: Store) -> None:
@@ -138,6 +141,76 @@ def _with_a_stopped_verify(store: Store) -> None:
     (cache / "verified").write_text("of another one\n")
 
 
+def _with_unneeded(store: Store) -> None:
+    build_all(store)
+    store.root("kept", store.realizations(name="report"))
+    _three_runs(store)
+
+
+def _collect(store: Store) -> None:
+    store.gc(unreachable=True, trash="0d")
+
+
+def _is_collected(store: Store) -> None:
+    """Records stay, artifacts are gone."""
+    found = store.realizations(name="lucky")
+    left = [str(one.ref) for one in found if one.path.exists()]
+    if left or len(found) != 3:
+        raise AssertionError(f"after a collection there are {len(found)} records, and the artifacts of {left}")
+
+
+def _forget(store: Store) -> None:
+    store.gc(unreachable=True, forget=True, trash="1d")
+
+
+def _forgotten(store: Store) -> None:
+    _with_unneeded(store)
+    _forget(store)
+
+
+def _restore(store: Store) -> None:
+    for ref in sorted({one.ref for one in Trash(store.keeper.layout).all()}):
+        with contextlib.suppress(UnknownReferenceError):  # another collection was faster
+            store.restore(ref)
+
+
+def _root(store: Store) -> None:
+    with contextlib.suppress(CollectionError):  # a collection was faster
+        store.root("kept", store.realizations(name="report"))
+
+
+def _other_root(store: Store) -> None:
+    build_all(store)
+    store.root("kept", store.realizations(name="model"))
+
+
+def _unroot(store: Store) -> None:
+    if store.roots():
+        store.unroot("kept")
+
+
+def _rooted(store: Store) -> None:
+    build_all(store)
+    _root(store)
+
+
+def _damaged(store: Store) -> None:
+    build_all(store)
+    for name in ("model", "report"):
+        for path in Path(store.keeper.layout.store).glob(f"*-{name}/out.txt"):
+            path.chmod(0o644)
+            path.write_text("changed")
+            path.chmod(0o444)
+    for path in Path(store.keeper.layout.store).glob("*-data/table/deep/a.txt"):
+        path.chmod(0o644)
+
+
+def _repair(store: Store) -> None:
+    """Some damage may have to be left, where the system refuses; then nothing is built upon it."""
+    if not store.verify(repair=True).left:
+        build_all(store)
+
+
 OPERATIONS = (
     Operation("init", _init),
     Operation("realize", build_all),
@@ -151,6 +224,12 @@ OPERATIONS = (
     Operation("mend a record", build_all, _with_damaged_record, spare=1),
     Operation("keep a failure", _fail),
     Operation("remove", _remove_model, build_all, _is_removed, rival=build_all),
+    Operation("collect", _collect, _with_unneeded, _is_collected, rival=build_all, thin=("lucky",), lasts=False),
+    Operation("forget", _forget, _with_unneeded, rival=build_all, thin=("lucky",), lasts=False),
+    Operation("restore", _restore, _forgotten, rival=build_all, thin=("lucky",), lasts=False),
+    Operation("root", _root, _other_root),
+    Operation("unroot", _unroot, _rooted),
+    Operation("repair", _repair, _damaged),
     Operation("verify", _verify, _with_a_stopped_verify),
 )
 

@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from faults.children import PATIENCE, Child, Ended
+from faults.children import PATIENCE, Child, Ended, in_child
 from faults.kinds import Row
 from faults.points import Watch
 from faults.soundness import debris
-from faults.stages import LEDGER
-from faults.stand import Stand, spread
+from faults.stages import LEDGER, STAGES
+from faults.stand import Stand, collect, spread
 from pylightnix.engine.events import Silent
 from pylightnix.model.claiming import Holder
 from pylightnix.model.plan import Step
@@ -47,6 +47,23 @@ def preempt_by_verify(stand: Stand, most: int | None = None) -> Row:
         row.add(f"change {point}", wrong, len(debris(path)))
         stand.discard(path)
     return row
+
+
+def preempt_by_collect(stand: Stand, most: int | None = None) -> Row:
+    """Stop at each point, or at so many, and collect meanwhile all that no root reaches and nobody holds."""
+    row = Row("preemption, collect", stand.operation.name, stand.calls)
+    for point in spread(stand.calls, most):
+        path = stand.fresh()
+        wrong = _Pair(stand, path).run(point, collect)
+        row.add(f"change {point}", wrong or _again(stand, path), len(debris(path)))
+        stand.discard(path)
+    return row
+
+
+def _again(stand: Stand, path: Path) -> str:
+    """Do it once more; what is wrong then, but for what was collected."""
+    ended = in_child(lambda: stand.do(path))
+    return f"done again, it fails: {ended.problem}" if ended.problem else stand.visible(path, thin=STAGES)
 
 
 def _see_no_damage(stand: Stand, path: Path) -> None:
@@ -89,13 +106,16 @@ class _Pair:
         self._stand = stand
         self._path = path
 
-    def run(self, point: int, other: Callable[[Path], None], alone: Counter[str]) -> str:
+    def run(self, point: int, other: Callable[[Path], None], alone: Counter[str] | None = None) -> str:
+        """What went wrong; without what runs alone it may be that the other one takes away what this one needs not."""
         ledger = _Ledger(self._path)
         with ledger:
             ended, reached = self._run(point, lambda: other(self._path))
         wrong = [f"process {'AB'[i]}: {end.problem or 'killed'}" for i, end in enumerate(ended) if end != Ended(False)]
         if not reached:
             wrong.append("it was not stopped")
+        if alone is None:
+            return "; ".join(wrong) or self._stand.visible(self._path, thin=STAGES)
         if self._stand.operation.rival is not None:
             return "; ".join(wrong) or self._stand.visible(self._path)
         if not wrong and ledger.ran != alone:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pylightnix import PylightnixError, Store
+from pylightnix import PylightnixError, Realization, Store
 from pylightnix.hashing import DIGITS
 from pylightnix.model.records import Record
 from pylightnix.store.files import DamageWarning
@@ -140,6 +140,14 @@ def debris(path: Path) -> list[str]:
         found += [f"locks/{shard}/{name}" for name in below if name not in STAYING]
     known = {f"{place.name}-{place.parent.name[DIGITS + 1 :]}" for place in path.glob("records/*/*") if place.is_dir()}
     return found + [f"store/{name}" for name in _names(f"{path}/store") if name not in known]
+
+
+def gone(realization: Realization[Any]) -> list[str]:
+    """Of a realization and all that it was made from: the references of those that have no artifacts any more."""
+    found = [] if realization.path.exists() else [str(realization.ref)]
+    for one in realization.deps.values():
+        found += gone(one)
+    return found
 
 
 def _names(directory: str) -> list[str]:

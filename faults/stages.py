@@ -13,6 +13,9 @@ from pylightnix import Build, Dep, match, promise, stage
 LEDGER = "PYLIGHTNIX_FAULTS_LEDGER"
 """The environment variable with the file into which builders write their names; they write none without it."""
 
+STAGES = ("data", "model", "report", "lucky", "failing")
+"""The names of all."""
+
 
 def _tell(name: str) -> None:
     path = os.environ.get(LEDGER)

@@ -11,14 +11,14 @@ import itertools
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from faults.children import in_child
 from faults.operations import Act, Operation, copy_store
 from faults.points import Watch
-from faults.soundness import State, debris, problems, state, told
-from pylightnix import Store
+from faults.soundness import State, debris, gone, problems, state, told
+from pylightnix import Realization, Store
 from pylightnix.engine import recollection
 from pylightnix.session.facts import describe_environment
 from pylightnix.store import pending
@@ -95,18 +95,23 @@ class Stand:
             warnings.simplefilter("error")
             if self._before:
                 warnings.simplefilter("ignore", DamageWarning)
-            (act or self.operation.act)(Store(path, durability=self.durability))
+            in_hand = (act or self.operation.act)(Store(path, durability=self.durability))
+            if isinstance(in_hand, Realization) and (missing := gone(in_hand)):
+                raise AssertionError(f"in hand, and not there: {missing}")
+            del in_hand
         gc.collect()  # what a program has no more in hand, it holds no more
 
-    def visible(self, path: Path, *, cut_off: bool = False) -> str:
+    def visible(self, path: Path, *, cut_off: bool = False, thin: Sequence[str] | None = None) -> str:
         """What can be seen half-made in a store that was disturbed and not seen to yet; empty if nothing can be.
 
         Args:
             path: of the store.
             cut_off: whether documents that no run needs may be cut off: they count as not there.
+            thin: stages of which the artifacts may be gone, other than those of the operation.
         """
         known = {problem.subject for problem in self._before}
-        found = [problem for problem in problems(path, self.operation.thin) if problem.subject not in known]
+        allowed = self.operation.thin if thin is None else thin
+        found = [problem for problem in problems(path, allowed) if problem.subject not in known]
         return told(problem for problem in found if not (cut_off and SPARE.match(problem.where)))
 
     def recover(self, path: Path) -> str:
@@ -115,13 +120,10 @@ class Stand:
         return f"done again, it fails: {ended.problem}" if ended.problem or ended.killed else self.judge(path)
 
     def swept(self, path: Path) -> str:
-        """Collect all that can be collected; what is left nevertheless of what nobody needs, empty if nothing is.
-
-        Nothing is done by a version that has no collections.
-        """
-        if not hasattr(Store, "gc") or not os.path.lexists(path):
+        """Collect all that can be collected; what is left nevertheless of what nobody needs, empty if nothing is."""
+        if not os.path.lexists(path):
             return ""
-        ended = in_child(lambda: _collect(path))
+        ended = in_child(lambda: collect(path))
         left = sorted(debris(path))
         return ended.problem or (f"a collection leaves {left}" if left else "")
 
@@ -164,8 +166,9 @@ class Stand:
         remove_tree(path.parent)
 
 
-def _collect(path: Path) -> None:
-    Store(path).gc(unreachable=True, trash="0d", failed="0d")  # type: ignore[attr-defined,unused-ignore]
+def collect(path: Path) -> None:
+    """Collect all that no root reaches and nobody holds."""
+    Store(path).gc(unreachable=True, trash="0d", failed="0d")
 
 
 @contextlib.contextmanager

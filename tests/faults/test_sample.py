@@ -19,6 +19,7 @@ POINTS = {
     "lasting-refusal": 2,
     "preemption": 3,
     "preemption-verify": 2,
+    "preemption-collect": 2,
     "loss-of-power": 1,
     "loss-of-power-full": 1,
 }

@@ -298,7 +298,7 @@ def test_a_damaged_manifest_is_a_clean_error(store: Store, make: Make) -> None:
 def test_what_was_removed_meanwhile_is_a_clear_error(store: Store, make: Make) -> None:
     record = make()
     (run,) = store.keeper.runs(record)
-    store.keeper.remove(record)
+    store.remove(record.ref)
     for ask in (store.keeper.runs, store.keeper.origin, store.keeper.files, lambda r: list(store.keeper.contexts(r))):
         with pytest.raises(StoreError, match="was removed from this store"):
             ask(record)
@@ -312,7 +312,7 @@ def test_inputs_that_were_removed_are_a_clear_error(store: Store, make: Make) ->
     model = make("model", inputs=inputs)
     (choice,) = store.keeper.origin(model).inputs.values()
     assert [record.ref for record in store.keeper.chosen(choice)] == [data.ref]
-    store.keeper.remove(data)
+    store.remove(data.ref)
     with pytest.raises(StoreError, match=f"the realization {data.ref} was removed from this store") as caught:
         store.keeper.chosen(choice)
     assert "realize its stage again" in caught.value.hint

@@ -15,7 +15,7 @@ COMMANDS = {
     "tree": ("ancestry", "Show what a realization was made from, as a tree."),
     "path": ("reading", "Print where the artifacts are, or one promised artifact."),
     "verify": ("verifying", "Look whether the store is what it says, at every byte."),
-    "root": ("rooting", "List what is kept from being collected; keep more, or less."),
+    "root": ("rooting", "List roots; or keep what TARGET names, and all that it was made from, under NAME."),
     "why-alive": ("rooting", "Name the chain from each root to a realization."),
     "gc": ("collecting", "Collect what nobody needs."),
     "remove": ("collecting", "Remove realizations, artifacts and record."),

@@ -12,9 +12,9 @@ from pylightnix.errors import DamageError, StoreError
 from pylightnix.model.keeping import Sealed, Workspace
 from pylightnix.model.records import Record, Run
 from pylightnix.store import changes
+from pylightnix.store.aside import set_aside
 from pylightnix.store.documents import parse_record, record_bytes, run_bytes
 from pylightnix.store.files import read_small, write_new
-from pylightnix.store.sealing import let_move
 from pylightnix.store.trees import EMPTY, hash_tree, remove_tree, seal_top
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
@@ -63,8 +63,7 @@ def _make_way(workspace: Workspace, place: str) -> None:
     """Take away what is in the way; of a link the link, and not what it leads to."""
     replaced = f"{workspace.notes}.replaced"
     with contextlib.suppress(FileNotFoundError):
-        let_move(place)
-        changes.move(place, replaced)
+        set_aside(place, replaced)
     remove_quietly(replaced)
 
 

@@ -158,6 +158,7 @@ class Store:
 
         record = ref.record if isinstance(ref, Realization) else self.record(ref)
         policy = Policy.parse({"unreachable": True, "forget": True, "trash": trash})
+        self.keeper.settle()
         Collector(self.keeper, policy).remove(record, force=force)
 
     def root(self, name: str, realizations: Realization[Any] | Iterable[Realization[Any]]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pylightnix.errors import ArtifactError, StoreError, UnknownReferenceError
+from pylightnix.errors import ArtifactError, StoreError
 from pylightnix.hashing import DIGITS, canonical, digest_bytes, kind_tag
 from pylightnix.model.keeping import Sealed, Workspace
 from pylightnix.model.records import Context, PromiseRecord, Record, Run, hash_realization, hash_value
@@ -39,7 +39,7 @@ from pylightnix.store.publishing import (
 from pylightnix.store.reading import LOST, Reader
 from pylightnix.store.recollection import Recollections
 from pylightnix.store.sealing import let_move
-from pylightnix.store.trees import EMPTY, Tree, hash_tree, is_empty, remove_tree
+from pylightnix.store.trees import EMPTY, Tree, hash_tree, is_empty
 from pylightnix.store.watching import Watch
 
 _UNWRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -288,29 +288,6 @@ class Writer(Reader):
         digest = digest_bytes(data)
         self._write_named(f"{self.layout.environments}/{digest[:DIGITS]}.json", data)
         return digest
-
-    def remove(self, record: Record) -> None:
-        """Remove a realization: the record first, so that nobody sees half of it; its run indices stay used.
-
-        Raises:
-            UnknownReferenceError: it is not there.
-            StoreError: the store cannot be written.
-        """
-        self.settle()
-        place = self.place(record)
-        if not os.path.lexists(place):
-            raise UnknownReferenceError(
-                f"{record.ref} is not in this store", where=printable(self.layout.root), ref=record.ref
-            )
-        payload, trash = self.payload_text(record), f"{self.layout.tmp}/{fresh_id()}"
-        with writing(trash):
-            with contextlib.suppress(FileNotFoundError):
-                let_move(payload)
-            changes.move(place, trash)
-            with contextlib.suppress(FileNotFoundError):
-                changes.move(payload, f"{trash}.out")
-        for path in (trash, f"{trash}.out"):
-            remove_tree(path)
 
 
 def _size(path: str) -> int:

@@ -15,6 +15,7 @@ from pylightnix.errors import CollectionError, StoreError, UnknownReferenceError
 from pylightnix.model.records import Record
 from pylightnix.names import RealizationRef, printable
 from pylightnix.store import changes
+from pylightnix.store.aside import set_aside
 from pylightnix.store.collection.debris import Sweeper, Swept
 from pylightnix.store.collection.gate import Gate
 from pylightnix.store.collection.holds import held_now, holders_now
@@ -22,7 +23,7 @@ from pylightnix.store.collection.policy import Policy, Standing, Victim, choose
 from pylightnix.store.collection.reach import reach
 from pylightnix.store.collection.roots import Root, Roots
 from pylightnix.store.collection.surveying import forget_uses, measure, survey
-from pylightnix.store.collection.trash import Trash, set_aside
+from pylightnix.store.collection.trash import Trash
 from pylightnix.store.files import fresh_id, read_start, write_once
 from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader

@@ -17,11 +17,12 @@ from pylightnix.errors import StoreError
 from pylightnix.hashing import DIGITS
 from pylightnix.names import is_prefix
 from pylightnix.store import changes
+from pylightnix.store.aside import left_aside, set_aside
 from pylightnix.store.checkpoints import FORM, is_alive, is_dead
 from pylightnix.store.claims import Claims
 from pylightnix.store.collection.gate import Gate
 from pylightnix.store.collection.holds import Held, held_now
-from pylightnix.store.collection.trash import Trash, set_aside, set_aside_leftovers
+from pylightnix.store.collection.trash import Trash
 from pylightnix.store.files import ID, fresh_id
 from pylightnix.store.layout import Layout
 from pylightnix.store.locks import is_free
@@ -75,7 +76,7 @@ class Sweeper:
             held = held_now(self._layout)
         due = [f"{self._layout.trash}/{one.name}" for one in trash.due_now(everything=whole_trash)]
         return Swept(
-            self._away([*self._tmp(made, held), *set_aside_leftovers(self._layout), *self._kept()]),
+            self._away([*self._tmp(made, held), *left_aside(self._layout), *self._kept()]),
             self._away([*self._failed(failed_days), *self._checkpoints(failed_days)]),
             tuple(self._artifacts(held)),
             self._away(due),

@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import stat
 import time
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from pylightnix.errors import DamageError, UnknownReferenceError
@@ -87,7 +84,13 @@ class Trash:
             )  # fmt: skip
         newest = {one.what: one for one in found}
         with writing(self._layout.trash):
-            self._put_back(refs[0], newest)
+            try:
+                self._put_back(refs[0], newest)
+            except FileNotFoundError as error:
+                raise UnknownReferenceError(
+                    f"{refs[0]} was removed from the trash at this moment", where=printable(self._layout.trash),
+                    hint="realize its stage again", ref=prefix,
+                ) from error  # fmt: skip
         return refs
 
     def _put_back(self, ref: RealizationRef, found: dict[str, Trashed]) -> None:
@@ -114,27 +117,3 @@ class Trash:
 def _begins(ref: str, prefix: str) -> bool:
     digits, _, name = prefix.partition("-")
     return ref.startswith(digits) and ref[DIGITS + 1 :].startswith(name)
-
-
-def set_aside(source: str, target: str) -> None:
-    """Move a directory, sealed or not, to another place of the store.
-
-    An ordinary user can move a sealed one only where it stands: there it gets another name first, under which nobody
-    looks, and then the rights. So whatever stands under its own name is sealed at any moment.
-    """
-    try:
-        changes.move(source, target)
-    except PermissionError:
-        beside = f"{source}@{fresh_id()}"
-        changes.move(source, beside)
-        changes.set_mode(beside, stat.S_IMODE(os.lstat(beside).st_mode) | stat.S_IRWXU)
-        changes.move(beside, target)
-
-
-def set_aside_leftovers(layout: Layout) -> Iterator[str]:
-    """Paths of what `set_aside` left when its process died."""
-    with contextlib.suppress(FileNotFoundError):
-        for name in os.listdir(layout.store):
-            ref, at, unique = name.partition("@")
-            if at and is_prefix(ref) and ID.fullmatch(unique):
-                yield f"{layout.store}/{name}"

@@ -5,7 +5,6 @@ Nothing in quarantine is ever read as a result. People may look at it, put it ba
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
@@ -13,9 +12,9 @@ from collections.abc import Iterable
 
 from pylightnix.hashing import kind_tag
 from pylightnix.store import changes
+from pylightnix.store.aside import set_aside
 from pylightnix.store.files import fresh_id, write_new
 from pylightnix.store.layout import Layout, writing
-from pylightnix.store.sealing import let_move
 from pylightnix.store.verification.findings import Finding
 
 NOTE = "damage.json"
@@ -28,8 +27,12 @@ class Replaced(Exception):  # noqa: N818
 
 def look(layout: Layout, inside: str) -> tuple[int, int] | None:
     """Tells what stands at a path in the store now from what may stand there later; None if nothing does."""
+    return _inode(f"{layout.root}/{inside}")
+
+
+def _inode(path: str) -> tuple[int, int] | None:
     try:
-        status = os.lstat(f"{layout.root}/{inside}")
+        status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     return status.st_dev, status.st_ino
@@ -58,14 +61,11 @@ def quarantine(layout: Layout, inside: str, findings: Iterable[Finding], seen: t
     with writing(target):
         changes.make_directories(os.path.dirname(target))
         write_new(f"{layout.root}/{place}/{NOTE}", _note(inside, findings))
-        try:
-            let_move(f"{layout.root}/{inside}")
-            changes.move(f"{layout.root}/{inside}", target)
+        try:  # somebody may have mended it between our look and our move
+            moved = set_aside(f"{layout.root}/{inside}", target, lambda path: _inode(path) == seen)
         except FileNotFoundError:
-            raise Replaced from None
-    if look(layout, f"{place}/{inside}") != seen:  # somebody mended it between our look and our move
-        with contextlib.suppress(OSError):
-            changes.move(target, f"{layout.root}/{inside}")
+            moved = False
+    if not moved:
         raise Replaced
     return f"{place}/{inside}"
 

@@ -1,0 +1,56 @@
+"""Moves a directory of the store to where nobody looks, sealed or not, such that nobody sees it half-way."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+
+from pylightnix.names import is_prefix
+from pylightnix.store import changes
+from pylightnix.store.files import ID, fresh_id
+from pylightnix.store.layout import Layout
+
+
+def set_aside(source: str, target: str, is_meant: Callable[[str], bool] = lambda _: True) -> bool:
+    """Move what is at `source` to another place of the store.
+
+    An ordinary user can move a sealed directory only where it stands: there it gets another name first, under which
+    nobody looks, and then the rights. So whatever stands under its own name is sealed at any moment, also what somebody
+    else has just put there.
+
+    Args:
+        source: a path in the store.
+        target: where it goes.
+        is_meant: whether what was moved, at this path now, is what was meant; else it is moved back as it was.
+
+    Returns:
+        Whether it was.
+
+    Raises:
+        OSError: as it comes.
+    """
+    try:
+        changes.move(source, target)
+        moved = target
+    except PermissionError:
+        moved = f"{source}@{fresh_id()}"
+        changes.move(source, moved)
+    if not is_meant(moved):
+        with contextlib.suppress(OSError):  # else it was put there once more
+            changes.move(moved, source)
+        return False
+    if moved != target:
+        changes.set_mode(moved, stat.S_IMODE(os.lstat(moved).st_mode) | stat.S_IRWXU)
+        changes.move(moved, target)
+    return True
+
+
+def left_aside(layout: Layout) -> Iterator[str]:
+    """Paths of what `set_aside` left half-way when its process died."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(layout.store):
+            ref, at, unique = name.partition("@")
+            if at and is_prefix(ref) and ID.fullmatch(unique):
+                yield f"{layout.store}/{name}"
