@@ -12,6 +12,7 @@ from typing import Any
 
 from pylightnix.store import changes, claims, files, layout, pending, publishing, writing
 from pylightnix.store.claims import HeldSlot
+from pylightnix.store.collection import holds
 
 Broken = Callable[[], contextlib.AbstractContextManager[None]]
 
@@ -94,3 +95,8 @@ def visible_at_once() -> contextlib.AbstractContextManager[None]:
 
     own = pending.Pending._settle
     return _instead([pending.Pending], "_settle", settle)
+
+
+def nothing_held() -> contextlib.AbstractContextManager[None]:
+    """What is chosen is kept from no collection."""
+    return _instead([holds.Holds], "note", lambda self, refs: True)

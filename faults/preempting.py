@@ -54,7 +54,7 @@ def preempt_by_collect(stand: Stand, most: int | None = None) -> Row:
     row = Row("preemption, collect", stand.operation.name, stand.calls)
     for point in spread(stand.calls, most):
         path = stand.fresh()
-        wrong = _Pair(stand, path).run(point, collect)
+        wrong = _Pair(stand, path).run(point, lambda path: stand.do(path, collect))
         row.add(f"change {point}", wrong or _again(stand, path), len(debris(path)))
         stand.discard(path)
     return row

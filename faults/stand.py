@@ -17,7 +17,7 @@ from pathlib import Path
 from faults.children import in_child
 from faults.operations import Act, Operation, copy_store
 from faults.points import Watch
-from faults.soundness import State, debris, gone, problems, state, told
+from faults.soundness import Problem, State, debris, gone, problems, state, told
 from pylightnix import Realization, Store
 from pylightnix.engine import recollection
 from pylightnix.session.facts import describe_environment
@@ -56,7 +56,8 @@ class Stand:
         self._numbers = itertools.count()
         self._template = place / "template" / "store"
         self._template.parent.mkdir(parents=True)
-        if prepared := in_child(lambda: operation.prepare(Store(self._template))).problem:
+        self._before: set[Problem] = set()
+        if prepared := in_child(lambda: self.do(self._template, operation.prepare)).problem:
             raise RuntimeError(f"{operation.name} cannot begin: {prepared}")
         self._before = problems(self._template)
         undisturbed = self.fresh()
@@ -123,7 +124,7 @@ class Stand:
         """Collect all that can be collected; what is left nevertheless of what nobody needs, empty if nothing is."""
         if not os.path.lexists(path):
             return ""
-        ended = in_child(lambda: collect(path))
+        ended = in_child(lambda: self.do(path, collect))
         left = sorted(debris(path))
         return ended.problem or (f"a collection leaves {left}" if left else "")
 
@@ -166,9 +167,9 @@ class Stand:
         remove_tree(path.parent)
 
 
-def collect(path: Path) -> None:
+def collect(store: Store) -> None:
     """Collect all that no root reaches and nobody holds."""
-    Store(path).gc(unreachable=True, trash="0d", failed="0d")
+    store.gc(unreachable=True, trash="0d", failed="0d")
 
 
 @contextlib.contextmanager

@@ -68,7 +68,7 @@ def test_artifacts_that_are_gone_are_marked(cli: Any) -> None:
     path.chmod(0o755)
     (path / "table.txt").unlink()
     path.rmdir()
-    assert "gone" in cli("ls").stdout
+    assert "collected" in cli("ls").stdout
     assert not cli.json("ls")["realizations"][0]["present"]
     assert "artifacts are collected" in cli("path", cli.json("ls")["realizations"][0]["ref"], code=2).stderr
 

@@ -33,6 +33,7 @@ BY_NAME = {operation.name: operation for operation in OPERATIONS}
         ("lasting-refusal", broken.errors_of_the_system, "realize three runs", "an error that is not ours"),
         ("preemption", broken.slots_for_everybody, "realize three runs", "builders ran"),
         ("preemption-verify", broken.record_before_artifacts, "realize three runs", "it has no run"),
+        ("preemption-collect", broken.nothing_held, "realize", "not there"),
         ("loss-of-power", broken.visible_at_once, "realize three runs", "it has not the form of record/1"),
         ("loss-of-power-full", broken.visible_at_once, "realize three runs", "it has not the form of record/1"),
     ],

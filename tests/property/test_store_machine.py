@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from pylightnix import Build, Realization, match, promise, realize, stage
+from pylightnix.store.collection.collecting import Collector
 from pylightnix.store.files import DamageWarning
 from pylightnix.store.reading import Reader
 from pylightnix.store.store import Store
@@ -187,12 +188,12 @@ def index_of_the_present_runs(self: Writer, home: Any) -> int:
     return index
 
 
-def remove_only_artifacts(self: Writer, record: Any) -> None:
+def remove_only_artifacts(self: Collector, record: Any, *, force: bool = False) -> None:
     """Wrong: the record stays."""
-    remove_tree(self.payload(record))
+    remove_tree(self._reader.payload(record))
 
 
-def see_no_artifacts(self: Any, record: Any, manifest: Any) -> Iterator[Any]:
+def see_no_artifacts(self: Any, record: Any) -> Iterator[Any]:
     """Wrong: verify does not look at artifacts."""
     return iter(())
 
@@ -201,7 +202,7 @@ def see_no_artifacts(self: Any, record: Any, manifest: Any) -> Iterator[Any]:
     ("place", "name", "wrong"),
     [
         (Writer, "reserve", index_of_the_present_runs),
-        (Writer, "remove", remove_only_artifacts),
+        (Collector, "remove", remove_only_artifacts),
         (checking._Check, "_artifacts", see_no_artifacts),
     ],
     ids=["an index twice", "half a removal", "a blind verify"],

@@ -77,15 +77,20 @@ class Lock:
             _close(handle)
 
     def pause(self) -> None:
-        """Give the lock back, and keep the file at hand for `resume`."""
-        changes.lock(self._handle, _BACK)
+        """Give the lock back, and keep the file at hand for `resume`, if the system lets us."""
+        try:
+            changes.lock(self._handle, _BACK)
+        except OSError:
+            self.release()
 
     def resume(self) -> bool:
-        """Take it again, shared with others; False, and it is not held, if the file was removed meanwhile."""
-        changes.lock(self._handle, _SHARED)
-        if os.fstat(self._handle).st_nlink:
-            return True
-        self.pause()
+        """Take it again, shared with others; False, and it is released, if the file was removed or is not ours."""
+        if self.is_ours:
+            with contextlib.suppress(OSError):
+                changes.lock(self._handle, _SHARED)
+                if os.fstat(self._handle).st_nlink:
+                    return True
+            self.release()
         return False
 
     def append(self, data: bytes) -> bool:
@@ -113,9 +118,11 @@ class _Elsewhere(Lock):
         return True
 
     def append(self, data: bytes) -> bool:
-        with open(self.path, "rb+") as file:
-            file.seek(0, os.SEEK_END)
-            write_all(file.fileno(), data)
+        handle = changes.open_new(self.path, os.O_WRONLY | os.O_APPEND, 0o664)
+        try:
+            write_all(handle, data)
+        finally:
+            os.close(handle)
         return True
 
     def release(self, *, remove: bool = False) -> None:
