@@ -78,7 +78,7 @@ def test_a_link_keeps_until_it_vanishes(cli: Any) -> None:
     assert cli.json("root")["roots"][0]["stands"] is False
     assert "(vanished)" in cli("root").stdout
     told = cli("gc", "--unreachable")
-    assert "roots whose links have vanished: link-" in told.stderr
+    assert "roots whose links or files have vanished: link-" in told.stderr
     assert present(cli) == set()
     assert cli.json("root")["roots"] == []
 
@@ -95,6 +95,50 @@ def test_a_link_that_leads_elsewhere_keeps_no_more(cli: Any) -> None:
     assert "no link" in cli("root", "--link", "file", "flow.py:few", code=1).stderr
     assert (cli.directory / "file").read_text() == "mine"
     assert "--link takes one TARGET" in cli("root", "--link", "x", "a", "b", code=2).stderr
+
+
+def test_a_lock_file_keeps_what_it_names_until_it_vanishes(cli: Any) -> None:
+    for name in ("numbers", "few"):
+        cli("realize", f"flow.py:{name}")
+    for root in cli.json("root")["roots"]:
+        cli("root", "--remove", root["name"])
+    lock = cli.directory / "paper.lock"
+    cli("root", "--lock", "paper.lock", "flow.py:few")
+    of_few = lock.read_bytes()
+    cli("root", "--lock", "paper.lock", "flow.py:numbers", "flow.py:few")
+    assert str(cli.directory) not in lock.read_text()
+    (root,) = cli.json("root")["roots"]
+    assert (root["kind"], root["link"], len(root["keeps"])) == ("lock", str(lock), 2)
+    assert cli.json("gc", "--unreachable")["collected"] == []
+    lock.write_bytes(of_few)  # as a checkout of another version does
+    assert len(cli.json("gc", "--unreachable")["collected"]) == 1
+    lock.unlink()
+    assert "(vanished)" in cli("root").stdout
+    assert "roots whose links or files have vanished: lock-" in cli("gc", "--unreachable").stderr
+    assert present(cli) == set()
+
+
+def test_a_lock_file_of_another_store_keeps_what_is_here(cli: Any) -> None:
+    cli("realize", "flow.py:numbers", "--root", "mine")
+    cli("realize", "flow.py:few", "--store", "other")
+    cli("root", "--lock", "few.lock", "flow.py:few", "--store", "other")
+    cli("root", "--lock", "both.lock", "flow.py:numbers")
+    (cli.directory / "both.lock").write_bytes((cli.directory / "few.lock").read_bytes())
+    assert {tuple(root["keeps"]) for root in cli.json("root")["roots"] if root["kind"] == "lock"} == {()}
+    assert cli.json("gc", "--unreachable")["collected"] == []
+
+
+def test_a_lock_file_that_cannot_be_read_stops_a_collection(cli: Any) -> None:
+    cli("realize", "flow.py:numbers")
+    cli("root", "--lock", "paper.lock", "flow.py:numbers")
+    (cli.directory / "paper.lock").write_text("<<<<<<< ours")
+    assert "a root cannot be read" in cli("gc", "--unreachable", code=1).stderr
+    assert present(cli) == {"numbers"}
+    told = cli("root", "--lock", "paper.lock", "flow.py:numbers", code=1).stderr
+    assert "no lock file" in told
+    assert (cli.directory / "paper.lock").read_text() == "<<<<<<< ours"
+    assert "one" in cli("root", "--lock", "a", "--link", "b", "flow.py:numbers", code=2).stderr
+    assert "TARGET" in cli("root", "--lock", "a", code=2).stderr
 
 
 def test_why_alive_names_the_chain(cli: Any) -> None:

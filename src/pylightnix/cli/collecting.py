@@ -135,7 +135,7 @@ def _remarks(collected: Collected, wanted: Wanted) -> list[str]:
     if collected.swept.things:
         told.append(f"{count(collected.swept.things, 'thing')} {would}swept that belonged to nobody any more")
     if collected.roots:
-        told.append(f"roots whose links have vanished: {', '.join(collected.roots)}")
+        told.append(f"roots whose links or files have vanished: {', '.join(collected.roots)}")
     return told
 
 

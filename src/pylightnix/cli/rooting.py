@@ -10,9 +10,10 @@ from pylightnix.cli.amounts import age
 from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, target_argument
 from pylightnix.cli.output import out, out_json, remark, table
 from pylightnix.cli.targets import found
+from pylightnix.model.realization import Realization
 from pylightnix.names import RealizationRef, printable
 from pylightnix.session.location import as_store
-from pylightnix.store.collection.rooting import set_link
+from pylightnix.store.collection.rooting import set_link, set_lock
 from pylightnix.store.collection.roots import Root
 from pylightnix.store.store import Store
 
@@ -28,39 +29,54 @@ MOST_NAMED = 3
     "--link", type=click.Path(), metavar="PATH",
     help="Make a link to the artifacts of the one TARGET, and keep it until the link vanishes.",
 )  # fmt: skip
+@click.option(
+    "--lock", type=click.Path(), metavar="PATH",
+    help="Write what the TARGETs name into a file, and keep it until the file vanishes.",
+)  # fmt: skip
 @set_option
 @store_option
 @json_option
 def root_command(
-    name: str | None, targets: tuple[str, ...], removed: tuple[str, ...], link: str | None,
+    name: str | None, targets: tuple[str, ...], removed: tuple[str, ...], link: str | None, lock: str | None,
     assignments: tuple[str, ...], store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """List roots; or keep what TARGET names, and all that it was made from, under NAME.
 
     `root paper digits.py:report` keeps what is realized of that, `root --remove paper` lets go of it, and
-    `root --link result digits.py:report` keeps it for as long as the link ./result stands.
+    `root --link result digits.py:report` keeps it for as long as the link ./result stands;
+    `root --lock paper.lock digits.py:report` for as long as that file does, which can stand beside the code.
     """
     where = as_store(store)
     for one in removed:
         where.unroot(one)
     named = (name, *targets) if name is not None else ()
+    if link is not None and lock is not None:
+        raise click.UsageError("--link and --lock are two things: give one.")
     if link is not None:
         _link(link, named, assignments, where)
+    elif lock is not None:
+        if not named:
+            raise click.UsageError("Missing argument 'TARGET…': what shall be kept by this file?")
+        set_lock(where.keeper, lock, _found(named, assignments, where))
     elif named:
         if not targets:
             raise click.UsageError("Missing argument 'TARGET…': what shall be kept under this name?")
-        given = read_assignments(assignments)
-        where.root(named[0], [one.realization for target in targets for one in found(target, given, where)])
+        where.root(named[0], _found(targets, assignments, where))
     if as_json:
         out_json({"store": str(where.path), "roots": [_document(root) for root in where.roots()]})
-    elif not named and not removed and link is None:
+    elif not named and not removed:
         _list(where)
+
+
+def _found(targets: tuple[str, ...], assignments: tuple[str, ...], store: Store) -> list[Realization[Any]]:
+    given = read_assignments(assignments)
+    return [one.realization for target in targets for one in found(target, given, store)]
 
 
 def _link(link: str, targets: tuple[str, ...], assignments: tuple[str, ...], store: Store) -> None:
     if len(targets) != 1:
         raise click.UsageError("--link takes one TARGET, and no NAME.")
-    realizations = [one.realization for one in found(targets[0], read_assignments(assignments), store)]
+    realizations = _found(targets, assignments, store)
     if len(realizations) != 1:
         raise click.UsageError(f"a link leads to one realization, and {targets[0]} names {len(realizations)}.")
     set_link(store.keeper, link, realizations[0])
@@ -76,9 +92,9 @@ def _list(store: Store) -> None:
 
 
 def _kind(root: Root) -> str:
-    if root.kind != "link":
+    if not root.link:
         return root.kind
-    return f"link {root.link}" if root.stands else f"link {root.link} (vanished)"
+    return f"{root.kind} {printable(root.link)}{'' if root.stands else ' (vanished)'}"
 
 
 def _refs(refs: tuple[RealizationRef, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Collections beside realizes, in chosen interleavings: what a realize has chosen is there for as long as it has it."""
+"""Collections beside realizes and verifies, in chosen interleavings: what is chosen is there while somebody has it."""
 
 from __future__ import annotations
 
@@ -72,6 +72,16 @@ def collecting(path: Path, **scopes: Any) -> Callable[[], None]:
     return work
 
 
+def verifying(schedule: Schedule, path: Path) -> Callable[[], None]:
+    """Looks at one realization after the other, and must find no damage whatever comes and goes meanwhile."""
+
+    def work() -> None:
+        report = Store(path).verify(progress=lambda done, of: schedule.step())
+        assert report.sound, report.findings
+
+    return work
+
+
 def play(seed: int, path: Path, *, warm: bool, root: str | None = None) -> str | None:
     """One schedule; what is wrong with it."""
     if warm:
@@ -80,6 +90,7 @@ def play(seed: int, path: Path, *, warm: bool, root: str | None = None) -> str |
     forget = seed % 3 == 0
     try:
         more = [realizing(schedule, path), collecting(path)] if seed % 4 == 3 else []
+        more += [verifying(schedule, path)] if seed % 4 in (1, 2) else []
         schedule.run(realizing(schedule, path, root), collecting(path, forget=forget), *more)
         report = Store(path).verify()
         assert report.sound, report.findings

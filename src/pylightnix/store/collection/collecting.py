@@ -37,7 +37,7 @@ class Collected(NamedTuple):
         victims: what was collected, the least recently used first.
         in_use: what would have been, but is used by some process at this moment.
         swept: debris.
-        roots: names of roots that are gone since their links have vanished.
+        roots: names of roots that are gone since their links or files have vanished.
         left: bytes that the artifacts have that are left.
         trashed: whether the victims are in the trash.
         dry: whether nothing was done.

@@ -6,15 +6,15 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from pylightnix.errors import CollectionError, StoreError, UnknownReferenceError
+from pylightnix.errors import CollectionError, DamageError, StoreError, UnknownReferenceError
 from pylightnix.hashing import digest_document
 from pylightnix.model.realization import Realization
 from pylightnix.model.selection import selection_of
 from pylightnix.names import printable
 from pylightnix.store import changes
 from pylightnix.store.collection.reach import reach
-from pylightnix.store.collection.roots import Root, Roots
-from pylightnix.store.files import fresh_id
+from pylightnix.store.collection.roots import Root, Roots, lock_bytes, parse_lock
+from pylightnix.store.files import fresh_id, read_small, write_all
 from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
 
@@ -50,7 +50,7 @@ def set_link(reader: Reader, link: str, realization: Realization[Any]) -> str:
     path = os.path.abspath(link)
     if os.path.lexists(path) and not os.path.islink(path):
         raise StoreError("this is there, and no link", where=printable(path), hint="give another path")
-    name = f"link-{digest_document('link', {'path': os.fsencode(path).hex()})[:16]}"
+    name = f"link-{_digest_of_path(path)}"
     root = Root(name, "link", selection_of([realization]), path)
     with writing(path):
         beside = f"{path}.{fresh_id()}"
@@ -62,6 +62,54 @@ def set_link(reader: Reader, link: str, realization: Realization[Any]) -> str:
             changes.remove_file(path)
             raise
     return name
+
+
+def set_lock(reader: Reader, path: str, realizations: Iterable[Realization[Any]]) -> str:
+    """Write a file that names a selection, which it keeps for as long as it is there; the root's name.
+
+    What it names can be changed, by this or by whoever has another version of it; it keeps what it names.
+
+    Raises:
+        StoreError: the file cannot be written, or something else is there.
+    """
+    path = os.path.abspath(path)
+    given = list(realizations)
+    root = Root(f"lock-{_digest_of_path(path)}", "lock", selection_of(given), path)
+    with writing(path):
+        before = _lock_there(path)
+        _replace(path, lock_bytes(root.selection))  # before the root, which without its file keeps nothing
+        try:
+            Roots(reader.layout).set(root, lambda: _see(reader, root, given))
+        except BaseException:
+            if before is None:
+                changes.remove_file(path)
+            else:
+                _replace(path, before)
+            raise
+    return root.name
+
+
+def _lock_there(path: str) -> bytes | None:
+    """The lock file that is there, None if there is none; nothing else is overwritten."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        data = read_small(path)
+        parse_lock(path, data)
+    except (OSError, DamageError) as error:
+        raise StoreError("this is there, and no lock file", where=printable(path), hint="give another path") from error
+    return data
+
+
+def _replace(path: str, data: bytes) -> None:
+    """Write a file of a person, in one step."""
+    beside = f"{path}.{fresh_id()}"
+    handle = changes.open_new(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        write_all(handle, data)
+    finally:
+        os.close(handle)
+    changes.replace(beside, path)
 
 
 def remove_root(reader: Reader, name: str) -> None:
@@ -77,6 +125,10 @@ def remove_root(reader: Reader, name: str) -> None:
             f"no root is named {printable(repr(name))}", where=printable(reader.layout.root),
             hint=f"there are: {', '.join(known[:10])}" if known else "there are no roots", name=name,
         )  # fmt: skip
+
+
+def _digest_of_path(path: str) -> str:
+    return digest_document("link", {"path": os.fsencode(path).hex()})[:16]
 
 
 def _see(reader: Reader, root: Root, realizations: Iterable[Realization[Any]]) -> None:

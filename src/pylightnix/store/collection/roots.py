@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, get_args
 
 from pylightnix.errors import BadNameError, CollectionError, DamageError
 from pylightnix.hashing import DIGITS, canonical, digest_bytes, kind_tag
-from pylightnix.model.records import InputChoice, make_context
+from pylightnix.model.records import make_context
 from pylightnix.model.selection import Kept, Selection
 from pylightnix.names import DerivationRef, RealizationRef, printable
 from pylightnix.store import changes
@@ -25,8 +27,9 @@ from pylightnix.store.files import parse_document, read_small, write_once
 from pylightnix.store.layout import Layout, writing
 from pylightnix.store.locks import UNSUPPORTED, take
 
-RootKind = Literal["named", "auto", "link"]
-"""Who made it: a person; the command line, for what it realized; a person, for as long as a link stands."""
+RootKind = Literal["named", "auto", "link", "lock"]
+"""Who made it: a person; the command line, for what it realized; a person, for as long as a link, or a file that names
+a selection, stands."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,119}")
 _FILE = re.compile(rf"(?P<name>{_NAME.pattern})@(?P<digits>[0-9a-f]{{{DIGITS}}})\.json")
@@ -41,7 +44,7 @@ class Root(NamedTuple):
         name: of the root.
         kind: who made it.
         selection: what it keeps.
-        link: path of the link that it needs; empty if it stands by itself.
+        link: path of the link or file that it needs; empty if it stands by itself.
         since: when it was last set: UTC, ISO 8601.
     """
 
@@ -58,16 +61,14 @@ class Root(NamedTuple):
 
     def to_bytes(self) -> bytes:
         """Its file."""
-        contexts = self.selection.contexts
         return canonical({
-            "contexts": [parse_document("", context.to_bytes(), kind_tag("context")) for context in contexts],
-            "kept": [{"derivation": kept.derivation, **_choice_document(kept.choice)} for kept in self.selection.kept],
+            **_selection_document(self.selection),
             "kind": self.kind, "link": self.link, "name": self.name, "pylightnix": kind_tag("root"),
         })  # fmt: skip
 
     @property
     def stands(self) -> bool:
-        """Whether it keeps anything: the link that it needs, if it needs one, leads to what it names.
+        """Whether it keeps anything: the file that it needs is there, or the link, and leads to what it names.
 
         Raises:
             CollectionError: that cannot be told.
@@ -75,18 +76,49 @@ class Root(NamedTuple):
         if not self.link:
             return True
         try:
+            if self.kind == "lock":
+                return stat.S_ISREG(os.stat(self.link).st_mode)
             return os.path.basename(os.readlink(self.link).rstrip("/")) in self.refs
         except OSError as error:
             if error.errno in _VANISHED:
                 return False
             raise CollectionError(
-                f"whether the link of a root still stands cannot be told: {error.strerror}", where=printable(self.link),
+                f"whether what a root needs still stands cannot be told: {error.strerror}", where=printable(self.link),
                 hint=f"see to it, or take the root away: pylightnix root --remove {self.name}", root=self.name,
             ) from error  # fmt: skip
 
 
-def _choice_document(choice: InputChoice) -> dict[str, Any]:
-    return {**choice._asdict(), "chosen": list(choice.chosen)}
+def _selection_document(selection: Selection) -> dict[str, Any]:
+    contexts = [parse_document("", context.to_bytes(), kind_tag("context")) for context in selection.contexts]
+    kept = [
+        {"derivation": kept.derivation, **kept.choice._asdict(), "chosen": list(kept.choice.chosen)}
+        for kept in selection.kept
+    ]
+    return {"contexts": contexts, "kept": kept}
+
+
+def _parse_selection(document: dict[str, Any]) -> Selection:
+    kept = tuple(Kept(DerivationRef.parse(one["derivation"]), parse_choice(one)) for one in document["kept"])
+    return Selection(kept, tuple(make_context(*parse_choices(one)) for one in document["contexts"]))
+
+
+def lock_bytes(selection: Selection) -> bytes:
+    """The file that names a selection, to be kept beside code: indented, so that people can read what has changed."""
+    document = {**_selection_document(selection), "pylightnix": kind_tag("lock")}
+    return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def parse_lock(path: str, data: bytes) -> Selection:
+    """The selection in such a file.
+
+    Raises:
+        DamageError: it is none.
+    """
+    document = parse_document(path, data.rstrip(), kind_tag("lock"))
+    try:
+        return _parse_selection(document)
+    except _WRONG as error:
+        raise DamageError(f"not a selection: {error!r}", where=path) from error
 
 
 def check_root_name(name: object) -> str:
@@ -129,7 +161,7 @@ class Roots:
             raise _unreadable(self._layout.roots, error.strerror or str(error), "") from error
 
     def all(self) -> list[Root]:
-        """All roots, by name, also those whose links have vanished.
+        """All roots, by name, also those whose links or files have vanished.
 
         Raises:
             CollectionError: one cannot be read, or is of another version.
@@ -146,13 +178,31 @@ class Roots:
             if digest_bytes(data)[:DIGITS] != form["digits"]:
                 raise DamageError("its bytes are not those of its name")
             since = datetime.fromtimestamp(os.lstat(path).st_mtime, UTC).isoformat(timespec="seconds")
-            return _parse(path, data, form["name"], since)
+            root = _parse(path, data, form["name"], since)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise _unreadable(path, error.strerror or str(error), form["name"]) from error
         except DamageError as error:
             raise _unreadable(path, error.what, form["name"]) from error
+        return self._locked(root) if root.kind == "lock" and root.stands else root
+
+    def _locked(self, root: Root) -> Root:
+        """The root with what its file names now, as far as this store has that: it may be of another one."""
+        try:
+            selection = parse_lock(root.link, read_small(root.link))
+        except (OSError, DamageError) as error:
+            what = error.what if isinstance(error, DamageError) else error.strerror or str(error)
+            raise _unreadable(root.link, what, root.name) from error
+        choices = [self._here(kept) for kept in selection.kept]
+        return root._replace(
+            selection=Selection(tuple(one for one in choices if one.choice.chosen), selection.contexts)
+        )
+
+    def _here(self, kept: Kept) -> Kept:
+        home = f"{self._layout.records}/{kept.choice.key}"
+        chosen = tuple(ref for ref in kept.choice.chosen if os.path.lexists(f"{home}/{ref.digits}"))
+        return kept._replace(choice=kept.choice._replace(chosen=chosen))
 
     def set(self, root: Root, see: Callable[[], object] = lambda: None) -> None:
         """Let the name keep this, and nothing that it kept before.
@@ -216,7 +266,7 @@ class Roots:
         return bool(mine)
 
     def sweep(self, roots: Iterable[Root]) -> list[str]:
-        """Take those of these away whose links have vanished; their names."""
+        """Take those of these away whose links or files have vanished; their names."""
         gone = [root.name for root in roots if not root.stands]
         for name in gone:
             with contextlib.suppress(OSError):
@@ -230,9 +280,7 @@ def _parse(path: str, data: bytes, name: str, since: str) -> Root:
         kind, link = document["kind"], document["link"]
         if kind not in get_args(RootKind) or type(link) is not str or document["name"] != name:
             raise ValueError("kind, link or name is not what it must be")
-        kept = tuple(Kept(DerivationRef.parse(one["derivation"]), parse_choice(one)) for one in document["kept"])
-        contexts = tuple(make_context(*parse_choices(one)) for one in document["contexts"])
-        return Root(name, kind, Selection(kept, contexts), link, since)
+        return Root(name, kind, _parse_selection(document), link, since)
     except _WRONG as error:
         raise DamageError(f"not a root: {error!r}", where=path) from error
 
