@@ -128,7 +128,7 @@ PLACES = [
     "records/*-data", "records/*-report", "records/*-data/[0-9a-f]*[0-9a-f]", "records/*-report/[0-9a-f]*[0-9a-f]",
     "records/*-data/*/record.json", "records/*-data/*/manifest.jsonl", "records/*-data/*/run-*.json",
     "records/*-data/*/run-*.log", "records/*-data/0.run", "store/*-data/table.txt", "failed/*", "failed/*/failure.json",
-    "failed/*/log", "locks/*", "cache/*",
+    "failed/*/log", "locks/*", "locks/held", "cache/*", "cache/used", "cache/used/*",
 ]  # fmt: skip
 
 

@@ -133,7 +133,7 @@ def test_an_index_is_above_all_that_were_used(store: Store) -> None:
 
 def test_an_index_is_not_used_again_after_a_removal_or_failure(store: Store, make: Make) -> None:
     record = make()
-    store.keeper.remove(record)
+    store.remove(record.ref)
     sealed, _ = make.sealed()
     store.keeper.keep_failed(sealed.workspace, "model", {})
     again = make()
@@ -476,18 +476,18 @@ for sealed, run in made:
 
 def test_removal_takes_record_and_artifacts_and_nothing_else(store: Store, make: Make) -> None:
     record, other = make(), make(content="other")
-    store.keeper.remove(record)
+    store.remove(record.ref)
     assert [r.ref for r in store.keeper.records()] == [other.ref]
     assert names(store.path / "store") == [other.ref]
     assert in_tmp(store) == []
-    with pytest.raises(UnknownReferenceError, match="is not in this store"):
-        store.keeper.remove(record)
+    with pytest.raises(UnknownReferenceError, match="nothing is named"):
+        store.remove(record.ref)
 
 
 def test_a_record_without_artifacts_can_be_removed(store: Store, make: Make) -> None:
     record = make()
     remove_tree(store.keeper.payload(record))
-    store.keeper.remove(record)
+    store.remove(record.ref)
     assert list(store.keeper.records()) == []
 
 

@@ -81,6 +81,14 @@ def is_directory(path: str | os.PathLike[str]) -> bool:
         return False
 
 
+def is_in_the_way(path: str) -> bool:
+    """Whether something is there that is no directory, such as a link to one. One look: it may be made meanwhile."""
+    try:
+        return not stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
 def read_start(path: str, most: int) -> bytes:
     """The first bytes of a file, at most so many. OSError as it comes."""
     handle = os.open(path, _READ)

@@ -10,13 +10,13 @@ from pylightnix.errors import FormatError, StoreError
 from pylightnix.hashing import canonical
 from pylightnix.names import printable
 from pylightnix.store.changes import make_directories
-from pylightnix.store.files import ID, decode_json, is_directory, read_small, write_once
+from pylightnix.store.files import ID, decode_json, is_in_the_way, read_small, write_once
 
 FORMAT = 1
 """Version of the layout that this package writes, and the newest that it reads."""
 
 _PLACES = ("derivations", "store", "records", "environments", "roots", "failed", "locks")
-_DIRECTORIES = (*_PLACES, "tmp", "tmp/checkpoints", "cache", "quarantine")
+_DIRECTORIES = (*_PLACES, "tmp", "tmp/checkpoints", "cache", "cache/used", "locks/held", "quarantine")
 _VERSION = re.compile(r"store/([1-9][0-9]{0,8})")
 
 
@@ -69,7 +69,7 @@ class Layout:
         """A link in the place of a directory would lead what we write to where nobody expects it."""
         for name in _DIRECTORIES:
             path = f"{self.root}/{name}"
-            if not is_directory(path) and os.path.lexists(path):
+            if is_in_the_way(path):
                 raise StoreError(
                     "in the place of a directory of the store there is a link, or a file", where=printable(path),
                     hint="move it away; to keep a store elsewhere, let a link lead to the whole of it", place=name,

@@ -7,7 +7,6 @@ chooses until nobody has any of them in hand any more. Unaware of roots, and of 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import threading
 from collections.abc import Iterable, Iterator
@@ -22,8 +21,6 @@ from pylightnix.store.collection.gate import Gate
 from pylightnix.store.files import ID, fresh_id, read_small, write_once
 from pylightnix.store.layout import Layout
 from pylightnix.store.locks import Lock, create, is_free
-
-_UNWRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class Holds:
@@ -83,11 +80,7 @@ class Holds:
                 return True
             try:
                 self._write("".join(f"\n{ref}" for ref in new).encode() + b"\n")
-            except OSError as error:
-                if error.errno not in _UNWRITABLE:
-                    raise
-                return False
-            except StoreError:
+            except (OSError, StoreError):
                 return False
             self._held.update(new)
         return True
