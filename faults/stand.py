@@ -22,6 +22,7 @@ from pylightnix import Realization, Store
 from pylightnix.engine import recollection
 from pylightnix.session.facts import describe_environment
 from pylightnix.store import pending
+from pylightnix.store.collection import debris as debris_
 from pylightnix.store.files import DamageWarning
 from pylightnix.store.pending import Durability
 from pylightnix.store.trees import remove_tree
@@ -124,9 +125,14 @@ class Stand:
         """Collect all that can be collected; what is left nevertheless of what nobody needs, empty if nothing is."""
         if not os.path.lexists(path):
             return ""
-        ended = in_child(lambda: self.do(path, collect))
+        ended = in_child(lambda: self._sweep(path))
         left = sorted(debris(path))
         return ended.problem or (f"a collection leaves {left}" if left else "")
+
+    def _sweep(self, path: Path) -> None:
+        """Nobody else works with the store: a process that has the number of a dead one by chance is no excuse."""
+        debris_.ABANDONED = -1.0
+        self.do(path, collect)
 
     def judge(self, path: Path) -> str:
         """What is wrong with a store in which the operation was brought to its end; empty if nothing is."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pylightnix import Build, realize, stage
-from pylightnix.store.collection.debris import Sweeper
+from pylightnix.store.collection.debris import ABANDONED, Sweeper
 from pylightnix.store.trees import remove_tree
 
 
@@ -58,6 +58,8 @@ def test_what_a_living_process_makes_is_left_and_what_a_killed_one_left_is_swept
     plant.one("a")
     before = inside(plant, "tmp")
     assert len(before) == 4
+    for name in before:
+        os.utime(plant.store.path / "tmp" / name, (0, 0))  # it may work for days
     collected = plant.store.gc(unreachable=True, trash="0d")
     assert len(collected.victims) == 1
     assert inside(plant, "tmp") == before
@@ -139,6 +141,15 @@ def test_old_failed_runs_are_swept(plant: Any) -> None:
     assert inside(plant, "failed") == [f"{new}-a-1-{'1' * 12}", "notes"]
     plant.store.gc(older_than="9999d", failed="1d")
     assert inside(plant, "failed") == ["notes"]
+
+
+def test_what_is_old_is_swept_although_its_number_was_given_to_another_process(plant: Any) -> None:
+    plant.one("a")
+    tmp = plant.store.path / "tmp"
+    for digit, age in (("0", 0.0), ("1", ABANDONED + 60)):
+        (tmp / f"1-{digit * 12}").mkdir()
+        os.utime(tmp / f"1-{digit * 12}", (time.time() - age,) * 2)
+    assert plant.store.gc(unreachable=True).swept.tmp == (f"tmp/1-{'1' * 12}",)
 
 
 def test_what_is_not_ours_is_left(plant: Any) -> None:

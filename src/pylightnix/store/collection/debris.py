@@ -1,7 +1,8 @@
 """Sweeps what belongs to nobody: what killed processes left, old failed runs, artifacts without a record, due trash.
 
 Whatever a living process may be using is left. A process that makes something holds a lock, of a slot or of what it
-uses; so what has the number of a process that neither holds a lock, nor is there, is nobody's.
+uses; so what has the number of a process that neither holds a lock, nor is there, is nobody's. Nor is what is old, and
+has the number of a process that holds no lock.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ from pylightnix.store.files import ID, fresh_id
 from pylightnix.store.layout import Layout
 from pylightnix.store.locks import is_free
 from pylightnix.store.trees import remove_tree
+
+ABANDONED = 86_400.0
+"""Seconds after which something unfinished is nobody's, if nobody with its number of a process holds a lock, even if
+there is such a process: numbers are used again. A file that is written without a lock is finished in a moment."""
 
 _TMP = re.compile(rf"{ID.pattern}(\.[a-z]+)?")
 _LOCK = re.compile(rf"(?:.*@)?{ID.pattern}(?:@[0-9]+)?\.(?:lock|test)")
@@ -123,8 +128,11 @@ class Sweeper:
                 working.update([int(form[1])] if form and not is_free(f"{shard}/{name}") else [])
         for path in made:
             form = _TMP.fullmatch(os.path.basename(path))
-            if form is not None and int(form[1]) not in working and not is_alive(int(form[1])):
-                yield path
+            if form is None or int(form[1]) in working:
+                continue
+            with contextlib.suppress(OSError):
+                if not is_alive(int(form[1])) or os.lstat(path).st_mtime <= time.time() - ABANDONED:
+                    yield path
 
     def _failed(self, days: float) -> Iterator[str]:
         limit = time.strftime("%Y%m%dT%H%M%S", time.gmtime(time.time() - days * 86400))
