@@ -35,7 +35,7 @@ _NAME = re.compile(
     rf"(?P<home>[0-9a-f]{{40}}-[A-Za-z0-9_.+-]+)@(?P<host>[A-Za-z0-9.-]+)@{ID.pattern}@(?P<since>[0-9]{{1,11}})\.lock"
 )
 _PRESENCE = re.compile(rf"[A-Za-z0-9.-]+@{ID.pattern}\.lock")
-_threads: dict[str, int] = {}
+_threads: dict[str, threading.Thread] = {}
 """Which thread of this process took a slot: what it holds itself, in a realize within a builder, it must not await."""
 
 
@@ -95,6 +95,39 @@ class _Presence:
                 lock.release(remove=True)
 
 
+class _Gates:
+    """The locks of shards, each held by one thread for a moment; their files stay at hand until `close`."""
+
+    def __init__(self) -> None:
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._process = os.getpid()
+        self._turn = threading.Lock()  # threads that have one and the same file open do not exclude each other by it
+        self._locks: dict[str, Lock] = {}
+
+    @contextlib.contextmanager
+    def closed(self, shard: str) -> Iterator[None]:
+        """Hold the lock of a shard; OSError as it comes."""
+        if self._process != os.getpid():  # a forked child: somebody may have had the turn
+            self._begin_anew()
+        with self._turn:
+            lock = self._locks.pop(shard, None)
+            if lock is None or not lock.resume(exclusive=True):
+                lock = _gate(shard)
+            try:
+                yield
+            finally:
+                lock.pause()
+                self._locks[shard] = lock
+
+    def close(self) -> None:
+        """Close their files."""
+        with self._turn:
+            while self._locks:
+                self._locks.popitem()[1].release()
+
+
 class Claims:
     """The slots of a store.
 
@@ -105,6 +138,7 @@ class Claims:
     def __init__(self, directory: str) -> None:
         self._directory = directory
         self._presence = _Presence(directory)
+        self._gates = _Gates()
         self._problem: str | None = None
         self._tested = False
 
@@ -146,17 +180,16 @@ class Claims:
     def _take(self, home: KeyRef) -> HeldSlot:
         shard = f"{self._directory}/{home[:_SHARD]}"
         name = f"{home}@{host_name()}@{fresh_id()}@{int(time.time())}.lock"
-        gate = _gate(shard)
-        try:
+        with self._gates.closed(shard):
             others = list(_others(shard, f"{home}@"))
             give_back = self._occupy(f"{shard}/{name}")
-        finally:
-            gate.release()
-        _threads[name] = threading.get_ident()
+        _threads[name] = threading.current_thread()
 
         def end() -> None:
             _threads.pop(name, None)
             give_back()
+            if self._presence.path() is None:
+                self._gates.close()
 
         return HeldSlot(others, end)
 
@@ -229,7 +262,7 @@ def _gate(shard: str) -> Lock:
 def _others(shard: str, prefix: str) -> Iterator[Other]:
     """The slots of others in a shard whose names begin so; those of the dead are removed."""
     for name in os.listdir(shard):
-        if not name.startswith(prefix) or _threads.get(name) == threading.get_ident():
+        if not name.startswith(prefix) or _threads.get(name) is threading.current_thread():
             continue
         form = _NAME.fullmatch(name)
         if form is None:

@@ -83,11 +83,11 @@ class Lock:
         except OSError:
             self.release()
 
-    def resume(self) -> bool:
-        """Take it again, shared with others; False, and it is released, if the file was removed or is not ours."""
+    def resume(self, *, exclusive: bool = False) -> bool:
+        """Take it again, as `take` would; False, and it is released, if the file was removed or is not ours."""
         if self.is_ours:
             with contextlib.suppress(OSError):
-                changes.lock(self._handle, _SHARED)
+                changes.lock(self._handle, _EXCLUSIVE if exclusive else _SHARED)
                 if os.fstat(self._handle).st_nlink:
                     return True
             self.release()
@@ -113,7 +113,7 @@ class _Elsewhere(Lock):
     def pause(self) -> None:
         self._lock.release()
 
-    def resume(self) -> bool:
+    def resume(self, *, exclusive: bool = False) -> bool:
         self._lock.acquire()
         return True
 
