@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from faults.children import in_child
+from faults.children import Child
 from faults.disk import SYNCING, Disk, Moment, Outcome, lay_out, outcomes
 from faults.kinds import Row
 from faults.stand import Stand, spread
 from pylightnix.store import changes
+
+PATIENCE = 3600.0
+"""Seconds for all moments of an operation, of which each has many outcomes; those that hang are noticed one by one."""
 
 BY_CHANCE = 3
 """Outcomes of each moment that are chosen by chance, beside those that always are tried."""
@@ -29,7 +32,7 @@ def lose_power(stand: Stand, most: int | None = None, *, forgetful: bool = False
     how = stand.durability if ordered else "unordered"
     row = Row(f"loss of power, {how}", stand.operation.name, stand.calls)
     path = stand.fresh()
-    ended = in_child(lambda: _Losses(stand, path, row, ordered=ordered).told(most, forgetful=forgetful))
+    ended = Child(lambda: _Losses(stand, path, row, ordered=ordered).told(most, forgetful=forgetful)).join(PATIENCE)
     if ended.problem:
         row.add("all", ended.problem)
     else:

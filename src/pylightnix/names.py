@@ -83,6 +83,11 @@ def is_prefix(text: str) -> bool:
     return _PREFIX.fullmatch(text) is not None
 
 
+def is_reference(text: str) -> bool:
+    """Whether the text is a reference as a whole, by its form."""
+    return is_prefix(text) and text[DIGITS : DIGITS + 1] == "-"
+
+
 def check_inner_path(path: object, what: str = "a promised path") -> str:
     """Return a relative path, normalised, that stays inside its directory; else `BadNameError`."""
     if not isinstance(path, str):

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 
-from pylightnix.names import is_prefix
+from pylightnix.names import is_reference
 from pylightnix.store import changes
 from pylightnix.store.files import ID, fresh_id
 from pylightnix.store.layout import Layout
@@ -35,7 +35,7 @@ def set_aside(source: str, target: str, is_meant: Callable[[str], bool] = lambda
         changes.move(source, target)
         moved = target
     except PermissionError:
-        moved = f"{source}@{fresh_id()}"
+        moved = beside_of(source)
         changes.move(source, moved)
     if not is_meant(moved):
         with contextlib.suppress(OSError):  # else it was put there once more
@@ -47,10 +47,15 @@ def set_aside(source: str, target: str, is_meant: Callable[[str], bool] = lambda
     return True
 
 
-def left_aside(layout: Layout) -> Iterator[str]:
-    """Paths of what `set_aside` left half-way when its process died."""
+def beside_of(path: str) -> str:
+    """A path beside this one that nobody else has, and under which nobody looks; it tells whose it is."""
+    return f"{path}@{fresh_id()}"
+
+
+def beside(layout: Layout) -> Iterator[tuple[str, str]]:
+    """What stands beside artifacts so: each path, and the part of it that tells whose it is."""
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(layout.store):
-            ref, at, unique = name.partition("@")
-            if at and is_prefix(ref) and ID.fullmatch(unique):
-                yield f"{layout.store}/{name}"
+            ref, _, unique = name.partition("@")
+            if is_reference(ref) and ID.fullmatch(unique):
+                yield f"{layout.store}/{name}", unique

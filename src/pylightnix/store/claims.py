@@ -26,7 +26,7 @@ from pylightnix.names import KeyRef
 from pylightnix.store import changes
 from pylightnix.store.files import ID, fresh_id
 from pylightnix.store.layout import writing
-from pylightnix.store.locks import UNSUPPORTED, Lock, create, is_free, self_test, take, warn_of_locks
+from pylightnix.store.locks import UNSUPPORTED, Lock, create, is_free, remove_if_free, self_test, take, warn_of_locks
 
 _SHARD = 1
 """Digits of a key that name its directory: more would be as many directories to make, fewer would be long to list."""
@@ -230,9 +230,8 @@ class Claims:
         for shard in sorted(_listed(self._directory)):
             path = f"{self._directory}/{shard}"
             if _PRESENCE.fullmatch(shard):
-                if is_free(path):
-                    with contextlib.suppress(OSError):
-                        changes.remove_file(path)
+                with contextlib.suppress(OSError):
+                    remove_if_free(path)
             elif len(shard) == _SHARD and _listed(path) != ["key.lock"]:
                 gate = _gate(path)
                 try:

@@ -165,19 +165,38 @@ def take(path: str, *, exclusive: bool = True, wait: bool = True, make: bool = T
 
 
 def create(path: str) -> Lock:
-    """Make a file that nobody else knows of, and lock it; FileExistsError if it is there."""
+    """Make a file and lock it; FileExistsError if it is there. Who sees it in between may remove it as a dead one."""
     if not hasattr(os, "fork"):
         os.close(changes.open_new(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o664))
         return _take_elsewhere(path, wait=True, make=True) or Lock(path, -1)
-    handle = _open(path, os.O_CREAT | os.O_EXCL)
-    try:
-        changes.lock(handle, _EXCLUSIVE | _NO_WAIT)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            changes.remove_file(path)
+    while True:
+        handle = _open(path, os.O_CREAT | os.O_EXCL)
+        try:
+            changes.lock(handle, _EXCLUSIVE)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                changes.remove_file(path)
+            _close(handle)
+            raise
+        if os.fstat(handle).st_nlink:
+            return Lock(path, handle)
         _close(handle)
-        raise
-    return Lock(path, handle)
+
+
+def remove_if_free(path: str) -> bool:
+    """Remove the file of a lock that nobody holds, and so that nobody can hold it meanwhile; whether it was removed.
+
+    Raises:
+        OSError: as the system gives it.
+    """
+    try:
+        lock = take(path, wait=False, make=False)
+    except FileNotFoundError:
+        return False
+    if lock is None:
+        return False
+    lock.release(remove=True)
+    return True
 
 
 def is_free(path: str) -> bool:

@@ -12,7 +12,7 @@ from pylightnix.errors import DamageError, StoreError
 from pylightnix.model.keeping import Sealed, Workspace
 from pylightnix.model.records import Record, Run
 from pylightnix.store import changes
-from pylightnix.store.aside import set_aside
+from pylightnix.store.aside import beside_of, set_aside
 from pylightnix.store.documents import parse_record, record_bytes, run_bytes
 from pylightnix.store.files import read_small, write_new
 from pylightnix.store.trees import EMPTY, hash_tree, remove_tree, seal_top
@@ -85,7 +85,7 @@ def bring_back(sealed: Sealed, payload: str, sync: Callable[[], None]) -> bool:
         StoreError: the same, in the artifacts.
     """
     out = sealed.workspace.out
-    beside = f"{os.path.dirname(payload)}/{os.path.basename(out)}"
+    beside = beside_of(payload)
     changes.move(out, beside)
     try:
         seal_top(beside)

@@ -238,9 +238,15 @@ MUTANTS = {
     ),
     "what the living make is swept": Mutant(
         "debris",
-        "if form is not None and int(form[1]) not in working and not is_alive(int(form[1])):",
-        "if form is not None:",
+        "if not is_alive(int(form[1])) or ",
+        "if True or ",
         debris.test_what_is_not_ours_is_left,
+    ),
+    "what is new is old": Mutant(
+        "debris",
+        "<= time.time() - ABANDONED:",
+        "<= time.time() + ABANDONED:",
+        debris.test_what_is_old_is_swept_although_its_number_was_given_to_another_process,
     ),
     "removes what is rooted": Mutant(
         "collecting",

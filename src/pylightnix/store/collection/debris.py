@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 from pylightnix.errors import StoreError
 from pylightnix.hashing import DIGITS
-from pylightnix.names import is_prefix
-from pylightnix.store import changes
-from pylightnix.store.aside import left_aside, set_aside
+from pylightnix.names import is_reference
+from pylightnix.store.aside import beside, set_aside
 from pylightnix.store.checkpoints import FORM, is_alive, is_dead
 from pylightnix.store.claims import Claims
 from pylightnix.store.collection.gate import Gate
@@ -26,7 +25,7 @@ from pylightnix.store.collection.holds import Held, held_now
 from pylightnix.store.collection.trash import Trash
 from pylightnix.store.files import ID, fresh_id
 from pylightnix.store.layout import Layout
-from pylightnix.store.locks import is_free
+from pylightnix.store.locks import is_free, remove_if_free
 from pylightnix.store.trees import remove_tree
 
 ABANDONED = 86_400.0
@@ -75,13 +74,14 @@ class Sweeper:
             trash: of the store.
             whole_trash: whether all of it is due.
         """
-        made = self._in("tmp")  # looked at before the locks: who makes something has locked something before
+        # Looked at before the locks: who makes something has locked something before.
+        made = [(path, os.path.basename(path)) for path in self._in("tmp")] + list(beside(self._layout))
         locks = 0 if self._dry else self._locks()
         with self._gate.closed():
             held = held_now(self._layout)
         due = [f"{self._layout.trash}/{one.name}" for one in trash.due_now(everything=whole_trash)]
         return Swept(
-            self._away([*self._tmp(made, held), *left_aside(self._layout), *self._kept()]),
+            self._away([*self._left(made, held), *self._kept()]),
             self._away([*self._failed(failed_days), *self._checkpoints(failed_days)]),
             tuple(self._artifacts(held)),
             self._away(due),
@@ -108,8 +108,7 @@ class Sweeper:
         dead += [path for path in self._in("locks") if path.endswith(".test") and not _is_alive(path)]
         for path in dead:
             with contextlib.suppress(OSError):
-                changes.remove_file(path)
-                count += 1
+                count += remove_if_free(path)
         return count
 
     def _in(self, place: str) -> list[str]:
@@ -119,15 +118,15 @@ class Sweeper:
         except OSError:
             return []
 
-    def _tmp(self, made: list[str], held: Held) -> Iterator[str]:
-        """What processes left that are not there, here or anywhere."""
+    def _left(self, made: list[tuple[str, str]], held: Held) -> Iterator[str]:
+        """What processes left that are not there, here or anywhere; each path comes with what tells whose it is."""
         working = set(held.processes)
         for shard in self._in("locks"):
             for name in _names(shard):
                 form = _LOCK.fullmatch(name)
                 working.update([int(form[1])] if form and not is_free(f"{shard}/{name}") else [])
-        for path in made:
-            form = _TMP.fullmatch(os.path.basename(path))
+        for path, unique in made:
+            form = _TMP.fullmatch(unique)
             if form is None or int(form[1]) in working:
                 continue
             with contextlib.suppress(OSError):
@@ -168,7 +167,7 @@ class Sweeper:
 
     def _artifacts(self, held: Held) -> Iterator[str]:
         """Artifacts without a record, unless somebody is about to write it: then they are held."""
-        there = [path for path in self._in("store") if is_prefix(os.path.basename(path))]
+        there = [path for path in self._in("store") if is_reference(os.path.basename(path))]
         known = self._recorded()
         for path in there:
             ref = os.path.basename(path)

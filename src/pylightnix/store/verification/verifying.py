@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pylightnix.errors import DamageError, StoreError
 from pylightnix.hashing import DIGITS
 from pylightnix.model.records import Record
-from pylightnix.names import KeyRef, is_prefix
+from pylightnix.names import KeyRef, is_reference
 from pylightnix.store import changes
 from pylightnix.store.files import NO_LINK, read_small
 from pylightnix.store.layout import Layout
@@ -161,7 +161,7 @@ def _leftovers(reader: Reader) -> tuple[str, ...]:
     """What stands in `store/` without a record; records are looked up last, so that nothing new seems left over."""
     names = _listed(reader.layout.store)
     known = {f"{digits}{home[DIGITS:]}" for home in reader.homes() for digits in reader.entries(home)}
-    return tuple(name for name in names if name not in known and is_prefix(name))
+    return tuple(name for name in names if name not in known and is_reference(name))
 
 
 def _listed(directory: str) -> list[str]:
