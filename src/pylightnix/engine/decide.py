@@ -67,6 +67,7 @@ class Decider:
         self._recollection = Recollection(closure, keeper.memory)
         self._keeper = keeper
         self._asked: dict[DerivationRef, Key] = {}
+        self._wanted_first: dict[KeyRef, int] = {}
         self._made_in: dict[DerivationRef, Context] = {}
         self._seen: dict[KeyRef, dict[RealizationRef, Record]] = {}
         self._rebuild = set(rebuild)
@@ -93,6 +94,8 @@ class Decider:
         verdict = self._ask(pinned, candidates)
         if isinstance(verdict, Build):
             self._asked[pinned.ref] = key
+            if not candidates:
+                self._wanted_first[key.home] = verdict.count
             because = self._history.because(pinned, candidates)
             return Decision(Step(pinned.ref, "build", verdict.why, because, verdict.count, key.home), key)
         if pinned.ref in self._rebuild:
@@ -132,6 +135,8 @@ class Decider:
         """
         candidates = self._candidates(key)
         self._seen[key.home] = {candidate.ref: candidate.record for candidate in candidates}
+        if not candidates and (count := self._wanted_first.pop(key.home, None)) is not None:
+            return count  # the matcher was asked about this before
         if remake is not None:
             return int(not self._keeper.present(remake) and any(c.ref == remake.ref for c in candidates))
         verdict = self._ask(pinned, candidates)

@@ -100,7 +100,7 @@ class Pending:
         """One more result. It is settled at once, unless it may wait."""
         with self.gate:
             self._ready.setdefault(ready.sealed.record.home, []).append(ready)
-            waits = self._together > 0 and self.durability == "batch"
+            waits = self._together > 0 and self.durability != "full"
             if waits and self._timer is None:
                 self._timer = threading.Timer(LONGEST, self._settle_quietly)
                 self._timer.daemon = True
