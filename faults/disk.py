@@ -2,8 +2,8 @@
 
 Everything is seen by looking at the real directory before each change, so it does not matter who changes what. What
 was synced is kept: the content of a file by fsync, names by fsync of their directory, all by syncfs. Of the rest any
-part may be there: each file empty, as it was last synced, or as it is; each rename or new name as a whole or not at
-all, in the order in which they were made, as file systems with a journal keep it, or in any. Unaware of stores.
+part may be there: each file empty, as it was last synced, or as it is; each rename, new name or mode as a whole or not
+at all, in the order in which they were made, as file systems with a journal keep it, or in any. Unaware of stores.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import random
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 Name = tuple[int, str]
@@ -33,9 +34,10 @@ class Node(NamedTuple):
 
 
 class Step(NamedTuple):
-    """Names that change together: where each leads to, None for nowhere."""
+    """What changes together: where each name leads to, None for nowhere; the mode of each inode."""
 
     names: Mapping[Name, int | None]
+    modes: Mapping[int, int] = MappingProxyType({})
 
 
 class Moment(NamedTuple):
@@ -44,12 +46,14 @@ class Moment(NamedTuple):
     Attributes:
         nodes, kept: what each inode is, and what is kept of it for sure.
         names: where each name leads to, for sure.
-        steps: changes of names that may be lost.
+        modes: the mode of each inode, for sure.
+        steps: changes of names and modes that may be lost.
     """
 
     nodes: Mapping[int, Node]
     kept: Mapping[int, Node]
     names: Mapping[Name, int]
+    modes: Mapping[int, int]
     steps: tuple[Step, ...]
 
 
@@ -67,7 +71,7 @@ class Disk:
         self._cache: dict[tuple[int, ...], bytes] = {}
         self.root = os.lstat(top).st_ino
         self._nodes, self._names = self._look()
-        self._kept, self._sure = dict(self._nodes), dict(self._names)
+        self._kept, self._sure, self._modes = dict(self._nodes), dict(self._names), _modes(self._nodes)
         self._steps: list[Step] = []
         self._made = ("", -1)
 
@@ -75,22 +79,32 @@ class Disk:
         """A change is about to be made: what was there until now."""
         self._catch_up()
         self._made = (name, _inode(about) if name in _SYNC else -1)
-        return Moment(dict(self._nodes), dict(self._kept), dict(self._sure), tuple(self._steps))
+        return Moment(dict(self._nodes), dict(self._kept), dict(self._sure), dict(self._modes), tuple(self._steps))
 
     def _catch_up(self) -> None:
         nodes, names = self._look()
         new = {name: names.get(name) for name in names.keys() | self._names.keys()}
         new = {name: inode for name, inode in new.items() if self._names.get(name) != inode}
         made, synced = self._made
+        modes = {}
+        for inode, node in nodes.items():
+            before = self._nodes.get(inode)
+            if before is None:
+                self._modes[inode] = node.mode
+            elif before.mode != node.mode:
+                modes[inode] = node.mode
+        if modes:
+            self._steps.append(Step({}, modes))
         if new:
             self._steps += [Step(new)] if made == "rename" else [Step({name: inode}) for name, inode in new.items()]
         self._nodes, self._names = nodes, names
         if self._forgetful:
             return
         if made in _SYNC_ALL:
-            self._kept, self._sure, self._steps = dict(nodes), dict(names), []
+            self._kept, self._sure, self._modes, self._steps = dict(nodes), dict(names), _modes(nodes), []
         elif synced in nodes:
             self._kept[synced] = nodes[synced]
+            self._modes[synced] = nodes[synced].mode
             self._keep_names(synced)
 
     def _keep_names(self, directory: int) -> None:
@@ -99,8 +113,10 @@ class Disk:
         for step in sure:
             _apply(self._sure, step)
         decided = {name for step in sure for name in step.names}
-        rest = [Step({n: i for n, i in s.names.items() if n not in decided}) for s in self._steps if s not in sure]
-        self._steps = [step for step in rest if step.names]
+        rest = [
+            Step({n: i for n, i in s.names.items() if n not in decided}, s.modes) for s in self._steps if s not in sure
+        ]
+        self._steps = [step for step in rest if step.names or step.modes]
 
     def _look(self) -> tuple[dict[int, Node], dict[Name, int]]:
         status = os.lstat(self._top)
@@ -126,6 +142,10 @@ class Disk:
         if known not in self._cache:
             self._cache[known] = os.fsencode(os.readlink(path)) if kind == stat.S_IFLNK else _content(path)
         return Node(kind, stat.S_IMODE(status.st_mode), self._cache[known])
+
+
+def _modes(nodes: Mapping[int, Node]) -> dict[int, int]:
+    return {inode: node.mode for inode, node in nodes.items()}
 
 
 def _inode(about: tuple[object, ...]) -> int:
@@ -181,28 +201,26 @@ def _is_unsure(moment: Moment) -> bool:
 
 
 def _outcome(moment: Moment, steps: tuple[Step, ...], is_kept: Callable[[], bool]) -> Outcome:
-    names = dict(moment.names)
+    names, modes = dict(moment.names), dict(moment.modes)
     for step in steps:
+        modes.update(step.modes)
         for inode in {inode for inode in step.names.values() if inode is not None}:
             if moment.nodes.get(inode, Node(0, 0)).kind == stat.S_IFDIR:  # a directory has one name
                 for name in [name for name, other in names.items() if other == inode]:
                     del names[name]
         _apply(names, step)
-    return Outcome(names, {inode: _left(moment, inode, is_kept) for inode in set(names.values())})
+    left = {inode: _left(moment, inode, is_kept) for inode in set(names.values())}
+    return Outcome(names, {inode: node._replace(mode=modes.get(inode, node.mode)) for inode, node in left.items()})
 
 
 def _left(moment: Moment, inode: int, is_kept: Callable[[], bool]) -> Node:
-    """What is left of a file, or of a directory's mode."""
+    """What is left of a file, but for its mode."""
     now, kept = moment.nodes.get(inode), moment.kept.get(inode)
     if now is None:  # it is removed, and that may be lost
         return kept or Node(stat.S_IFREG, 0o444)
-    if now == kept:
-        return now
-    if now.kind == stat.S_IFREG:
-        data = now.data if is_kept() else kept.data if kept is not None else b""
-        mode = now.mode if kept is None or is_kept() else kept.mode
-        return Node(now.kind, mode, data)
-    return now if kept is None or is_kept() else kept
+    if now.kind == stat.S_IFREG and now != kept and not is_kept():
+        return now._replace(data=kept.data if kept is not None else b"")
+    return now
 
 
 def lay_out(outcome: Outcome, root: int, top: Path) -> None:

@@ -15,7 +15,7 @@ from faults.preempting import preempt, preempt_by_verify
 from faults.refusing import refuse, refuse_on
 from faults.stand import Stand
 
-POINTS = {"loss-of-power": 5, "loss-of-power-full": 5}
+POINTS = {"refusal": 40, "loss-of-power": 5, "loss-of-power-full": 5}
 """At how many points the broken stores are looked at: the others at 16."""
 
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
