@@ -127,7 +127,10 @@ class Runs:
         pinned = self._decider.closure.by_ref[ref]
         params = {name: decode(tree, pinned.types) for name, tree in pinned.params.shown_trees().items()}
         promises = {name: kept.path for name, kept in pinned.promises.items()}
-        return VisibleInput[Any](path, promises, params, decode(record.value, {}), self._keeper.list_files)
+        seen: VisibleInput[Any] = VisibleInput(
+            path, promises, params, decode(record.value, {}), self._keeper.list_files
+        )
+        return seen
 
     def end(self, running: Running, result: BuildResult) -> None:
         """Register what a run gave, or keep what it left and raise.
