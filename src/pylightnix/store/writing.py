@@ -104,10 +104,10 @@ class Writer(Reader):
     def add_context(self, record: Record, context: Context, document: bytes) -> None:
         data = context.to_bytes()
         name = f"context-{context.hash[:DIGITS]}.json"
-        if _size(f"{self.place(record)}/{name}") == len(data):
-            return
         try:
-            self.write_derivation(context.derivation, document)
+            self.write_derivation(context.derivation, document)  # also one that a loss of power cut off
+            if _size(f"{self.place(record)}/{name}") == len(data):
+                return
             with self._steady, writing(name):
                 write_once(self.layout.tmp, f"{self._places(record)[0]}/{name}", data)
         except StoreError as error:
