@@ -17,6 +17,7 @@ import pytest
 from pylightnix import Build, Dep, PylightnixError, Realization, Store, promise, realize, stage
 from pylightnix.errors import FormatError, StoreError
 from pylightnix.store import trust
+from pylightnix.store.collection.trash import Trash
 from pylightnix.store.failures import failures, find_failure
 from pylightnix.store.files import DamageWarning
 from pylightnix.store.layout import Layout
@@ -73,7 +74,7 @@ def first(root: Path, pattern: str) -> Path:
 
 DIRECTORIES = [
     "derivations", "store", "records", "environments", "roots", "failed", "locks", "tmp", "tmp/checkpoints", "cache",
-    "quarantine",
+    "cache/used", "locks/held", "quarantine", "trash", "kept",
 ]  # fmt: skip
 
 
@@ -128,7 +129,7 @@ PLACES = [
     "records/*-data", "records/*-report", "records/*-data/[0-9a-f]*[0-9a-f]", "records/*-report/[0-9a-f]*[0-9a-f]",
     "records/*-data/*/record.json", "records/*-data/*/manifest.jsonl", "records/*-data/*/run-*.json",
     "records/*-data/*/run-*.log", "records/*-data/0.run", "store/*-data/table.txt", "failed/*", "failed/*/failure.json",
-    "failed/*/log", "locks/*", "locks/held", "cache/*", "cache/used", "cache/used/*",
+    "failed/*/log", "locks/*", "locks/held", "cache/*", "cache/used", "cache/used/*", "locks/?",
 ]  # fmt: skip
 
 
@@ -142,6 +143,9 @@ def act() -> Iterator[Callable[[Store], object]]:
     yield lambda store: [find_failure(store.keeper.layout, name).log for name in failures(store.keeper.layout)]
     yield lambda store: store.verify()
     yield lambda store: store.verify(repair=True)
+    yield lambda store: store.gc(unreachable=True, trash="1d", keep_small=1_000_000)
+    yield lambda store: [store.restore(one.ref) for one in Trash(store.keeper.layout).all()]
+    yield lambda store: store.gc(unreachable=True, failed="0d", trash="0d", keep_small=1_000_000)
     yield lambda store: realize(report(), store=store, quiet=True)
     yield lambda store: [store.remove(one) for one in store.realizations()]
 

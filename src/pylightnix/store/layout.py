@@ -16,7 +16,8 @@ FORMAT = 1
 """Version of the layout that this package writes, and the newest that it reads."""
 
 _PLACES = ("derivations", "store", "records", "environments", "roots", "failed", "locks")
-_DIRECTORIES = (*_PLACES, "tmp", "tmp/checkpoints", "cache", "cache/used", "locks/held", "quarantine")
+_LATER = ("tmp", "tmp/checkpoints", "cache", "cache/used", "locks/held", "quarantine", "trash", "kept")
+_DIRECTORIES = (*_PLACES, *_LATER)
 _VERSION = re.compile(r"store/([1-9][0-9]{0,8})")
 
 

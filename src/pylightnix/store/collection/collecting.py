@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from pylightnix.errors import CollectionError, StoreError, UnknownReferenceError
-from pylightnix.model.records import Record
+from pylightnix.hashing import digest_bytes
+from pylightnix.model.records import PromiseRecord, Record
 from pylightnix.names import RealizationRef, printable
 from pylightnix.store import changes
 from pylightnix.store.aside import set_aside
@@ -24,10 +26,10 @@ from pylightnix.store.collection.reach import reach
 from pylightnix.store.collection.roots import Root, Roots
 from pylightnix.store.collection.surveying import forget_uses, measure, survey
 from pylightnix.store.collection.trash import Trash
-from pylightnix.store.files import fresh_id, read_start, write_once
+from pylightnix.store.files import fresh_id, is_directory, read_start, write_once
 from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
-from pylightnix.store.trees import remove_tree
+from pylightnix.store.trees import Entry, remove_tree, tree_of
 
 
 class Collected(NamedTuple):
@@ -267,15 +269,33 @@ class Collector:
                 return
 
     def _keep_small(self, record: Record, most: int) -> None:
-        """Copy promised files that are small, before the rest goes."""
-        payload, kept = self._reader.payload(record), f"{self._layout.kept}/{record.ref}"
+        """Copy promised files that are small, before the rest goes; what is damaged is not kept."""
+        payload = str(self._reader.payload(record))
         for promise in record.promises.values():
-            target = f"{kept}/{promise.path}"
-            source = str(payload / promise.path)
-            with contextlib.suppress(FileNotFoundError):
-                if promise.kind == "file" and os.lstat(source).st_size <= most:
-                    changes.make_directories(os.path.dirname(target))
-                    write_once(self._layout.tmp, target, read_start(source, most))
+            data = _small(payload, promise, most) if promise.kind == "file" else None
+            if data is not None:
+                target = f"{self._layout.kept}/{record.ref}/{promise.path}"
+                changes.make_directories(os.path.dirname(target))
+                write_once(self._layout.tmp, target, data)
+
+
+def _small(payload: str, promise: PromiseRecord, most: int) -> bytes | None:
+    """A promised file, through no link; None if it is larger than that, not there, or not what was promised."""
+    *above, name = promise.path.split("/")
+    for part in ("", *above):
+        payload = f"{payload}/{part}" if part else payload
+        if not is_directory(payload):
+            return None
+    try:
+        status = os.lstat(f"{payload}/{name}")
+        if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+            return None
+        data = read_start(f"{payload}/{name}", most + 1)
+    except FileNotFoundError:
+        return None
+    entry = Entry("file", os.fsencode(promise.path), digest_bytes(data), len(data), status.st_mode & 0o100 != 0)
+    (artifact,) = tree_of([entry], [promise.path]).artifacts.values()
+    return data if artifact.digest == promise.tree else None
 
 
 def _is_rooted(record: Record, names: list[str]) -> CollectionError:

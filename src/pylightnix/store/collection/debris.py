@@ -108,7 +108,7 @@ class Sweeper:
         dead += [path for path in self._in("locks") if path.endswith(".test") and not _is_alive(path)]
         for path in dead:
             with contextlib.suppress(OSError):
-                count += remove_if_free(path)
+                count += _LOCK.fullmatch(os.path.basename(path)) is not None and remove_if_free(path)
         return count
 
     def _in(self, place: str) -> list[str]:
@@ -153,7 +153,7 @@ class Sweeper:
         known = self._recorded() if kept else frozenset[str]()
         for path in kept:
             name = os.path.basename(path)
-            if name not in known or os.path.isdir(f"{self._layout.store}/{name}"):
+            if is_reference(name) and (name not in known or os.path.isdir(f"{self._layout.store}/{name}")):
                 yield path
 
     def _recorded(self) -> frozenset[str]:

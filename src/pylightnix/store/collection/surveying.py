@@ -20,6 +20,7 @@ from pylightnix.store.reading import Reader
 
 _DERIVATION = re.compile(rb'\{(?:"context":\{)?"derivation":"([0-9a-f]{40}-[A-Za-z0-9_.+-]+)"')
 _LONGEST_NUMBER = 4096
+_NOTE = re.compile(r"[0-9a-f]{16}")
 
 
 def survey(reader: Reader, *, derivations: bool = False) -> list[Standing]:
@@ -74,7 +75,7 @@ def _notes(layout: Layout) -> Iterator[tuple[float, list[str], str]]:
         names = os.listdir(directory)
     except OSError:
         return
-    for name in names:
+    for name in filter(_NOTE.fullmatch, names):
         path = f"{directory}/{name}"
         try:
             yield os.lstat(path).st_mtime, read_small(path).decode(errors="replace").split("\n"), path
