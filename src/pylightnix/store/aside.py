@@ -7,10 +7,12 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 
+from pylightnix.errors import StoreError
 from pylightnix.names import is_reference
 from pylightnix.store import changes
 from pylightnix.store.files import ID, fresh_id
 from pylightnix.store.layout import Layout
+from pylightnix.store.sealing import seal_top
 
 
 def set_aside(source: str, target: str, is_meant: Callable[[str], bool] = lambda _: True) -> bool:
@@ -42,8 +44,15 @@ def set_aside(source: str, target: str, is_meant: Callable[[str], bool] = lambda
             changes.move(moved, source)
         return False
     if moved != target:
-        changes.set_mode(moved, stat.S_IMODE(os.lstat(moved).st_mode) | stat.S_IRWXU)
-        changes.move(moved, target)
+        try:
+            changes.set_mode(moved, stat.S_IMODE(os.lstat(moved).st_mode) | stat.S_IRWXU)
+            changes.move(moved, target)
+        except BaseException:  # it is somebody else's, perhaps
+            with contextlib.suppress(OSError, StoreError):
+                seal_top(moved)
+            with contextlib.suppress(OSError):
+                changes.move(moved, source)
+            raise
     return True
 
 

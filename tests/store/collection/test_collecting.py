@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,12 @@ from typing import Any
 
 import pytest
 
-from pylightnix.errors import ArgumentError, CollectionError, UnknownReferenceError
+from pylightnix.errors import ArgumentError, CollectionError, StoreError, UnknownReferenceError
 from pylightnix.store import changes
+from pylightnix.store.collection.collecting import Collector
+from pylightnix.store.collection.debris import Sweeper
+from pylightnix.store.collection.holds import Holds
+from pylightnix.store.locks import take
 from pylightnix.store.store import Store
 from pylightnix.store.trees import hash_tree, remove_tree
 
@@ -427,3 +432,122 @@ def test_a_removed_one_can_be_restored_if_that_was_wished(plant: Any) -> None:
     assert plant.store.restore(made[0].ref[:6]).value == 5
     plant.store.remove(made[0].ref)
     assert list((plant.store.path / "trash").iterdir()) == []
+
+
+def test_a_root_that_is_set_while_it_is_removed_keeps_it(plant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = plant.one("a")
+    look = Collector._needed
+
+    def then_root(self: Collector) -> Any:
+        needed = look(self)
+        plant.root("paper", made)
+        return needed
+
+    monkeypatch.setattr(Collector, "_needed", then_root)
+    with pytest.raises(CollectionError, match="it is kept alive by paper"):
+        Store(plant.store.path).remove(made[0].ref)
+    assert plant.store.keeper.present(made[0])
+
+
+# What goes wrong in between
+
+
+def test_what_cannot_be_listed_is_not_taken_for_empty(plant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = plant.one("a")
+    plant.root("paper", made)
+    listdir, records = os.listdir, str(plant.store.path / "records")
+
+    def refuse(path: Any) -> list[str]:
+        if str(path) == records:
+            raise OSError(errno.EIO, "Input/output error")
+        return listdir(path)
+
+    sweep = Sweeper.sweep
+
+    def refused(self: Sweeper, *args: Any, **options: Any) -> Any:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "listdir", refuse)
+            return sweep(self, *args, **options)
+
+    monkeypatch.setattr(Sweeper, "sweep", refused)
+    with pytest.raises(CollectionError, match="cannot be read"):
+        plant.store.gc(older_than="9000d")
+    assert plant.store.keeper.present(made[0])
+
+
+@pytest.mark.parametrize("rooted", [True, False])
+def test_what_somebody_was_moving_when_he_died_is_put_back(plant: Any, rooted: bool) -> None:
+    made = plant.one("a")
+    if rooted:
+        plant.root("paper", made)
+    place = plant.store.keeper.payload(made[0])
+    place.rename(f"{place}@99999999-{'0' * 12}")
+    plant.store.gc(unreachable=True, trash="1d")
+    assert place.exists() == rooted
+    assert len(list((plant.store.path / "trash").glob("*"))) == (not rooted)
+    assert [path.name for path in (plant.store.path / "store").iterdir()] == ([made[0].ref] if rooted else [])
+    assert plant.store.restore(made[0].ref).path.exists() if not rooted else plant.store.verify().sound
+
+
+def test_what_somebody_was_moving_and_is_not_whole_is_swept(plant: Any) -> None:
+    made = plant.one("a")
+    place = plant.store.keeper.payload(made[0])
+    place.chmod(0o755)
+    (place / "more").write_text("")
+    place.rename(f"{place}@99999999-{'0' * 12}")
+    plant.store.gc(unreachable=True)
+    assert list((plant.store.path / "store").iterdir()) == []
+
+
+def test_what_cannot_be_moved_stays_where_it_is(plant: Any, tmp_path: Path) -> None:
+    """As when it belongs to another user: a directory of his can be renamed, and not changed."""
+    made = plant.one("a")
+
+    def refuse(name: str, about: tuple[object, ...]) -> None:
+        if name == "chmod" or (name == "rename" and f"{plant.store.path}/trash/" in str(about[1])):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    with changes.observed(refuse), pytest.raises(StoreError, match="not permitted"):
+        plant.store.gc(unreachable=True)
+    assert plant.store.keeper.present(made[0])
+    assert plant.store.verify().sound
+
+
+def test_artifacts_without_their_record_are_not_restored(plant: Any) -> None:
+    made = plant.one("a")
+    plant.store.gc(unreachable=True)
+    plant.store.remove(made[0].ref)
+    with pytest.raises(UnknownReferenceError, match="and its artifacts alone are no realization"):
+        plant.store.restore(made[0].ref)
+    assert len(list((plant.store.path / "trash").iterdir())) == 1
+    assert list((plant.store.path / "store").iterdir()) == []
+
+
+def test_small_promises_that_are_damaged_or_elsewhere_are_not_kept(plant: Any, tmp_path: Path) -> None:
+    made = [plant.one("a"), plant.one("b")]
+    place = plant.store.keeper.payload(made[0][0])
+    (place / "out.txt").chmod(0o644)
+    (place / "out.txt").write_text("changed")
+    place = plant.store.keeper.payload(made[1][0])
+    place.rename(tmp_path / "elsewhere")
+    place.symlink_to(tmp_path / "elsewhere")
+    plant.store.gc(unreachable=True, keep_small="1M")
+    assert not (plant.store.path / "kept").exists()
+
+
+def test_what_cannot_be_noted_is_held_by_the_gate_for_as_long_as_it_is_in_hand(
+    plant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Holds, "note", lambda self, refs: False)
+    made = plant.one("a")
+    keeper = plant.store.keeper
+    hand, one = keeper.holding(), keeper.holding()
+    with one.looking():
+        one.add([made[0].ref])
+    one.release()
+    gate = str(plant.store.path / "locks" / "collect.lock")
+    assert take(gate, wait=False) is None
+    hand.release()
+    lock = take(gate, wait=False)
+    assert lock is not None
+    lock.release()

@@ -29,7 +29,7 @@ from pylightnix.store.collection.trash import Trash
 from pylightnix.store.files import fresh_id, is_directory, read_start, write_once
 from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
-from pylightnix.store.trees import Entry, remove_tree, tree_of
+from pylightnix.store.trees import Entry, hash_tree, remove_tree, seal_top, tree_of
 
 
 class Collected(NamedTuple):
@@ -156,6 +156,8 @@ class Collector:
         with writing(self._layout.root):
             self._gate.test()
             needed = self._needed()
+            if not self._dry:
+                self._put_back(needed)
             standings = self._survey()
             wanted = choose(self._policy, standings, needed.reaches, time.time(), self._measure)
             swept, roots = self._sweep(needed)
@@ -186,10 +188,10 @@ class Collector:
             )
         with writing(self._layout.root):
             needed = None if force else self._needed()
-            if needed is not None and needed.reaches(record.ref):
-                raise _is_rooted(record, needed.roots_of(record.ref))
             away: list[str] = []
-            with self._gate.closed():
+            with self._gate.closed() if needed is None else needed.second_look(record.ref):
+                if needed is not None and needed.reaches(record.ref):
+                    raise _is_rooted(record, needed.roots_of(record.ref))
                 if record.ref in held_now(self._layout, but=os.getpid()).refs:
                     raise _in_use(record)
                 self._move(self._reader.place(record), "record", record, away)
@@ -226,8 +228,21 @@ class Collector:
         """Debris goes first: it frees what the rest may need on a full disk."""
         gone = [root for root in needed.roots if not root.stands]
         roots = [root.name for root in gone] if self._dry else Roots(self._layout).sweep(gone)
-        sweeper = Sweeper(self._layout, self._gate, dry=self._dry)
-        return sweeper.sweep(self._policy.failed, self._trash, whole_trash=self._policy.trash == 0), roots
+        return self._sweeper(needed).sweep(self._policy.failed, self._trash, whole_trash=self._policy.trash == 0), roots
+
+    def _sweeper(self, needed: Needed) -> Sweeper:
+        return Sweeper(self._layout, self._gate, needed.reaches, dry=self._dry)
+
+    def _put_back(self, needed: Needed) -> None:
+        """Artifacts that somebody was moving when he died stand at their place again, if they are whole."""
+        for path in self._sweeper(needed).left_beside():
+            ref = RealizationRef(os.path.basename(path).partition("@")[0])
+            found = [self._reader.record_at(home, ref.digits) for home in self._reader.homes(ref.name)]
+            for record in filter(None, found):
+                with contextlib.suppress(OSError, StoreError):
+                    if hash_tree(path).digest == record.tree:
+                        seal_top(path)
+                        changes.move(path, str(self._reader.payload(record)))
 
     def _take_all(self, wanted: Iterable[Victim], needed: Needed) -> tuple[list[Victim], list[Victim]]:
         collected: list[Victim] = []

@@ -11,12 +11,12 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from pylightnix.errors import StoreError
+from pylightnix.errors import CollectionError, StoreError
 from pylightnix.hashing import DIGITS
-from pylightnix.names import is_reference
+from pylightnix.names import is_reference, printable
 from pylightnix.store.aside import beside, set_aside
 from pylightnix.store.checkpoints import FORM, is_alive, is_dead
 from pylightnix.store.claims import Claims
@@ -58,12 +58,14 @@ class Sweeper:
     Args:
         layout: of the store.
         gate: of the store.
+        is_needed: whether a root reaches a realization, by its reference.
         dry: change nothing, only say what there is.
     """
 
-    def __init__(self, layout: Layout, gate: Gate, *, dry: bool = False) -> None:
+    def __init__(self, layout: Layout, gate: Gate, is_needed: Callable[[str], bool], *, dry: bool = False) -> None:
         self._layout = layout
         self._gate = gate
+        self._is_needed = is_needed
         self._dry = dry
 
     def sweep(self, failed_days: float, trash: Trash, *, whole_trash: bool) -> Swept:
@@ -113,10 +115,14 @@ class Sweeper:
 
     def _in(self, place: str) -> list[str]:
         directory = f"{self._layout.root}/{place}"
-        try:
-            return [f"{directory}/{name}" for name in sorted(os.listdir(directory))]
-        except OSError:
-            return []
+        return [f"{directory}/{name}" for name in sorted(_names(directory))]
+
+    def left_beside(self) -> list[str]:
+        """What somebody was moving away from its place, or to it, when he died."""
+        made = list(beside(self._layout))
+        with self._gate.closed():
+            held = held_now(self._layout)
+        return list(self._left(made, held))
 
     def _left(self, made: list[tuple[str, str]], held: Held) -> Iterator[str]:
         """What processes left that are not there, here or anywhere; each path comes with what tells whose it is."""
@@ -171,7 +177,9 @@ class Sweeper:
         known = self._recorded()
         for path in there:
             ref = os.path.basename(path)
-            if ref not in known and (ref not in held.refs if self._dry else self._take(path, ref)):
+            if ref in known or self._is_needed(ref):
+                continue
+            if ref not in held.refs if self._dry else self._take(path, ref):
                 yield f"store/{ref}"
 
     def _take(self, path: str, ref: str) -> bool:
@@ -189,14 +197,20 @@ class Sweeper:
 
     def _is_recorded(self, ref: str) -> bool:
         homes = (home for home in self._in("records") if home.endswith(ref[DIGITS:]))
-        return any(os.path.lexists(f"{home}/{ref[:DIGITS]}") for home in homes)
+        return any(ref[:DIGITS] in _names(home) for home in homes)
 
 
 def _names(directory: str) -> list[str]:
+    """The names in a directory; none if it is not there. What cannot be read is not taken for empty."""
     try:
         return os.listdir(directory)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise CollectionError(
+            f"what is there cannot be read: {error.strerror or error}", where=printable(directory),
+            hint="proceeding would make what is needed look like debris; see to it, and collect again",
+        ) from error  # fmt: skip
 
 
 def _is_alive(path: str) -> bool:

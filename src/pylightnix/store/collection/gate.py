@@ -9,14 +9,17 @@ look still holds.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 
 from pylightnix.errors import CollectionError
 from pylightnix.names import printable
 from pylightnix.store import changes
+from pylightnix.store.layout import writing
 from pylightnix.store.locks import UNSUPPORTED, Lock, take
 
+_NOBODY_COLLECTS = (errno.ENOENT, errno.EROFS, errno.EACCES, errno.EPERM, *UNSUPPORTED)
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -36,11 +39,17 @@ class Gate:
 
         Returns:
             None where there is no store yet, or one that can neither be written nor locked: nobody collects there.
+
+        Raises:
+            StoreError: the system refuses for another reason.
         """
-        try:
-            return take(self.path, exclusive=False)
-        except OSError:
-            return None
+        with writing(self.path):
+            try:
+                return take(self.path, exclusive=False)
+            except OSError as error:
+                if error.errno not in _NOBODY_COLLECTS:
+                    raise
+                return None
 
     def turn(self) -> None:
         """Note that a root will be set; to be called inside, before it is."""

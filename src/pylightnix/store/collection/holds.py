@@ -122,7 +122,7 @@ class Holding:
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[None]:
-        """Where what is added cannot be written down, nothing is collected until the end instead."""
+        """Where what is added cannot be written down, nothing is collected instead, until nobody holds anything."""
         entered = self._holds.enter()
         try:
             yield
@@ -149,8 +149,6 @@ class Holding:
             return
         self._over = True
         note_use(self._layout, self._added)
-        if self._stays:
-            self._holds.leave()
         self._holds.end(self._process)
 
 
@@ -165,6 +163,9 @@ def note_use(layout: Layout, refs: Iterable[RealizationRef]) -> None:
             changes.touch(path)
         except FileNotFoundError:
             changes.make_directories(os.path.dirname(path))
+            write_once(layout.tmp, path, data)
+        except PermissionError:  # another user has used the same
+            changes.remove_file(path)
             write_once(layout.tmp, path, data)
 
 

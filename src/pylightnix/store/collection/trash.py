@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from pylightnix.errors import DamageError, UnknownReferenceError
 from pylightnix.hashing import DIGITS
 from pylightnix.names import KeyRef, RealizationRef, is_prefix, printable
 from pylightnix.store import changes
+from pylightnix.store.collection.gate import Gate
 from pylightnix.store.files import ID, fresh_id, read_small
 from pylightnix.store.layout import Layout, writing
 from pylightnix.store.sealing import seal_top
@@ -83,7 +87,7 @@ class Trash:
                 hint=f"give more digits: {', '.join(refs[:5])}" if refs else "pylightnix gc --list-trash shows what is",
             )  # fmt: skip
         newest = {one.what: one for one in found}
-        with writing(self._layout.trash):
+        with writing(self._layout.trash), self._undisturbed():
             try:
                 self._put_back(refs[0], newest)
             except FileNotFoundError as error:
@@ -93,18 +97,33 @@ class Trash:
                 ) from error  # fmt: skip
         return refs
 
+    @contextlib.contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """No collection looks between the two moves."""
+        entered = Gate(self._layout.locks).enter()
+        try:
+            yield
+        finally:
+            if entered is not None:
+                entered.release()
+
     def _put_back(self, ref: RealizationRef, found: dict[str, Trashed]) -> None:
-        """The artifacts first: a record without them is collected, artifacts without a record are nothing."""
-        if "artifacts" in found and not os.path.lexists(f"{self._layout.store}/{ref}"):
-            source, target = f"{self._layout.trash}/{found['artifacts'].name}", f"{self._layout.store}/{ref}"
-            changes.move(source, target)
-            seal_top(target)
+        """The record first: without artifacts it is a collected one, and artifacts without a record are debris."""
         if "record" in found:
             source = f"{self._layout.trash}/{found['record'].name}"
             home = f"{self._layout.records}/{self._home(source, ref)}"
             if not os.path.lexists(f"{home}/{ref.digits}"):
                 changes.make_directories(home)
                 changes.move(source, f"{home}/{ref.digits}")
+        elif not any(path.is_dir() for path in Path(self._layout.records).glob(f"*-{ref.name}/{ref.digits}")):
+            raise UnknownReferenceError(
+                f"the record of {ref} was removed, and its artifacts alone are no realization",
+                where=printable(self._layout.trash), hint="realize its stage again", ref=ref,
+            )  # fmt: skip
+        if "artifacts" in found and not os.path.lexists(f"{self._layout.store}/{ref}"):
+            source, target = f"{self._layout.trash}/{found['artifacts'].name}", f"{self._layout.store}/{ref}"
+            changes.move(source, target)
+            seal_top(target)
 
     def _home(self, place: str, ref: RealizationRef) -> KeyRef:
         """The key stands in the record."""
