@@ -132,6 +132,8 @@ def _remarks(collected: Collected, wanted: Wanted) -> list[str]:
         )
     if collected.in_use:
         told.append(f"{count(len(collected.in_use), 'realization')} more: some process uses it at this moment")
+    if collected.refused:
+        told.append(f"{count(len(collected.refused), 'realization')} more: they belong to somebody else")
     if collected.swept.things:
         told.append(f"{count(collected.swept.things, 'thing')} {would}swept that belonged to nobody any more")
     if collected.roots:
@@ -151,6 +153,7 @@ def _document(collected: Collected, store: Store) -> dict[str, Any]:
         "dry_run": collected.dry,
         "collected": [victim(one) for one in collected.victims],
         "in_use": [victim(one) for one in collected.in_use],
+        "refused": [victim(one) for one in collected.refused],
         "size": collected.size,
         "left": collected.left,
         "swept": collected.swept._asdict(),

@@ -43,6 +43,7 @@ class Collected(NamedTuple):
         left: bytes that the artifacts have that are left.
         trashed: whether the victims are in the trash.
         dry: whether nothing was done.
+        refused: what would have been collected, and this user may not move.
     """
 
     victims: tuple[Victim, ...]
@@ -52,6 +53,7 @@ class Collected(NamedTuple):
     left: int
     trashed: bool
     dry: bool
+    refused: tuple[Victim, ...] = ()
 
     @property
     def size(self) -> int:
@@ -161,14 +163,15 @@ class Collector:
             standings = self._survey()
             wanted = choose(self._policy, standings, needed.reaches, time.time(), self._measure)
             swept, roots = self._sweep(needed)
-            collected, in_use = self._take_all(wanted, needed)
+            collected, in_use, refused = self._take_all(wanted, needed)
         taken = {victim.record.ref for victim in collected}
         left = sum(one.size for one in standings if one.record.ref not in taken)
         if not self._dry:
             forget_uses(self._layout, [o.record.ref for o in standings if o.present and o.record.ref not in taken])
         return Collected(
-            tuple(collected), tuple(in_use), swept, tuple(roots), left, self._policy.trash > 0, dry=self._dry
-        )
+            tuple(collected), tuple(in_use), swept, tuple(roots), left, self._policy.trash > 0, self._dry,
+            tuple(refused),
+        )  # fmt: skip
 
     def remove(self, record: Record, *, force: bool = False) -> None:
         """Collect this one, artifacts and record, by whatever policy.
@@ -244,13 +247,19 @@ class Collector:
                         seal_top(path)
                         changes.move(path, str(self._reader.payload(record)))
 
-    def _take_all(self, wanted: Iterable[Victim], needed: Needed) -> tuple[list[Victim], list[Victim]]:
+    def _take_all(self, wanted: Iterable[Victim], needed: Needed) -> tuple[list[Victim], list[Victim], list[Victim]]:
+        """What was collected, what is in use, and what belongs to somebody else."""
         collected: list[Victim] = []
         in_use: list[Victim] = []
+        refused: list[Victim] = []
         for victim in wanted:
-            taken = not needed.holds(victim.record.ref) if self._dry else self._take(victim.record, needed)
-            (collected if taken else in_use).append(victim)
-        return collected, in_use
+            try:
+                taken = not needed.holds(victim.record.ref) if self._dry else self._take(victim.record, needed)
+            except PermissionError:
+                refused.append(victim)
+            else:
+                (collected if taken else in_use).append(victim)
+        return collected, in_use, refused
 
     def _take(self, record: Record, needed: Needed) -> bool:
         """Collect one, unless it is needed by now."""
