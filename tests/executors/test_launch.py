@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
+
+import pytest
 
 from pylightnix.executors import InlineExecutor
 from pylightnix.executors.launch import Launch
@@ -12,6 +17,21 @@ from pylightnix.executors.modules import Modules
 from pylightnix.executors.transport import pack
 from pylightnix.testing import builders, processes
 from pylightnix.testing.bench import Bench, failure_of, value_of
+
+SCRIPT = """
+import os, sys
+from pathlib import Path
+from pylightnix.executors import InlineExecutor
+from pylightnix.executors.launch import Launch
+from pylightnix.executors.modules import Modules
+from pylightnix.executors.transport import pack
+from pylightnix.testing import processes
+from pylightnix.testing.bench import Bench
+
+request = Bench(InlineExecutor(), Path(sys.argv[1])).request(processes.stop_executor, process=os.getpid())
+result = Launch(request, pack(request, Modules()), dict(os.environ), "process", None).carry()
+print(result.value, result.failure)
+"""
 
 
 def launch(tmp_path: Path, builder: object, **arguments: object) -> Launch:
@@ -40,3 +60,18 @@ def test_a_request_that_nobody_reads(tmp_path: Path) -> None:
     run = launch(tmp_path, builders.give, value="x" * 10_000_000)
     run.parcel = b"\xff" * len(run.parcel)
     assert run.carry().failure is not None
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="tells by /proc when a process has ended")
+def test_a_result_that_was_told_while_nobody_could_hear_it_counts(tmp_path: Path) -> None:
+    """The executor's process is stopped, and goes on when the run has long ended."""
+    with subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path)], stdout=subprocess.PIPE) as executor:
+        os.waitid(os.P_PID, executor.pid, os.WSTOPPED)
+        supervisor = Path(f"/proc/{executor.pid}/task/{executor.pid}/children").read_text().strip()
+        until = time.monotonic() + 30
+        while Path(f"/proc/{supervisor}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        time.sleep(0.6)  # longer than the executor looks at the pipes at a time
+        executor.send_signal(signal.SIGCONT)
+        assert executor.communicate()[0] == b"returned None\n"

@@ -197,11 +197,11 @@ def _serve(selector: selectors.BaseSelector, process: subprocess.Popen[bytes], p
     """Serve what is ready until these pipes have ended, or the supervisor has: what survived it is not waited for."""
     gone: float | None = None
     while selector.get_map().keys() & pipes:
-        ready = selector.select(_LOOK)
-        if gone is None and process.poll() is not None:
-            gone = time.monotonic()
+        ready = selector.select(_LOOK if gone is None else 0)
         if gone is not None and (not ready or time.monotonic() - gone > _LINGER):
             return
+        if gone is None and process.poll() is not None:  # what it told last may have come after that look
+            gone = time.monotonic()
         for key, _ in ready:
             if not key.data(key.fd):
                 selector.unregister(key.fd)
