@@ -44,6 +44,18 @@ result = InlineExecutor().submit(request).result()
 print("result", result.value, result.failure)
 """
 
+FORKING = """
+import os, sys
+from pathlib import Path
+from pylightnix.executors import InlineExecutor
+from pylightnix.testing import processes
+from pylightnix.testing.bench import Bench
+
+print("begun")
+result = Bench(InlineExecutor(), Path(sys.argv[1])).run(getattr(processes, sys.argv[2]))
+print(result.value, result.failure, os.wait()[1], flush=True)
+"""
+
 
 class TestContract(ExecutorContract):
     own_process = False
@@ -251,3 +263,10 @@ def test_import_is_light() -> None:
     """)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("builder", ["return_twice", "raise_in_copy"])
+def test_a_copy_of_this_process_ends_with_the_builder(tmp_path: Path, builder: str) -> None:
+    """In a script, since without that it goes on with whatever its parent does."""
+    run = subprocess.run([sys.executable, "-c", FORKING, str(tmp_path), builder], capture_output=True, check=False)
+    assert run.stdout.splitlines() == [b"begun", b"parent None 0"]

@@ -103,6 +103,7 @@ class InlineExecutor:
         self._stopped = True
 
     def _run(self, request: BuildRequest, progress: Progress | None) -> BuildResult:
+        process = os.getpid()
         log = RunLog(request.log)
         around = Surroundings()
 
@@ -122,6 +123,8 @@ class InlineExecutor:
         try:
             outcome = perform(request, err, tell)  # type: ignore[arg-type]
         finally:
+            if os.getpid() != process:  # the builder forked, and this is the copy: what comes next is not its own
+                os._exit(0)
             around.restore()
             log.close()
         return _result(outcome, log)

@@ -118,6 +118,13 @@ def return_twice() -> str:
     return "parent" if os.fork() else "child"
 
 
+def raise_in_copy() -> str:
+    """Fork, return, and fail in the copy."""
+    if os.fork() == 0:
+        raise KeyboardInterrupt
+    return "parent"
+
+
 def close_descriptors(target: Path) -> None:
     """Close all that daemons close, and open a file in the place of each."""
     os.closerange(3, 64)
