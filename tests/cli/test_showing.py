@@ -175,3 +175,19 @@ def test_damage_is_an_error_and_not_a_traceback(cli: Any, damage: str) -> None:
     assert done.returncode == (1 if damage.startswith("manifest") else 2)
     assert "Traceback" not in done.stderr
     assert damage in done.stderr
+
+
+def test_an_integer_of_more_digits_than_python_writes_is_shown_by_its_size(cli: Any) -> None:
+    (cli.directory / "large.py").write_text(
+        "from pylightnix import Dep, stage\n"
+        "@stage\ndef large(n: int = 10**6000) -> int:\n    return n\n"
+        "@stage\ndef report(d: Dep = large(), n: object = (-10**6000, 2)) -> object:\n    return [d.value]\n"
+    )
+    cli("realize", "large.py:report")
+    size = "int of 19932 bits"
+    assert cli("ls").stdout.count(size) == 2
+    assert cli("show", "large.py:large").stdout.count(size) == 2
+    assert "(<int of 19932 bits>, 2)" in cli("show", "large.py:report").stdout
+    assert cli("tree", "large.py:report").stdout.count(size) == 2
+    (one,) = cli.json("show", "large.py:large")["realizations"]
+    assert int(one["value"]["$int"], 16) == 10**6000

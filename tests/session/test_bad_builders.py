@@ -246,6 +246,19 @@ def test_a_bad_value_is_told_when_the_stage_is_called(value: object) -> None:
 # Matchers
 
 
+def test_an_integer_of_more_digits_than_python_writes_comes_back_and_is_shown_by_its_size(store: Store) -> None:
+    @stage
+    def large(n: int = 10**6000) -> int:
+        return n
+
+    made = realize(large(), store)
+    assert made.value == made.n == 10**6000
+    assert "int of 19932 bits" in repr(made)
+    assert repr(made.params) == "{n: <int of 19932 bits>}"
+    assert repr(large()) == "large(n=<int of 19932 bits>)"
+    assert "int of 19932 bits" in made._repr_html_()
+
+
 class Odd:
     """A matcher that breaks its contract."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pylightnix.model.config import Opaque
+from pylightnix.model.shown import shown
 
 
 def brief(value: Any, columns: int = 0) -> str:
@@ -33,7 +34,7 @@ def _text(value: Any) -> str:
         return "[" + ", ".join(map(_text, value)) + "]"
     if isinstance(value, tuple):
         return "(" + ", ".join(map(_text, value)) + ("," if len(value) == 1 else "") + ")"
-    return repr(value)
+    return shown(value)
 
 
 def _float(value: float) -> str:

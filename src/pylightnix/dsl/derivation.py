@@ -17,6 +17,7 @@ from pylightnix.model.matching import Matcher
 from pylightnix.model.params import Params
 from pylightnix.model.promises import Promise
 from pylightnix.model.realization import Realization, VisibleInput
+from pylightnix.model.shown import Bare, shown
 from pylightnix.names import check_name
 
 R_co = TypeVar("R_co", covariant=True)
@@ -301,14 +302,7 @@ def check_env(where: str, env: object) -> tuple[str, ...]:
 def _brief(tree: Any, inputs: Sequence[tuple[Derivation[Any], str | None]]) -> str:
     def name_of(index: int) -> object:
         derivation, promise = inputs[index]
-        return _Text(f"{derivation.name}(…)" + (f".{promise}" if promise else ""))
+        return Bare(f"{derivation.name}(…)" + (f".{promise}" if promise else ""))
 
-    text = repr(decode(tree, {}, name_of))
+    text = shown(decode(tree, {}, name_of))
     return text if len(text) <= 60 else text[:57] + "…"
-
-
-class _Text(str):
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)

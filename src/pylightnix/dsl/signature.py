@@ -69,7 +69,7 @@ def read_parameters(function: Callable[..., object]) -> list[Parameter]:
     """The parameters of a stage in order; ConfigError for kinds that a name cannot be given to."""
     found = []
     for position, parameter in enumerate(_signature(function).parameters.values()):
-        where = f"{getattr(function, '__qualname__', function)}({parameter})"
+        where = f"{getattr(function, '__qualname__', function)}({_text(parameter)})"
         is_build = _is_build(function, parameter.annotation)
         if is_build and position > 0:
             raise ConfigError("the Build stands first or not at all", where=where)
@@ -83,6 +83,14 @@ def read_parameters(function: Callable[..., object]) -> list[Parameter]:
             Parameter(parameter.name, parameter.default, parameter.kind is not parameter.KEYWORD_ONLY, is_build)
         )
     return found
+
+
+def _text(parameter: inspect.Parameter) -> str:
+    """As it stands in the signature, or its name alone: its default may be anything, also what cannot be shown."""
+    try:
+        return str(parameter)
+    except Exception:
+        return parameter.name
 
 
 def _is_build(function: Callable[..., object], annotation: object) -> bool:

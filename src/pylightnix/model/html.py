@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pylightnix.errors import PylightnixError
+from pylightnix.model.shown import shown
 from pylightnix.names import printable
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _table(items: Mapping[str, Any]) -> str:
 
 
 def _code(value: object) -> str:
-    return f"<code>{_text(repr(value))}</code>"
+    return f"<code>{_text(shown(value))}</code>"
 
 
 def _value(value: object) -> str:

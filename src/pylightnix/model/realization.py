@@ -12,6 +12,7 @@ from pylightnix.model.closure import Pinned, unslotted
 from pylightnix.model.config import decode
 from pylightnix.model.params import Params
 from pylightnix.model.records import Context, InputChoice, Record, Run
+from pylightnix.model.shown import shown
 from pylightnix.names import DerivationRef, RealizationRef
 
 R_co = TypeVar("R_co", covariant=True)
@@ -86,7 +87,7 @@ class Named(Mapping[str, Any]):
         return [*super().__dir__(), *self._items]
 
     def __repr__(self) -> str:
-        return f"{{{', '.join(f'{name}: {item!r}' for name, item in self._items.items())}}}"
+        return f"{{{', '.join(f'{name}: {shown(item)}' for name, item in self._items.items())}}}"
 
     def __reduce__(self) -> tuple[object, ...]:
         return (Named, (self._what, self._items))
@@ -277,7 +278,8 @@ class Realization(Generic[R_co]):
         return to_html(self)
 
     def __repr__(self) -> str:
-        return f"Realization({self.ref.short}-{self.name}{f', value={self.value!r}' if self.value is not None else ''})"
+        value = f", value={shown(self.value)}" if self.value is not None else ""
+        return f"Realization({self.ref.short}-{self.name}{value})"
 
 
 class VisibleInput(Realization[R_co]):
