@@ -259,6 +259,22 @@ def test_an_integer_of_more_digits_than_python_writes_comes_back_and_is_shown_by
     assert "int of 19932 bits" in made._repr_html_()
 
 
+@stage(code="ignore")
+def long(size: int) -> str:
+    return "x" * size
+
+
+def test_a_value_that_no_record_could_be_read_with_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pylightnix.store.files.LARGEST", (1 << 20) + 1000)
+    with pytest.raises(
+        BuildError, match="what long returned: it has 1002 bytes as JSON, and 1000 are the most"
+    ) as told:
+        realize(long(1000), store)
+    assert "write it to a promised file" in str(told.value)
+    nothing_kept(store)
+    assert len(realize(long(998), store).value) == 998
+
+
 class Odd:
     """A matcher that breaks its contract."""
 

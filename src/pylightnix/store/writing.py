@@ -17,9 +17,9 @@ from typing import Any
 from pylightnix.errors import ArtifactError, StoreError
 from pylightnix.hashing import DIGITS, canonical, digest_bytes, kind_tag
 from pylightnix.model.keeping import Sealed, Workspace
-from pylightnix.model.records import Context, PromiseRecord, Record, Run, hash_realization, hash_value
+from pylightnix.model.records import Context, PromiseRecord, Record, Run, hash_realization, hash_value_text
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
-from pylightnix.store import changes
+from pylightnix.store import changes, files
 from pylightnix.store.checkpoints import drop, leave, take
 from pylightnix.store.claims import Claims, HeldSlot
 from pylightnix.store.collection.holds import Holding, Holds
@@ -43,6 +43,8 @@ from pylightnix.store.trees import EMPTY, Tree, hash_tree, is_empty
 from pylightnix.store.watching import Watch
 
 _UNWRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+_AROUND = 1 << 20
+"""Bytes of a record that are left for all but the value."""
 _is_reserved = re.compile(r"([0-9]{1,9})\.run").fullmatch
 
 
@@ -206,12 +208,13 @@ class Writer(Reader):
         return Watch(self.layout, workspace.notes, records, self.settle)
 
     def seal(self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str]) -> Sealed:
+        text = _value_text(home, value)
         tree = self._seal(workspace, promises)
         kept = {
             name: PromiseRecord(path, tree.artifacts[path].kind, tree.artifacts[path].digest)
             for name, path in promises.items()
         }
-        value_hash = hash_value(value)
+        value_hash = hash_value_text(text)
         ref = RealizationRef.of(hash_realization(key, tree.digest, value_hash), home.name)
         record = Record(ref, home, key, tree.digest, value, kept, tree.size, tree.files, "", value_hash)
         return Sealed(workspace, ref, record)
@@ -288,6 +291,18 @@ class Writer(Reader):
         digest = digest_bytes(data)
         self._write_named(f"{self.layout.environments}/{digest[:DIGITS]}.json", data)
         return digest
+
+
+def _value_text(home: KeyRef, value: Any) -> str:
+    """The canonical JSON of an encoded value; ArtifactError if no record that has it could be read again."""
+    text, most = canonical(value), files.LARGEST - _AROUND
+    if len(text) > most:
+        raise ArtifactError(
+            f"it has {len(text)} bytes as JSON, and {most} are the most that a record keeps",
+            where=f"what {home.name} returned", size=len(text), limit=most,
+            hint="write it to a promised file, and return what is short",
+        )  # fmt: skip
+    return text.decode()
 
 
 def _size(path: str) -> int:
