@@ -292,8 +292,10 @@ class Odd:
     def __hash__(self) -> int:
         return hash(self.how)
 
-    def refuse(self, candidates: Any, ref: Any) -> None:
-        return None
+    def refuse(self, candidates: Any, ref: Any) -> Any:
+        if self.how == "raises where it refuses":
+            return 1 // 0
+        return False if self.how == "refuses without a reason" else None
 
     def match(self, candidates: Any) -> Any:
         if not candidates:
@@ -302,6 +304,9 @@ class Odd:
             "raises": lambda: 1 // 0,
             "nothing": lambda: None,
             "no runs": lambda: More(0, "none"),
+            "a part of a run": lambda: More(1.5, "one and a half"),  # type: ignore[arg-type]
+            "a truth": lambda: More(True, "yes"),
+            "no choice": lambda: Reuse(None, "none"),  # type: ignore[arg-type]
             "a stranger": lambda: Reuse((object(),), "a stranger"),  # type: ignore[arg-type]
             "one twice": lambda: Reuse((candidates[0], candidates[0]), "twice"),
             "none": lambda: Reuse((), "none"),
@@ -320,6 +325,9 @@ def plain(build: Build, out: Path = promise("out")) -> int:
         ("raises", "raised ZeroDivisionError"),
         ("nothing", "neither Reuse nor Build but None"),
         ("no runs", "asked for 0 runs"),
+        ("a part of a run", "asked for 1.5 runs"),
+        ("a truth", "asked for True runs"),
+        ("no choice", "chose None"),
         ("a stranger", "not one of its candidates"),
         ("one twice", "chose a realization twice"),
         ("none", "chooses one, and gave 0"),
@@ -332,6 +340,24 @@ def test_a_matcher_that_breaks_its_contract(store: Store, how: str, told: str) -
     assert f"Odd({how!r})" in str(caught.value)
     nothing_kept(store, but=1)
     assert [run.index for run in realize(plain(), store).runs] == [0]
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("raises where it refuses", "raised ZeroDivisionError: integer division or modulo by zero, asked whether"),
+        ("refuses without a reason", "gave False as the reason to refuse"),
+    ],
+)
+def test_a_matcher_that_breaks_its_contract_where_it_refuses(store: Store, how: str, told: str) -> None:
+    """What was built is not registered, and is kept to be looked at."""
+    with pytest.raises(MatcherError, match=told) as caught:
+        realize(plain().with_matcher(Odd(how)), store)  # type: ignore[arg-type]
+    assert f"Odd({how!r})" in str(caught.value)
+    nothing_kept(store)
+    (kept,) = (store.path / "failed").iterdir()
+    assert any(str(kept) in note for note in caught.value.__notes__)
+    assert realize(plain(), store).value == 1
 
 
 @pytest.mark.parametrize(

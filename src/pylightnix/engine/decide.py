@@ -171,20 +171,22 @@ class Decider:
         except PylightnixError:
             raise
         except Exception as error:
-            raise _broken(pinned, f"raised {type(error).__name__}: {error}") from error
+            raise broken(pinned, f"raised {type(error).__name__}: {error}") from error
         if isinstance(verdict, Build):
-            if verdict.count < 1:
-                raise _broken(pinned, f"asked for {verdict.count} runs")
+            if type(verdict.count) is not int or verdict.count < 1:
+                raise broken(pinned, f"asked for {verdict.count!r} runs")
             return verdict
         if not isinstance(verdict, Reuse):
-            raise _broken(pinned, f"said neither Reuse nor Build but {verdict!r}")
+            raise broken(pinned, f"said neither Reuse nor Build but {verdict!r}")
+        if not isinstance(verdict.chosen, Sequence):
+            raise broken(pinned, f"chose {verdict.chosen!r}")
         chosen = {id(realization) for realization in verdict.chosen}
         if not chosen <= {id(realization) for realization in candidates}:
-            raise _broken(pinned, "chose something that is not one of its candidates")
+            raise broken(pinned, "chose something that is not one of its candidates")
         if len(chosen) < len(verdict.chosen):
-            raise _broken(pinned, "chose a realization twice")
+            raise broken(pinned, "chose a realization twice")
         if not pinned.matcher.many and len(chosen) != 1:
-            raise _broken(pinned, f"chooses one, and gave {len(chosen)}")
+            raise broken(pinned, f"chooses one, and gave {len(chosen)}")
         return verdict
 
     def _choose(self, pinned: Pinned, home: KeyRef, records: tuple[Record, ...]) -> InputChoice:
@@ -278,7 +280,8 @@ def ancestry(keeper: Keeper, record: Record, context: Context) -> Iterable[tuple
                 stack.append((below, keeper.context(below, choice.context)))
 
 
-def _broken(pinned: Pinned, what: str) -> MatcherError:
+def broken(pinned: Pinned, what: str) -> MatcherError:
+    """The error for a matcher that did something no matcher may do."""
     return MatcherError(
         f"the matcher {pinned.matcher!r} {what}",
         where=f"{pinned.name} {pinned.ref.short}",

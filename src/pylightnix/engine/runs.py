@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pylightnix.engine.decide import Decider
+from pylightnix.engine.decide import Decider, broken
 from pylightnix.engine.failing import Kept, failure_text, last_lines, spoilt_by
 from pylightnix.engine.keys import Key
 from pylightnix.errors import ArtifactError, BuildError, MatcherError, PromiseError, PylightnixError
@@ -180,9 +180,17 @@ class Runs:
         if getattr(job.pinned.matcher, "lenient", False):
             return
         records = self._keeper.candidates(job.key.home, job.key.full)
-        reason = job.pinned.matcher.refuse([Realization(record, self._keeper) for record in records], sealed.ref)
+        try:
+            reason = job.pinned.matcher.refuse([Realization(record, self._keeper) for record in records], sealed.ref)
+        except PylightnixError:
+            raise
+        except Exception as error:
+            wrong = f"raised {type(error).__name__}: {error}, asked whether it refuses {sealed.ref}"
+            raise self._broken(running, sealed, wrong) from error
         if reason is None:
             return
+        if not isinstance(reason, str):
+            raise self._broken(running, sealed, f"gave {reason!r} as the reason to refuse {sealed.ref}")
         facts = {"what": reason, "kind": "refused", "ref": sealed.ref, **_about(running)}
         kept = self._keep(running, facts)
         raise MatcherError(
@@ -194,6 +202,13 @@ class Runs:
             run=running.request.run,
             seed=running.request.seed,
         )
+
+    def _broken(self, running: Running, sealed: Sealed, wrong: str) -> MatcherError:
+        """Keep a run that a broken matcher said nothing usable about, as if it had refused it; the error for that."""
+        error = broken(running.job.pinned, wrong)
+        kept = self._keep(running, {"what": error.what, "kind": "refused", "ref": sealed.ref, **_about(running)})
+        error.add_note(f"nothing was registered; {kept.told}")
+        return error
 
     def _keep(self, running: Running, facts: Mapping[str, Any]) -> Kept:
         """Keep what a run left, if that can be done: why it failed is told in any case."""
