@@ -275,6 +275,7 @@ class Writer(Reader):
         with writing(kept):
             changes.make_directory(kept)
             write_new(f"{kept}/failure.json", document.encode())
+            close_log(workspace)
             for path, name_there in ((workspace.out, "out"), (workspace.log, "log"), (workspace.scratch, "scratch")):
                 with contextlib.suppress(FileNotFoundError):
                     let_move(path)
