@@ -138,6 +138,19 @@ def test_the_oldest_is_forgotten(store: Store, make: Maker) -> None:
     assert names == [f"choices-{number:040}" for number in range(3, MOST + 3)]
 
 
+def test_what_is_not_a_memory_is_not_forgotten(store: Store, make: Maker) -> None:
+    made = Made(DERIVATION, remembered(make()), True)
+    (store.path / "cache" / "used").mkdir(parents=True, exist_ok=True)
+    (store.path / "cache" / "other").write_text("of somebody else")
+    for name in ("used", "other"):
+        os.utime(store.path / "cache" / name, ns=(0, 0))
+    for number in range(MOST + 3):
+        store.keeper.memory.remember(f"{number:040}", [made])
+    names = {path.name for path in (store.path / "cache").iterdir()}
+    assert {"used", "other"} < names
+    assert len(names) == MOST + 2
+
+
 def test_a_store_that_cannot_be_written_remembers_nothing(store: Store, make: Maker) -> None:
     made = Made(DERIVATION, remembered(make()), True)
     (store.path / "cache").write_text("in the way")

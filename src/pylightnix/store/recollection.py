@@ -25,6 +25,9 @@ FORMAT = "pylightnix:choices/1"
 MOST = 64
 """Closures that are remembered; beyond that the one that was noted longest ago is forgotten."""
 
+_KIND = "choices-"
+"""How the names of our files begin: in the same directory there are others."""
+
 _BROKEN = (OSError, DamageError, ValueError, TypeError, LookupError)
 
 
@@ -83,10 +86,10 @@ class Recollections:
                         remove_file(name)
 
     def _path(self, closure: str) -> str:
-        return f"{self._layout.cache}/choices-{closure[:DIGITS]}"
+        return f"{self._layout.cache}/{_KIND}{closure[:DIGITS]}"
 
     def _forget_oldest(self, ours: str) -> None:
-        names = [f"{self._layout.cache}/{name}" for name in os.listdir(self._layout.cache)]
+        names = [f"{self._layout.cache}/{name}" for name in os.listdir(self._layout.cache) if name.startswith(_KIND)]
         others = [name for name in names if name != ours]
         while len(others) >= MOST:
             oldest = min(others, key=lambda name: os.lstat(name).st_mtime_ns)
