@@ -12,6 +12,7 @@ import pytest
 import pylightnix
 from pylightnix import Build, Dep, Store, match, promise, stage
 from pylightnix.errors import BuildError
+from pylightnix.model.claiming import Holder
 from pylightnix.model.plan import Step
 from pylightnix.names import DerivationRef
 from pylightnix.session.telling import MOST_LINES, PlainTelling
@@ -174,3 +175,12 @@ def test_a_stream_of_another_kind_will_do() -> None:
     odd = Odd()
     PlainTelling(odd).end()  # type: ignore[arg-type]
     assert odd.said.startswith("0 of 0 reused, 0 runs, ")
+
+
+def test_a_process_that_makes_several_runs_is_named_once() -> None:
+    stream = io.StringIO()
+    holders = [Holder("here", number, "model", "2030-01-01") for number in (7, 8, 7, 7)]
+    PlainTelling(stream).waiting(Step(DerivationRef(f"{'a' * 40}-model"), "build", ""), holders)
+    assert stream.getvalue().endswith(
+        "by process 7 on here since 2030-01-01 (3 runs), process 8 on here since 2030-01-01\n"
+    )

@@ -51,8 +51,7 @@ class PlainTelling:
             self._say(f"{'choose':<8} {step.derivation.short}  {step.derivation.name}  {step.why}")
 
     def waiting(self, step: Step, holders: Sequence[Holder]) -> None:
-        who = ", ".join(map(str, holders))
-        self._say(f"{'wait':<8} {step.derivation.short}  {step.derivation.name}  is being made by {who}")
+        self._say(f"{'wait':<8} {step.derivation.short}  {step.derivation.name}  is being made by {_who(holders)}")
 
     def started(self, request: BuildRequest) -> None:
         self._runs += 1
@@ -80,6 +79,13 @@ class PlainTelling:
         with contextlib.suppress(OSError, ValueError, LookupError, AttributeError):
             # a reader that is gone must not end the work
             print(_encodable(printable(line), stream), file=stream, flush=True)
+
+
+def _who(holders: Sequence[Holder]) -> str:
+    """Each process once, however many runs it makes."""
+    first = {(holder.host, holder.process): holder for holder in reversed(holders)}
+    runs = Counter((holder.host, holder.process) for holder in holders)
+    return ", ".join(f"{first[who]} ({count} runs)" if count > 1 else str(first[who]) for who, count in runs.items())
 
 
 def _encodable(line: str, stream: TextIO) -> str:
