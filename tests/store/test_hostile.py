@@ -18,6 +18,7 @@ from pylightnix import Build, Dep, PylightnixError, Realization, Store, promise,
 from pylightnix.errors import FormatError, StoreError
 from pylightnix.store import trust
 from pylightnix.store.collection.trash import Trash
+from pylightnix.store.examination.observations import Level
 from pylightnix.store.failures import failures, find_failure
 from pylightnix.store.files import DamageWarning
 from pylightnix.store.layout import Layout
@@ -332,3 +333,34 @@ def test_what_is_made_under_any_umask_lets_nobody_else_write(tmp_path: Path, uma
     artifacts = list((store.path / "store").rglob("*"))
     assert all(not path.lstat().st_mode & 0o222 for path in artifacts)
     assert list(doubts(store.keeper.layout)) == []
+
+
+@pytest.mark.parametrize("how", ["fifo", "link", "dangling", "directory"])
+@pytest.mark.parametrize("name", ["collect.lock", "roots.lock", "key.lock", "shard"])
+def test_what_is_in_the_place_of_a_lock_is_named(tmp_path: Path, name: str, how: str) -> None:
+    if (name, how) == ("shard", "directory"):
+        pytest.skip("that is what must be there")
+    made = realize(report(), store=tmp_path / "store", quiet=True)
+    store = Store(tmp_path / "store")
+    shard = store.path / "locks" / made.record.home[0]
+    place = shard if name == "shard" else shard / name if name == "key.lock" else store.path / "locks" / name
+    if place.is_dir():
+        shutil.rmtree(place)
+    place.unlink(missing_ok=True)
+    (tmp_path / "there").mkdir()
+    match how:
+        case "fifo":
+            os.mkfifo(place)
+        case "directory":
+            place.mkdir()
+        case _:
+            place.symlink_to(tmp_path / "there" if how == "link" else tmp_path / "nowhere")
+    act: Callable[[], object] = {
+        "collect.lock": store.gc,
+        "roots.lock": lambda: store.root("kept", made),
+    }.get(name, lambda: realize(report(), store=store, rebuild=[report], quiet=True))
+    with pytest.raises(StoreError, match=r"in the place of a (file|directory) of locks there is a ") as told:
+        act()
+    assert told.value.where == str(place)
+    assert "move it away" in told.value.hint
+    assert [one.where for one in store.examine() if one.level == Level.WRONG] == [str(place)]

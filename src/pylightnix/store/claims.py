@@ -11,7 +11,6 @@ a file. Where files have one name only, each slot is a file.
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import os
 import platform
@@ -26,7 +25,17 @@ from pylightnix.names import KeyRef
 from pylightnix.store import changes
 from pylightnix.store.files import ID, fresh_id
 from pylightnix.store.layout import writing
-from pylightnix.store.locks import UNSUPPORTED, Lock, create, is_free, remove_if_free, self_test, take, warn_of_locks
+from pylightnix.store.locks import (
+    UNSUPPORTED,
+    Lock,
+    create,
+    is_free,
+    misplaced,
+    remove_if_free,
+    self_test,
+    take,
+    warn_of_locks,
+)
 
 _SHARD = 1
 """Digits of a key that name its directory: more would be as many directories to make, fewer would be long to list."""
@@ -246,8 +255,8 @@ class Claims:
 def _gate(shard: str) -> Lock:
     """The lock of a shard, for a moment; OSError if a link leads there."""
     path = f"{shard}/key.lock"
-    if os.path.islink(shard):
-        raise OSError(errno.ELOOP, "a link is no directory of locks", shard)
+    if os.path.islink(shard) and (problem := misplaced(path)) is not None:
+        raise problem
     while True:
         try:
             lock = take(path)

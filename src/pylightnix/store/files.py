@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -28,6 +29,15 @@ _FIRST = 16384
 _FLAGS = ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")  # a fifo must not hang, a link must not be followed
 _READ = os.O_RDONLY | sum(getattr(os, name, 0) for name in _FLAGS)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_BINARY"))
+
+
+class InTheWayError(OSError):
+    """In the place of a file or directory of the store there is something else."""
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(errno.EEXIST, what, path)
+        self.path = path
+        self.what = what
 
 
 class DamageWarning(UserWarning):
@@ -87,6 +97,16 @@ def is_in_the_way(path: str) -> bool:
         return not stat.S_ISDIR(os.lstat(path).st_mode)
     except OSError:
         return False
+
+
+def kind_of(path: str) -> str:
+    """What is at a path, in a word; empty if nothing is."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return ""
+    kinds = ((stat.S_ISREG, "file"), (stat.S_ISDIR, "directory"), (stat.S_ISLNK, "link"), (stat.S_ISFIFO, "fifo"))
+    return next((kind for test, kind in kinds if test(mode)), "special file")
 
 
 def read_start(path: str, most: int) -> bytes:

@@ -10,7 +10,7 @@ from pylightnix.errors import FormatError, StoreError
 from pylightnix.hashing import canonical
 from pylightnix.names import printable
 from pylightnix.store.changes import make_directories
-from pylightnix.store.files import ID, decode_json, is_in_the_way, read_small, write_once
+from pylightnix.store.files import ID, InTheWayError, decode_json, is_in_the_way, read_small, write_once
 
 FORMAT = 1
 """Version of the layout that this package writes, and the newest that it reads."""
@@ -154,6 +154,11 @@ def _check_format(path: str, data: bytes) -> None:
 
 def unwritable(where: str, error: OSError) -> StoreError:
     """The error for a store that refuses a write."""
+    if isinstance(error, InTheWayError):
+        return StoreError(
+            error.what, where=printable(error.path), hint="move it away; nothing of the store is in it",
+            errno=error.errno,
+        )  # fmt: skip
     return StoreError(
         f"the store cannot be written: {error.strerror or error}",
         where=printable(where),

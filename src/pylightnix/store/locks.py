@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from pylightnix.names import printable
 from pylightnix.store import changes
-from pylightnix.store.files import fresh_id, write_all
+from pylightnix.store.files import InTheWayError, fresh_id, kind_of, write_all
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -275,13 +275,26 @@ def _open(path: str, flags: int) -> int:
     try:
         handle = changes.open_noted(path, os.O_RDWR | flags | _EXTRA, 0o664, _gate, _descriptors)
     except OSError as error:
-        if error.errno not in _NOT_WRITABLE or flags & os.O_EXCL:
+        if flags & os.O_EXCL:
+            raise
+        if (problem := misplaced(path)) is not None:
+            raise problem from error
+        if error.errno not in _NOT_WRITABLE:
             raise
         handle = _open_for_reading(path, error)
     if not flags & os.O_EXCL and not stat.S_ISREG(os.fstat(handle).st_mode):
         _close(handle)
-        raise OSError(errno.EPERM, "this is no regular file", path)
+        raise misplaced(path) or OSError(errno.EPERM, "this is no regular file", path)
     return handle
+
+
+def misplaced(path: str) -> InTheWayError | None:
+    """What is wrong if in the place of the file of a lock, or of its directory, there is something else."""
+    for place, kind in ((os.path.dirname(path), "directory"), (path, "file")):
+        found = kind_of(place)
+        if found not in ("", kind):
+            return InTheWayError(place, f"in the place of a {kind} of locks there is a {found}")
+    return None
 
 
 def _open_for_reading(path: str, error: OSError) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pylightnix.store.examination.debris import debris
 from pylightnix.store.examination.filesystem import file_system, room
 from pylightnix.store.examination.observations import Level, Observation
-from pylightnix.store.examination.trials import abilities, locks
+from pylightnix.store.examination.trials import abilities, locks, locks_in_the_way
 from pylightnix.store.layout import FORMAT, Layout
 from pylightnix.store.trust import doubts
 
@@ -29,6 +29,7 @@ def examine(layout: Layout) -> Iterator[Observation]:
     yield from closed
     if there and not closed:
         yield locks(layout)
+        yield from locks_in_the_way(layout)
         yield from (one._replace(where=layout.tmp) for one in abilities(layout))
     if there:
         yield from debris(layout)

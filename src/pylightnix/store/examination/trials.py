@@ -11,7 +11,7 @@ from pylightnix.store import changes
 from pylightnix.store.examination.observations import Level, Observation
 from pylightnix.store.files import fresh_id, write_new
 from pylightnix.store.layout import Layout
-from pylightnix.store.locks import self_test
+from pylightnix.store.locks import misplaced, self_test
 from pylightnix.store.trees import remove_tree
 
 
@@ -24,6 +24,15 @@ def locks(layout: Layout) -> Observation:
         "locks", Level.WRONG, problem, layout.locks,
         "results stay correct, but the same may be made twice; mount it with locks, or keep the store elsewhere",
     )  # fmt: skip
+
+
+def locks_in_the_way(layout: Layout) -> Iterator[Observation]:
+    """What is in the place of the files of locks, and of their directories, and is something else."""
+    names = ("collect.lock", "roots.lock", *[f"{digit:x}/key.lock" for digit in range(16)])
+    for name in names:
+        problem = misplaced(f"{layout.locks}/{name}")
+        if problem is not None:
+            yield Observation("locks", Level.WRONG, problem.what, problem.path, "move it away")
 
 
 def abilities(layout: Layout) -> Iterator[Observation]:
