@@ -195,6 +195,20 @@ def test_what_was_collected_can_be_restored_or_made_again(cli: Any) -> None:
     assert len(cli.json("ls")["realizations"]) == 1
 
 
+def test_what_restores_or_lists_goes_with_nothing_that_it_would_pass_over(cli: Any) -> None:
+    cli("realize", "flow.py:numbers")
+    (root,) = cli.json("root")["roots"]
+    cli("root", "--remove", root["name"])
+    (one,) = cli.json("gc", "--unreachable")["collected"]
+    told = cli("gc", "--dry-run", "--restore", one["ref"], code=2)
+    assert "--restore does nothing else, so it cannot be given with --dry-run" in told.stderr
+    assert present(cli) == set()
+    for other in (["--unreachable"], ["--now"], ["--trash", "7d"], ["--restore", one["ref"]]):
+        assert "cannot be given with" in cli("gc", "--list-trash", *other, code=2).stderr
+    cli("gc", "--restore", one["ref"], "--store", cli.store)
+    assert present(cli) == {"numbers"}
+
+
 def test_remove_takes_the_record_too(cli: Any) -> None:
     cli("realize", "flow.py:numbers")
     ref = cli.json("ls")["realizations"][0]["ref"]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from pylightnix.cli.amounts import count, size
 from pylightnix.cli.options import json_option, references_argument, store_option
@@ -66,6 +67,8 @@ def gc_command(
     chosen. It beside is swept what killed processes have left. AGE: 30d, 12h, 2w; SIZE: 50G, 500M, 1Gi.
     """
     where = as_store(store)
+    if restore is not None or list_trash:
+        _see_alone("restore" if restore is not None else "list_trash")
     if restore is not None:
         return _restore(where, restore, as_json=as_json)
     if list_trash:
@@ -82,6 +85,20 @@ def gc_command(
     for line in _remarks(collected, wanted):
         remark(line)
     return 0
+
+
+def _see_alone(name: str) -> None:
+    """See that nothing else was given, which would be passed over.
+
+    Raises:
+        click.UsageError: something was.
+    """
+    context = click.get_current_context()
+    for param in context.command.params:
+        given = context.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
+        if given and param.name not in (name, "store", "as_json"):
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{option} does nothing else, so it cannot be given with {param.opts[0]}.")
 
 
 def _wanted(given: dict[str, Any]) -> Wanted:
