@@ -164,6 +164,8 @@ def test_without_a_scope_it_shows_what_each_would_free(cli: Any) -> None:
     assert "nothing was collected: give a scope" in told.stderr
     assert present(cli) == {"model", "numbers"}
     assert len(cli.json("gc", code=2)["scopes"]) == 5
+    for others in (["--dry-run"], ["--dry-run", "--forget", "--keep-small", "1k"]):
+        assert "give a scope" in cli("gc", *others, code=2).stderr
 
 
 def test_a_dry_run_lists_names_parameters_sizes_and_reasons(cli: Any) -> None:

@@ -18,7 +18,7 @@ from pylightnix.model.params import Params
 from pylightnix.names import printable
 from pylightnix.session.location import as_store
 from pylightnix.store.collection.collecting import Collected
-from pylightnix.store.collection.policy import Victim, Wanted
+from pylightnix.store.collection.policy import Policy, Victim, Wanted
 from pylightnix.store.collection.trash import Trash
 from pylightnix.store.store import Store
 
@@ -74,9 +74,9 @@ def gc_command(
     if list_trash:
         return _list_trash(where, as_json=as_json)
     wanted = _wanted(given)
-    collected = where.gc(dry_run=dry_run, **wanted)
-    if collected.dry and not dry_run:
+    if not Policy.parse(wanted).has_scope:
         return _show_scopes(where, as_json=as_json)
+    collected = where.gc(dry_run=dry_run, **wanted)
     if as_json:
         out_json({"store": str(where.path), **_document(collected, where)})
         return 0
