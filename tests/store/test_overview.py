@@ -10,6 +10,7 @@ import pytest
 import pylightnix
 from pylightnix import Build, Store, stage
 from pylightnix.errors import DamageError
+from pylightnix.store.files import fresh_id
 from pylightnix.store.overview import entries, glances
 
 
@@ -46,6 +47,23 @@ def test_runs_ages_and_presence(store: Store) -> None:
         assert glance.present
     again = [glance.record.ref for glance in glances(store.keeper)]
     assert [glance.record.ref for glance in found] == again, "a stable order"
+
+
+def test_of_a_run_that_was_made_again_the_first_time_counts_and_the_last_is_its_age(store: Store) -> None:
+    """As `Reader.runs` has it, in whatever order a directory is listed."""
+    paths = sorted(Path(store.path).glob("records/*-lucky/*/run-*.json"))
+    for path in paths:
+        document = json.loads(path.read_text())
+        for year in ("2999", "2998", "2997"):
+            again = {**document, "started": f"{year}{document['started'][4:]}"}
+            data = json.dumps(again, sort_keys=True, separators=(",", ":"))
+            (path.parent / f"run-{document['index']}-{fresh_id()}.json").write_text(data)
+    assert paths
+    for glance in glances(store.keeper):
+        runs = store.realization(glance.record.ref).runs
+        assert glance.latest == runs[-1].started
+        assert glance.started.startswith("2999" if glance.record.ref.name == "lucky" else "20")
+        assert glance.runs == len(runs)
 
 
 def test_names_choose(store: Store) -> None:

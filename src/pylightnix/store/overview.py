@@ -26,12 +26,14 @@ class Glance(NamedTuple):
         present: whether its artifacts are there.
         runs: how many executions gave it.
         started: when the newest of them began: UTC, ISO 8601; empty if that cannot be read.
+        latest: when that of the highest index began, the first time if it was made again, as `Reader.runs` has it.
     """
 
     record: Record
     present: bool
     runs: int
     started: str
+    latest: str
 
 
 def glances(reader: Reader, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[Glance]:
@@ -43,8 +45,7 @@ def glances(reader: Reader, wanted: Callable[[str], bool] = lambda _: True) -> I
         for digits in reader.entries(home):
             record = reader.record_at(home, digits)
             if record is not None:
-                count, started = _runs(reader.place(record))
-                yield Glance(record, record.ref in present, count, started)
+                yield Glance(record, record.ref in present, *_runs(reader.place(record)))
 
 
 def _names(directory: str) -> set[str]:
@@ -54,19 +55,25 @@ def _names(directory: str) -> set[str]:
         return set()
 
 
-def _runs(place: str) -> tuple[int, str]:
-    """How many runs there are, and when the newest of them started."""
-    found = {}
+def _runs(place: str) -> tuple[int, str, str]:
+    """How many runs there are, when the newest of them started, and when that of the highest index did."""
+    found: dict[int, list[str]] = {}
     try:
         names = os.listdir(place)
     except OSError:  # removed meanwhile
-        return 0, ""
+        return 0, "", ""
     for name in names:
         if name.startswith("run-") and name.endswith(".json"):
             index = name[4:].partition("-")[0]
             if index.isdecimal():
-                found[int(index)] = name
-    return (len(found), _started(f"{place}/{found[max(found)]}")) if found else (0, "")
+                found.setdefault(int(index), []).append(f"{place}/{name}")
+    if not found:
+        return 0, "", ""
+    last = max(found)
+    # One that was made again may be newer than that of the highest index.
+    started = {i: [_started(path) for path in paths] for i, paths in found.items() if i == last or len(paths) > 1}
+    known = [moment for moment in started[last] if moment]
+    return len(found), max(max(moments) for moments in started.values()), min(known, default="")
 
 
 def _started(path: str) -> str:

@@ -126,7 +126,7 @@ class Standing(NamedTuple):
         record: what it is.
         present: whether its artifacts are there.
         moment: when it was last made or used, in seconds since 1970; infinite if that is not known.
-        made: when it was last made: UTC, ISO 8601.
+        made: when its latest run began, not counting that it was made again: UTC, ISO 8601.
         derivations: those that it realizes; empty if that is not known.
     """
 
