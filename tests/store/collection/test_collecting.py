@@ -401,8 +401,14 @@ def test_locks_that_exclude_nobody_are_noticed(plant: Any, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"older_than": "30"}, {"max_size": "much"}, {"keep_latest": -1}, {"keep_best": "n"}, {"trash": "7"}]
-)
+    "wrong",
+    [
+        {"older_than": "30"}, {"max_size": "much"}, {"max_size": "9" * 400 + "k"}, {"keep_latest": -1},
+        {"keep_best": "n"}, {"keep_best": 1}, {"keep_best": (1, 5)}, {"keep_best": (1, "")}, {"keep_best": (-1, "n")},
+        {"trash": "7"}, {"trash": None}, {"trash": timedelta(-1)}, {"trash": "8000y"}, {"trash": "99999999999y"},
+        {"failed": None}, {"failed": "99999999999999y"}, {"failed": "9" * 400 + "y"}, {"older_than": timedelta(-1)},
+    ],
+)  # fmt: skip
 def test_what_is_not_understood_is_refused(plant: Any, wrong: Any) -> None:
     with pytest.raises(ArgumentError):
         plant.store.gc(**wrong)
@@ -553,3 +559,23 @@ def test_what_cannot_be_noted_is_held_by_the_gate_for_as_long_as_it_is_in_hand(
     lock = take(gate, wait=False)
     assert lock is not None
     lock.release()
+def test_the_longest_duration_is_told(plant: Any) -> None:
+    made = plant.one("a")
+    with pytest.raises(ArgumentError, match="from 0 to 1000 years"):
+        plant.store.remove(made[0].ref, trash="999999999999y")
+    assert plant.recorded() == {"a"}
+    plant.store.gc(unreachable=True, trash="1000y", failed="1000y")
+    assert plant.store.restore(made[0].ref).path.exists()
+
+
+def test_what_is_in_use_does_not_count_as_freed(plant: Any) -> None:
+    made = [plant.one("a", content=f"{n}", value={"n": n}) for n in range(4)]
+    for one, days in zip(made, (50, 40, 20, 10), strict=True):
+        age(plant, one, days)
+    standings, policy = survey(plant.store.keeper), Policy.parse({"max_size": 2})
+    chosen = lambda **how: [v.record.value["n"] for v in choose(policy, standings, *given, **how)]  # noqa: E731
+    given = (lambda _: False, time.time(), lambda record, name: None)
+    assert chosen() == [0, 1]
+    assert chosen(held=lambda ref: ref == made[0][0].ref) == [0, 1, 2]
+
+

@@ -17,6 +17,9 @@ from pylightnix.model.records import Record
 from pylightnix.names import DerivationRef
 
 DAY = 86_400.0
+LONGEST = 1000 * 365.0
+"""Days of the longest duration: years of four digits stay such, which names in the trash need."""
+
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": DAY, "w": 7 * DAY, "y": 365 * DAY}
 _BYTES = {"": 1, "B": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
 _DURATION = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>s|min|h|d|w|y)")
@@ -75,16 +78,16 @@ class Policy:
         """
         given: dict[str, Any] = dict(wanted)
         for name in ("older_than", "trash", "failed"):
-            if given.get(name) is not None:
+            if name in given and (given[name] is not None or name != "older_than"):
                 given[name] = parse_days(given[name], name)
         for name in ("max_size", "keep_small"):
             if given.get(name) is not None:
                 given[name] = parse_size(given[name], name)
-        for name in ("keep_latest", "keep_best"):
-            number = given.get(name)
-            number = number[0] if isinstance(number, (tuple, list)) and len(number) == 2 else number
-            if number is not None and (type(number) is not int or number < 0):
-                raise ArgumentError(f"{name}={given[name]!r} has no number of realizations to keep", where="gc")
+        latest, best = given.get("keep_latest"), given.get("keep_best")
+        if latest is not None and not _is_number(latest):
+            raise ArgumentError(f"keep_latest={latest!r} is no number of realizations to keep", where="gc")
+        if best is not None:
+            given["keep_best"] = _parse_best(best)
         try:
             return cls(**given)
         except TypeError as error:
@@ -97,14 +100,35 @@ class Policy:
         return self.unreachable or any(scope is not None for scope in scopes)
 
 
+def _is_number(given: object) -> bool:
+    return type(given) is int and given >= 0
+
+
+def _parse_best(given: object) -> tuple[int, str]:
+    if isinstance(given, (tuple, list)) and len(given) == 2:
+        number, metric = given
+        if _is_number(number) and isinstance(metric, str) and metric:
+            return number, metric
+    raise ArgumentError(
+        f"keep_best={given!r} is no number of realizations to keep, and a metric", where="gc",
+        hint='such as (1, "accuracy") or (3, "min:loss")',
+    )  # fmt: skip
+
+
 def parse_days(text: Duration, where: str = "") -> float:
-    """A duration in days: `30d`, `12h`, `2w`, or a timedelta."""
+    """A duration in days: `30d`, `12h`, `2w`, or a timedelta; from 0 to 1000 years."""
     if isinstance(text, timedelta):
-        return text.total_seconds() / DAY
-    form = _DURATION.fullmatch(text) if isinstance(text, str) else None
-    if form is None:
-        raise ArgumentError(f"{text!r} is no duration", where=where, hint="such as 30d, 12h, 2w; units: s min h d w y")
-    return float(form["number"]) * _SECONDS[form["unit"]] / DAY
+        days = text.total_seconds() / DAY
+    else:
+        form = _DURATION.fullmatch(text) if isinstance(text, str) else None
+        if form is None:
+            raise ArgumentError(
+                f"{text!r} is no duration", where=where, hint="such as 30d, 12h, 2w; units: s min h d w y"
+            )
+        days = float(form["number"]) * _SECONDS[form["unit"]] / DAY
+    if not 0 <= days <= LONGEST:
+        raise ArgumentError(f"{text!s} is no duration from 0 to 1000 years", where=where, hint="such as 30d, 12h, 2w")
+    return days
 
 
 def parse_size(text: Size, where: str = "") -> int:
@@ -116,7 +140,10 @@ def parse_size(text: Size, where: str = "") -> int:
         raise ArgumentError(f"{text!r} is no size", where=where, hint="such as 50G, 500M, 1.5T or 512Mi")
     unit = form["unit"].replace("K", "k")
     factor = 1024 ** "_kMGTP".index(unit) if form["binary"] and unit else _BYTES[unit]
-    return int(float(form["number"]) * factor)
+    try:
+        return int(float(form["number"]) * factor)
+    except OverflowError:
+        raise ArgumentError("no size has so many digits", where=where, hint="such as 50G, 500M or 1.5T") from None
 
 
 class Standing(NamedTuple):
