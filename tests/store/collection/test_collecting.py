@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from pylightnix.store.collection.collecting import Collector
 from pylightnix.store.collection.debris import Sweeper
 from pylightnix.store.collection.holds import Holds
 from pylightnix.store.locks import take
+from pylightnix.store.collection.policy import Policy, choose
+from pylightnix.store.collection.surveying import survey
 from pylightnix.store.store import Store
 from pylightnix.store.trees import hash_tree, remove_tree
 
@@ -212,6 +215,34 @@ def test_of_a_derivation_that_cannot_be_told_everything_is_kept(plant: Any) -> N
     run.chmod(0o644)
     run.write_text("{")
     assert names(plant.store.gc(keep_latest=0)) == []
+
+
+def test_a_metric_that_nobody_has_is_refused(plant: Any) -> None:
+    plant.one("a", content="1", value={"accuracy": 1})
+    plant.one("a", content="2", value={"accuracy": 2})
+    for metric in ("acuracy", "min:acuracy"):
+        with pytest.raises(ArgumentError, match="no realization has the metric 'acuracy'") as caught:
+            plant.store.gc(keep_best=(1, metric))
+        assert "accuracy" in caught.value.hint
+    assert plant.present() == {"a"}
+    assert Store(plant.store.path / "none").gc(keep_best=(1, "acuracy")).victims == ()
+
+
+def test_a_derivation_in_which_nothing_is_the_best_is_kept_whole(plant: Any) -> None:
+    for content in "xy":
+        plant.one("without", content=content, value={"other": 1})
+        plant.one("undecided", content=content, value={"n": {"$float": "nan"}})
+    assert names(plant.store.gc(keep_best=(1, "n"))) == []
+    plant.one("with", content="x", value={"n": 1})
+    plant.one("with", content="y", value={"n": 2})
+    assert names(plant.store.gc(keep_best=(1, "n"), forget=True)) == ["with"]
+
+
+def test_ints_are_compared_as_ints(plant: Any) -> None:
+    for n, content in ((10**400, "x"), (10**400 + 1, "y"), (2**53, "z")):
+        plant.one("a", content=content, value={"n": n})
+    gone = [victim.record.value["n"] for victim in plant.store.gc(keep_best=(1, "n"), dry_run=True).victims]
+    assert sorted(gone) == [2**53, 10**400]
 
 
 def test_use_makes_young(plant: Any) -> None:
@@ -412,6 +443,26 @@ def test_locks_that_exclude_nobody_are_noticed(plant: Any, monkeypatch: pytest.M
 def test_what_is_not_understood_is_refused(plant: Any, wrong: Any) -> None:
     with pytest.raises(ArgumentError):
         plant.store.gc(**wrong)
+
+
+def test_the_longest_duration_is_told(plant: Any) -> None:
+    made = plant.one("a")
+    with pytest.raises(ArgumentError, match="from 0 to 1000 years"):
+        plant.store.remove(made[0].ref, trash="999999999999y")
+    assert plant.recorded() == {"a"}
+    plant.store.gc(unreachable=True, trash="1000y", failed="1000y")
+    assert plant.store.restore(made[0].ref).path.exists()
+
+
+def test_what_is_in_use_does_not_count_as_freed(plant: Any) -> None:
+    made = [plant.one("a", content=f"{n}", value={"n": n}) for n in range(4)]
+    for one, days in zip(made, (50, 40, 20, 10), strict=True):
+        age(plant, one, days)
+    standings, policy = survey(plant.store.keeper), Policy.parse({"max_size": 2})
+    chosen = lambda **how: [v.record.value["n"] for v in choose(policy, standings, *given, **how)]  # noqa: E731
+    given = (lambda _: False, time.time(), lambda record, name: None)
+    assert chosen() == [0, 1]
+    assert chosen(held=lambda ref: ref == made[0][0].ref) == [0, 1, 2]
 
 
 def test_an_empty_store_is_collected_without_being_made(tmp_path: Path) -> None:

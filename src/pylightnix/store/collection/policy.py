@@ -181,12 +181,16 @@ class Victim(NamedTuple):
         return self.standing.record
 
 
+Measure = Callable[[Record, str], float | None]
+
+
 def choose(
     policy: Policy,
     standings: Sequence[Standing],
     alive: Callable[[str], bool],
     now: float,
-    measure: Callable[[Record, str], float | None],
+    measure: Measure,
+    held: Callable[[str], bool] = lambda _: False,
 ) -> list[Victim]:
     """What is to be collected, the least recently used first.
 
@@ -196,6 +200,11 @@ def choose(
         alive: whether a realization, by its reference, is needed.
         now: seconds since 1970.
         measure: gives the metric of a realization, None if it has none.
+        held: whether one, by its reference, cannot be taken since it is in use: it is chosen all the same, and
+            `max_size` goes on until the rest of what is chosen suffices.
+
+    Raises:
+        ArgumentError: no realization has the metric that the best are told by.
     """
     if not policy.has_scope:
         return []
@@ -209,7 +218,7 @@ def choose(
         if policy.older_than is None or age > policy.older_than:
             found.append(Victim(one, _why(policy, age)))
     found.sort(key=lambda victim: (victim.standing.moment, victim.record.ref))
-    return found if policy.max_size is None else _beyond(policy.max_size, found, standings)
+    return found if policy.max_size is None else _beyond(policy.max_size, found, standings, held)
 
 
 def _why(policy: Policy, age: float) -> str:
@@ -225,30 +234,30 @@ def _why(policy: Policy, age: float) -> str:
     return ", ".join(told)
 
 
-def _beyond(limit: int, found: list[Victim], standings: Sequence[Standing]) -> list[Victim]:
-    """So many of these, from the first on, that the rest fits."""
+def _beyond(
+    limit: int, found: list[Victim], standings: Sequence[Standing], held: Callable[[str], bool]
+) -> list[Victim]:
+    """So many of these, from the first on, that the rest fits, with those that cannot be taken."""
     size = sum(one.size for one in standings)
     for count, victim in enumerate(found):
         if size <= limit:
             return found[:count]
-        size -= victim.standing.size
+        size -= 0 if held(victim.record.ref) else victim.standing.size
     return found
 
 
-def _spared(
-    policy: Policy, standings: Sequence[Standing], measure: Callable[[Record, str], float | None]
-) -> frozenset[str]:
+def _spared(policy: Policy, standings: Sequence[Standing], measure: Measure) -> frozenset[str]:
     """Those of each derivation that are to be kept; one of which that is not known is kept, too."""
     if policy.keep_latest is None and policy.keep_best is None:
         return frozenset()
-    spared = {one.record.ref for one in standings if not one.derivations}
-    for group in _by_derivation(standings).values():
-        if policy.keep_latest is not None:
-            ordered = sorted(group, key=lambda one: (one.made, one.record.ref), reverse=True)
+    spared: set[str] = {one.record.ref for one in standings if not one.derivations}
+    groups = _by_derivation(standings)
+    if policy.keep_latest is not None:
+        for group in groups.values():
+            ordered = sorted(sorted(group, key=lambda one: one.record.ref), key=lambda one: one.made, reverse=True)
             spared.update(one.record.ref for one in ordered[: policy.keep_latest])
-        if policy.keep_best is not None:
-            number, metric = policy.keep_best
-            spared.update(one.record.ref for one in _ranked(group, metric, measure)[:number])
+    if policy.keep_best is not None:
+        spared |= _best(*policy.keep_best, groups, standings, measure)
     return frozenset(spared)
 
 
@@ -261,11 +270,43 @@ def _by_derivation(standings: Iterable[Standing]) -> Mapping[DerivationRef, list
     return groups
 
 
-def _ranked(group: Iterable[Standing], metric: str, measure: Callable[[Record, str], float | None]) -> list[Standing]:
-    """Those that have the metric, the best first; of equal ones the one made first."""
-    least, colon, name = metric.partition(":")
+def _best(
+    number: int,
+    wanted: str,
+    groups: Mapping[DerivationRef, list[Standing]],
+    standings: Sequence[Standing],
+    measure: Measure,
+) -> set[str]:
+    """The best of each derivation, and all of those in which nothing can be told to be the best."""
+    least, colon, name = wanted.partition(":")
     sign = 1 if colon and least == "min" else -1
-    name = name if colon and least in ("min", "max") else metric
+    name = name if colon and least in ("min", "max") else wanted
+    ranked = {ref: _ranked(group, name, sign, measure) for ref, group in groups.items()}
+    if not any(ranked.values()) and standings and all(measure(one.record, name) is None for one in standings):
+        raise _nobody_has(name, standings)
+    found = {one.record.ref for ordered in ranked.values() for one in ordered[:number]}
+    unranked = {ref for ref, ordered in ranked.items() if not ordered}
+    return found.union(one.record.ref for one in standings if not unranked.isdisjoint(one.derivations))
+
+
+def _ranked(group: Iterable[Standing], name: str, sign: int, measure: Measure) -> list[Standing]:
+    """Those that have the metric, the best first; of equal ones the one made first."""
     measured = [(number, one) for one in group if (number := measure(one.record, name)) is not None]
-    sound = [(number, one) for number, one in measured if not math.isnan(number)]
+    sound = [(number, one) for number, one in measured if not (isinstance(number, float) and math.isnan(number))]
     return [one for _, one in sorted(sound, key=lambda pair: (sign * pair[0], pair[1].made, pair[1].record.ref))]
+
+
+def _nobody_has(name: str, standings: Iterable[Standing]) -> ArgumentError:
+    keys, promises = set[str](), set[str]()
+    for one in standings:
+        keys.update(one.record.value if isinstance(one.record.value, dict) else ())
+        promises.update(one.record.promises)
+    return ArgumentError(
+        f"no realization has the metric {name!r}", where="keep_best",
+        hint=f"keys of values: {_listed(keys)}; promises: {_listed(promises)}", metric=name,
+    )  # fmt: skip
+
+
+def _listed(names: Iterable[str], most: int = 20) -> str:
+    shown = sorted(names)
+    return f"{', '.join(shown[:most])}{', …' if len(shown) > most else ''}" or "none"

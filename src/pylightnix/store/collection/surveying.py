@@ -97,7 +97,10 @@ def forget_uses(layout: Layout, present: Iterable[str]) -> None:
 
 
 def measure(reader: Reader, record: Record, metric: str) -> float | None:
-    """A metric: a number under this key of the value (dotted for nested), or in the file of this promise."""
+    """A metric: a number under this key of the value (dotted for nested), or in the file of this promise.
+
+    An int stays one: it may be beyond a float.
+    """
     found = decode(record.value, {}) if record.value is not None else None
     if isinstance(found, dict) and metric in found:
         found = found[metric]
@@ -106,7 +109,7 @@ def measure(reader: Reader, record: Record, metric: str) -> float | None:
             found = found.get(part) if isinstance(found, dict) else None
     if found is None and metric in record.promises:
         return _in_file(reader, record, metric)
-    return float(found) if isinstance(found, (int, float)) and not isinstance(found, bool) else None
+    return found if isinstance(found, (int, float)) and not isinstance(found, bool) else None
 
 
 def _in_file(reader: Reader, record: Record, promise: str) -> float | None:
