@@ -225,6 +225,21 @@ def test_remove_takes_the_record_too(cli: Any) -> None:
     assert "Missing argument" in cli("remove", code=2).stderr
 
 
+def test_if_one_is_refused_none_is_removed(cli: Any) -> None:
+    cli("realize", "flow.py:numbers")
+    cli("root", "--remove", cli.json("root")["roots"][0]["name"])
+    cli("realize", "flow.py:few")
+    refs = {one["size"]: one["ref"] for one in cli.json("ls")["realizations"]}
+    free, rooted = refs[5], refs[7]
+    assert "kept alive by auto-numbers-" in cli("remove", free, rooted, code=1).stderr
+    assert len(cli.json("ls")["realizations"]) == 2
+    told = cli("remove", free[:12], free, rooted, "--force").stderr
+    assert told.count("removed ") == 2
+    assert "from now on no collection is made" in told
+    assert cli.json("ls")["realizations"] == []
+    assert "is not known" in cli("gc", "--unreachable", code=1).stderr
+
+
 def test_in_doubt_it_refuses_and_says_what_is_at_stake(cli: Any) -> None:
     cli("realize", "flow.py:numbers")
     (cli.store / "roots" / "strange").write_text("")

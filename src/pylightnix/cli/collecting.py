@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
@@ -12,13 +12,17 @@ from pylightnix.cli.amounts import count, size
 from pylightnix.cli.options import json_option, references_argument, store_option
 from pylightnix.cli.output import out, out_exact, out_json, remark, table
 from pylightnix.cli.values import brief
-from pylightnix.errors import StoreError
+from pylightnix.errors import CollectionError, StoreError
 from pylightnix.model.closure import unslotted
 from pylightnix.model.params import Params
+from pylightnix.model.records import Record
 from pylightnix.names import printable
 from pylightnix.session.location import as_store
-from pylightnix.store.collection.collecting import Collected
+from pylightnix.store.collection.collecting import Collected, Needed
+from pylightnix.store.collection.gate import Gate
+from pylightnix.store.collection.holds import held_now
 from pylightnix.store.collection.policy import Policy, Victim, Wanted
+from pylightnix.store.collection.reach import reach
 from pylightnix.store.collection.trash import Trash
 from pylightnix.store.store import Store
 
@@ -250,16 +254,41 @@ def remove_command(
 ) -> None:
     """Remove realizations, artifacts and record, as if they had never been made.
 
-    Their run indices, and so their seeds, are not used again. `pylightnix gc --restore REF` brings them back.
+    If one of them is refused, none is removed. Run indices, and so seeds, are not used again.
+    `pylightnix gc --restore REF` brings them back.
     """
     where = as_store(store)
     if not references:
         raise click.UsageError("Missing argument 'REF…'.")
-    records = [where.record(ref) for ref in references]
+    records = list({record.ref: record for record in map(where.record, references)}.values())
+    if len(records) > 1:
+        records.sort(key=_is_refused(where, force=force), reverse=True)  # so nothing is gone if one is refused
     for record in records:
         where.remove(record.ref, force=force, trash="0d" if now else trash)
+        remark(f"removed {printable(record.ref)}")
+    if force:
+        _see_roots(where)
     if as_json:
         out_json({"removed": [str(record.ref) for record in records]})
-        return
-    for record in records:
-        remark(f"removed {printable(record.ref)}")
+
+
+def _is_refused(store: Store, *, force: bool) -> Callable[[Record], bool]:
+    """Tells whether a realization would not be removed at this moment, since it is needed.
+
+    Raises:
+        CollectionError: that is in doubt.
+    """
+    layout = store.keeper.layout
+    gate = Gate(layout.locks)
+    needed = None if force else Needed(store.keeper, gate)
+    with gate.closed():
+        held = held_now(layout).refs
+    return lambda record: record.ref in held or (needed is not None and needed.reaches(record.ref))
+
+
+def _see_roots(store: Store) -> None:
+    """Say so if roots cannot be followed: what they need may have been removed just now."""
+    try:
+        reach(store.keeper, [root for root in store.roots() if root.stands])
+    except CollectionError as error:
+        remark(f"from now on no collection is made:\n{error}", "yellow")
