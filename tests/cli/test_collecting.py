@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -186,12 +187,19 @@ def test_what_was_collected_can_be_restored_or_made_again(cli: Any) -> None:
     (root,) = cli.json("root")["roots"]
     cli("root", "--remove", root["name"])
     (one,) = cli.json("gc", "--unreachable")["collected"]
-    assert "numbers  artifacts" in cli("gc", "--list-trash").stdout
+    listed = cli("gc", "--list-trash").stdout
+    assert re.search(r"numbers  artifacts +5 B  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00$", listed, re.MULTILINE)
+    (trashed,) = cli.json("gc", "--list-trash")["trash"]
+    assert (trashed["ref"], trashed["size"]) == (one["ref"], 5)
+    assert datetime.now(UTC) < datetime.fromisoformat(trashed["until"]) < datetime.now(UTC) + timedelta(8)
     path = cli("gc", "--restore", one["ref"][:8]).stdout.split("\t")[1].strip()
     assert (Path(path) / "table.txt").read_text() == "0 1 2"
     assert "trash is empty" in cli("gc", "--list-trash").stderr
     assert "not in the trash" in cli("gc", "--restore", one["ref"][:8], code=2).stderr
-    cli("gc", "--unreachable", "--now")
+    cli("gc", "--unreachable")
+    told = cli("gc", "--unreachable", "--now").stderr
+    assert "1 thing removed from the trash for good" in told
+    assert "belonged to nobody" not in told
     told = cli("realize", "flow.py:numbers")
     assert "chosen, but its artifacts are gone" in told.stderr
     assert len(cli.json("ls")["realizations"]) == 1

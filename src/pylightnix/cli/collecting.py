@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from pylightnix.cli.amounts import count, size
 from pylightnix.cli.options import json_option, references_argument, store_option
 from pylightnix.cli.output import out, out_exact, out_json, remark, table
 from pylightnix.cli.values import brief
-from pylightnix.errors import CollectionError, StoreError
+from pylightnix.errors import CollectionError, StoreError, UnknownReferenceError
 from pylightnix.model.closure import unslotted
 from pylightnix.model.params import Params
 from pylightnix.model.records import Record
@@ -23,7 +24,7 @@ from pylightnix.store.collection.gate import Gate
 from pylightnix.store.collection.holds import held_now
 from pylightnix.store.collection.policy import Policy, Victim, Wanted
 from pylightnix.store.collection.reach import reach
-from pylightnix.store.collection.trash import Trash
+from pylightnix.store.collection.trash import Trash, Trashed
 from pylightnix.store.store import Store
 
 NO_SCOPE = 2
@@ -155,8 +156,12 @@ def _remarks(collected: Collected, wanted: Wanted) -> list[str]:
         told.append(f"{count(len(collected.in_use), 'realization')} more: some process uses it at this moment")
     if collected.refused:
         told.append(f"{count(len(collected.refused), 'realization')} more: they belong to somebody else")
-    if collected.swept.things:
-        told.append(f"{count(collected.swept.things, 'thing')} {would}swept that belonged to nobody any more")
+    emptied = len(collected.swept.trash)
+    if emptied:
+        told.append(f"{count(emptied, 'thing')} {would}removed from the trash for good")
+    if collected.swept.things > emptied:
+        swept = count(collected.swept.things - emptied, "thing")
+        told.append(f"{swept} {would}swept that belonged to nobody any more")
     if collected.roots:
         told.append(f"roots whose links or files have vanished: {', '.join(collected.roots)}")
     return told
@@ -230,16 +235,39 @@ def _restore(store: Store, ref: str, *, as_json: bool) -> int:
 
 
 def _list_trash(store: Store, *, as_json: bool) -> int:
-    found = Trash(store.keeper.layout).all()
+    found = [(one, _moment(one.due), _size(one, store)) for one in Trash(store.keeper.layout).all()]
     if as_json:
-        out_json({"trash": [{"ref": str(one.ref), "what": one.what, "until": one.due} for one in found]})
+        out_json({
+            "trash": [{"ref": str(one.ref), "what": one.what, "until": due, "size": big} for one, due, big in found]
+        })  # fmt: skip
         return 0
-    rows = [(one.ref.short, one.ref.name, one.what, one.due) for one in found]
-    for line in table([("ref", "stage", "what", "until"), *rows]) if rows else ():
+    rows = [
+        (one.ref.short, one.ref.name, one.what, "" if big is None else size(big), due.replace("T", " "))
+        for one, due, big in found
+    ]
+    for line in table([("ref", "stage", "what", "size", "until"), *rows], right=(3,)) if rows else ():
         out(line)
     if not rows:
         remark("the trash is empty")
     return 0
+
+
+def _moment(due: str) -> str:
+    """A moment as the trash writes it, in ISO 8601; as it is if there is none such."""
+    try:
+        return datetime.strptime(due, "%Y%m%dT%H%M%S").replace(tzinfo=UTC).isoformat()
+    except ValueError:
+        return due
+
+
+def _size(one: Trashed, store: Store) -> int | None:
+    """Bytes of artifacts in the trash; None if their record is not in the store any more, and for records."""
+    if one.what != "artifacts":
+        return None
+    try:
+        return store.record(one.ref).size
+    except (StoreError, UnknownReferenceError):
+        return None
 
 
 @click.command("remove")
