@@ -71,6 +71,26 @@ def test_a_root_follows_the_context_in_which_a_realization_is_used(plant: Any) -
         first, second = plant.one("a", content="same", n=1), plant.one("a", content="same", n=2)
 
 
+def test_a_root_weighs_what_a_collection_leaves_for_it(plant: Any) -> None:
+    first = plant.one("a", content="same", n=1)
+    plant.one("b", of=first)
+    used = plant.one("b", of=plant.one("a", content="same", n=2))
+    plant.root("paper", used)
+    weights = plant.store.du()
+    collected = plant.store.gc(unreachable=True)
+    assert [(one.name, one.realizations, one.closure) for one in weights.roots] == [
+        ("paper", 2, collected.left), ("", len(collected.victims), collected.size),
+    ]  # fmt: skip
+    assert len(collected.victims) == 1
+
+
+def test_roots_that_cannot_be_followed_are_weighed(plant: Any) -> None:
+    chain = plant.chain("a", "b")
+    plant.root("paper", chain[1])
+    remove_tree(plant.store.keeper.place(chain[1][0]))
+    assert [(one.name, one.realizations) for one in plant.store.du().roots] == [("paper", 0), ("", 1)]
+
+
 def test_what_was_unrooted_is_collected(plant: Any) -> None:
     chain = plant.chain("a", "b")
     plant.root("paper", chain[1])

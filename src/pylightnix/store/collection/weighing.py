@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
+from pylightnix.errors import CollectionError
 from pylightnix.names import RealizationRef
 from pylightnix.store.collection.edges import Node, nodes
+from pylightnix.store.collection.reach import reach
 from pylightnix.store.collection.roots import Root, Roots
 from pylightnix.store.reading import Reader
 
@@ -57,7 +60,7 @@ def weigh(reader: Reader) -> Weights:
     roots = [root for root in Roots(reader.layout).all() if root.stands]
     return Weights(
         tuple(_stages(graph, size)),
-        tuple(_roots(graph, size, roots)),
+        tuple(_roots(reader, graph, size, roots)),
         sum(size.values()),
         sum(not node.present for node in graph.values()),
         _on_disk(reader.layout.trash),
@@ -72,10 +75,10 @@ def _stages(graph: Mapping[str, Node], size: Mapping[str, int]) -> Iterator[Weig
         yield Weight(name, len(refs), _sum(refs, size), _sum(closure(graph, refs), size))
 
 
-def _roots(graph: Mapping[str, Node], size: Mapping[str, int], roots: Sequence[Root]) -> Iterator[Weight]:
-    reached: dict[str, set[str]] = {}
-    for root in roots:
-        reached.setdefault(root.name, set()).update(closure(graph, root.refs))
+def _roots(
+    reader: Reader, graph: Mapping[str, Node], size: Mapping[str, int], roots: Sequence[Root]
+) -> Iterator[Weight]:
+    reached = {name: refs & graph.keys() for name, refs in _reached(reader, graph, roots).items()}
     times: dict[str, int] = {}
     for refs in reached.values():
         for ref in refs:
@@ -84,6 +87,17 @@ def _roots(graph: Mapping[str, Node], size: Mapping[str, int], roots: Sequence[R
         yield Weight(name, len(refs), _sum((ref for ref in refs if times[ref] == 1), size), _sum(refs, size))
     left = [ref for ref in graph if ref not in times]
     yield Weight("", len(left), _sum(left, size), _sum(left, size))
+
+
+def _reached(reader: Reader, graph: Mapping[str, Node], roots: Sequence[Root]) -> dict[str, AbstractSet[str]]:
+    """What each root reaches, as a collection sees it; where that would refuse, whatever it may reach."""
+    found: dict[str, AbstractSet[str]] = {root.name: set[str]() for root in roots}
+    try:
+        found.update(reach(reader, roots).by_root)
+    except CollectionError:
+        for root in roots:
+            found[root.name] = found[root.name] | closure(graph, root.refs)
+    return found
 
 
 def closure(graph: Mapping[str, Node], refs: Iterable[str]) -> set[str]:
