@@ -26,6 +26,23 @@ def test_what_a_target_gave_has_an_automatic_root(cli: Any) -> None:
     assert "3 of 3 reused" in cli("realize", "flow.py:report").stderr
 
 
+def test_what_was_finished_has_a_root_though_something_fails(cli: Any) -> None:
+    path = cli.directory / "failing.py"
+    path.write_text(
+        "from flow import numbers\nfrom pylightnix import Dep, stage\n\n\n@stage\n"
+        "def last(source: Dep = numbers(count=8)) -> int:\n    raise ValueError('no')\n"
+    )
+    cli("realize", "flow.py:numbers", "failing.py:last", code=1)
+    names = [root["name"] for root in cli.json("root")["roots"]]
+    assert [name[:-9] for name in names] == ["auto-numbers", "auto-unfinished"]
+    assert cli.json("gc", "--unreachable")["collected"] == []
+    path.write_text(path.read_text().replace("raise ValueError('no')", "return 1"))
+    cli("realize", "failing.py:last")
+    names = [root["name"] for root in cli.json("root")["roots"]]
+    assert [name[:-9] for name in names] == ["auto-last", "auto-numbers"]
+    assert cli.json("gc", "--unreachable")["collected"] == []
+
+
 def test_realizing_a_target_again_renews_its_root_wherever_it_is_called(cli: Any) -> None:
     (cli.directory / "below").mkdir()
     cli("realize", "flow.py:numbers")

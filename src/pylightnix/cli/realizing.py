@@ -16,12 +16,17 @@ from pylightnix.cli.output import out, out_exact, out_json, remark
 from pylightnix.cli.targets import Found, asked, flatten
 from pylightnix.cli.telling import choose_listener
 from pylightnix.cli.values import brief
-from pylightnix.errors import StoreError
+from pylightnix.errors import PylightnixError, StoreError
+from pylightnix.hashing import digest_document
 from pylightnix.model.plan import Step
+from pylightnix.model.realization import Realization
+from pylightnix.model.selection import selection_of
 from pylightnix.names import printable
 from pylightnix.session.location import as_store
+from pylightnix.session.standing import finished
 from pylightnix.session.verbs import plan, realize_many
 from pylightnix.store.collection.rooting import set_automatic_root
+from pylightnix.store.collection.roots import Root, Roots
 from pylightnix.store.store import Store
 
 VALUE_COLUMNS = 200
@@ -61,16 +66,21 @@ def realize_command(
     Prints a line for each realization: reference, path and value, between them a tab. What was done, and why, goes to
     standard error. With --json that is a line of JSON for each event. Several targets are realized as one closure.
 
-    What a target gave stays alive until it is realized again: it has an automatic root, which `root` lists.
+    What a target gave stays alive until it is realized again: it has an automatic root, which `root` lists. Where
+    something fails, what was finished stays alive in the same way.
     """
     where = as_store(store)
     thing = asked(targets, read_assignments(assignments), where)
     chosen = executor or ("inline" if jobs == 1 else "process")
     listener = choose_listener(as_json=as_json, inline=chosen == "inline")
     with _quiet_builders() if as_json else contextlib.nullcontext():
-        made = realize_many(
-            thing, store=where, rebuild=rebuild, jobs=jobs, executor=chosen, listener=listener, root=root  # type: ignore[arg-type]
-        )  # fmt: skip
+        try:
+            made = realize_many(
+                thing, store=where, rebuild=rebuild, jobs=jobs, executor=chosen, listener=listener, root=root  # type: ignore[arg-type]
+            )  # fmt: skip
+        except (PylightnixError, KeyboardInterrupt):
+            _keep_finished(targets, assignments, thing, where)
+            raise
     keep_alive(targets, assignments, made, where)
     results = flatten(made)
     if as_json:
@@ -84,11 +94,47 @@ def keep_alive(targets: Sequence[str], assignments: Sequence[str], made: Any, st
     """Give each target an automatic root, under a name that it has wherever it is called from."""
     for target in targets:
         results = flatten(made if len(targets) == 1 else made[target])
-        name = " ".join([_anywhere(target), *sorted(assignments)])
-        try:
-            set_automatic_root(store.keeper, name, [one.realization for one in results])
-        except StoreError as error:
-            remark(f"{printable(target)} has no root, so a collection may take it: {error.what}", "yellow")
+        with _telling(target):
+            _keep_whole(store, _name(target, assignments), [one.realization for one in results])
+
+
+def _keep_finished(targets: Sequence[str], assignments: Sequence[str], thing: Any, store: Store) -> None:
+    """As `keep_alive`, where something has failed: of each target what there is of it, or of what it needs."""
+    for target in targets:
+        name = _name(target, assignments)
+        with (
+            contextlib.suppress(PylightnixError),
+            _telling(target),
+            finished(thing if len(targets) == 1 else thing[target], store) as found,
+        ):
+            if found.whole:
+                _keep_whole(store, name, found.realizations)
+            elif found.realizations:
+                root = Root(_unfinished(name), "auto", selection_of(found.realizations))
+                Roots(store.keeper.layout).set(root)
+
+
+def _keep_whole(store: Store, name: str, realizations: Sequence[Realization[Any]]) -> None:
+    set_automatic_root(store.keeper, name, realizations)
+    Roots(store.keeper.layout).remove(_unfinished(name))
+
+
+@contextlib.contextmanager
+def _telling(target: str) -> Iterator[None]:
+    """Say so if a target cannot have a root; that ends nothing."""
+    try:
+        yield
+    except StoreError as error:
+        remark(f"{printable(target)} has no root, so a collection may take it: {error.what}", "yellow")
+
+
+def _name(target: str, assignments: Sequence[str]) -> str:
+    return " ".join([_anywhere(target), *sorted(assignments)])
+
+
+def _unfinished(name: str) -> str:
+    """The name of the root of what there is of a target that failed; beside that of what it gave before."""
+    return f"auto-unfinished-{digest_document('target', {'target': name})[:8]}"
 
 
 def _anywhere(target: str) -> str:

@@ -1,12 +1,15 @@
-"""What is there already of what was asked for: the realizations that a plan reuses, in their shape. Builds nothing."""
+"""What is there already of what was asked for: the realizations that a plan reuses. Builds nothing."""
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from pylightnix.dsl.closure import pin
 from pylightnix.engine.decide import Decider
-from pylightnix.errors import TargetError
+from pylightnix.errors import PylightnixError, TargetError
+from pylightnix.model.realization import Realization
 from pylightnix.session.location import as_store
 from pylightnix.session.targets import Targets
 from pylightnix.store.store import Store
@@ -34,3 +37,40 @@ def standing(asked: object, store: Store | None = None) -> Any:
             )  # fmt: skip
     decider.check_consistency()
     return targets.fill(lambda index: decider.realization(closure.targets[index]))
+
+
+class Finished(NamedTuple):
+    """What is there of something.
+
+    Attributes:
+        whole: whether that is all of what was asked for.
+        realizations: that; else of its closure what is there and nothing that is there was made from.
+    """
+
+    whole: bool
+    realizations: tuple[Realization[Any], ...]
+
+
+@contextlib.contextmanager
+def finished(asked: object, store: Store) -> Iterator[Finished]:
+    """What a realize that failed has left, as one more would choose it; held inside.
+
+    Raises:
+        PylightnixError: what was asked for cannot be planned.
+    """
+    closure = pin(Targets(asked).derivations)
+    holding = store.keeper.holding()
+    try:
+        decider = Decider(closure, store.keeper, note=False, holding=holding)
+        with holding.looking():
+            for pinned in closure.order:
+                with contextlib.suppress(PylightnixError):  # what failed fails again
+                    if decider.ready(pinned):
+                        decider.decide(pinned)
+        chosen = [pinned for pinned in closure.order if pinned.ref in decider.choices]
+        below = {i.derivation for pinned in chosen if pinned.fixed is None for i in pinned.inputs}
+        whole = all(ref in decider.choices for ref in closure.targets)
+        refs = closure.targets if whole else [pinned.ref for pinned in chosen if pinned.ref not in below]
+        yield Finished(whole, tuple(one for ref in refs for one in decider.realization(ref)))
+    finally:
+        holding.release()
