@@ -17,9 +17,9 @@ from pylightnix.store import changes
 from pylightnix.store.collection.collecting import Collector
 from pylightnix.store.collection.debris import Sweeper
 from pylightnix.store.collection.holds import Holds
-from pylightnix.store.locks import take
 from pylightnix.store.collection.policy import Policy, choose
 from pylightnix.store.collection.surveying import survey
+from pylightnix.store.locks import take
 from pylightnix.store.store import Store
 from pylightnix.store.trees import hash_tree, remove_tree
 
@@ -630,23 +630,3 @@ def test_what_cannot_be_noted_is_held_by_the_gate_for_as_long_as_it_is_in_hand(
     lock = take(gate, wait=False)
     assert lock is not None
     lock.release()
-def test_the_longest_duration_is_told(plant: Any) -> None:
-    made = plant.one("a")
-    with pytest.raises(ArgumentError, match="from 0 to 1000 years"):
-        plant.store.remove(made[0].ref, trash="999999999999y")
-    assert plant.recorded() == {"a"}
-    plant.store.gc(unreachable=True, trash="1000y", failed="1000y")
-    assert plant.store.restore(made[0].ref).path.exists()
-
-
-def test_what_is_in_use_does_not_count_as_freed(plant: Any) -> None:
-    made = [plant.one("a", content=f"{n}", value={"n": n}) for n in range(4)]
-    for one, days in zip(made, (50, 40, 20, 10), strict=True):
-        age(plant, one, days)
-    standings, policy = survey(plant.store.keeper), Policy.parse({"max_size": 2})
-    chosen = lambda **how: [v.record.value["n"] for v in choose(policy, standings, *given, **how)]  # noqa: E731
-    given = (lambda _: False, time.time(), lambda record, name: None)
-    assert chosen() == [0, 1]
-    assert chosen(held=lambda ref: ref == made[0][0].ref) == [0, 1, 2]
-
-
