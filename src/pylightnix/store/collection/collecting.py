@@ -93,7 +93,7 @@ class Needed:
         if now == self._seen:
             return False
         self._held = held_now(self._reader.layout).refs
-        names = self._list.names()
+        names = self._list.stamp()
         self._seen = now
         changed = names != self._names
         self._names = names

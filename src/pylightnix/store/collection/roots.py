@@ -146,6 +146,7 @@ class Roots:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._gate = Gate(layout.locks)
+        self._needs: dict[str, str] = {}
 
     def names(self) -> list[str]:
         """The names of the files; if they are the same ones, nothing has changed in them.
@@ -159,6 +160,25 @@ class Roots:
             return []
         except OSError as error:
             raise _unreadable(self._layout.roots, error.strerror or str(error), "") from error
+
+    def stamp(self) -> list[str]:
+        """The names, each with the state of what it needs; if they are the same, the roots keep what they kept.
+
+        Raises:
+            CollectionError: they cannot be listed.
+        """
+        return [f"{name} {self._state(name)}" for name in self.names()]
+
+    def _state(self, name: str) -> str:
+        """Of the link or file that a root needs; empty if it stands by itself, or cannot be read."""
+        link = self._needs.get(name)
+        if link is None:
+            try:
+                root = self._parse(name)
+            except (OSError, DamageError):
+                return ""
+            link = self._needs[name] = root.link
+        return _state(link) if link else ""
 
     def all(self) -> list[Root]:
         """All roots, by name, also those whose links or files have vanished.
@@ -174,11 +194,7 @@ class Roots:
         if form is None:
             raise _unreadable(path, "this is no root that this version knows", "")
         try:
-            data = read_small(path)
-            if digest_bytes(data)[:DIGITS] != form["digits"]:
-                raise DamageError("its bytes are not those of its name")
-            since = datetime.fromtimestamp(os.lstat(path).st_mtime, UTC).isoformat(timespec="seconds")
-            root = _parse(path, data, form["name"], since)
+            root = self._parse(name)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -186,6 +202,18 @@ class Roots:
         except DamageError as error:
             raise _unreadable(path, error.what, form["name"]) from error
         return self._locked(root) if root.kind == "lock" and root.stands else root
+
+    def _parse(self, name: str) -> Root:
+        """What its file says. OSError as it comes; DamageError if it is none."""
+        path = f"{self._layout.roots}/{name}"
+        form = _FILE.fullmatch(name)
+        if form is None:
+            raise DamageError("this is no root that this version knows", where=path)
+        data = read_small(path)
+        if digest_bytes(data)[:DIGITS] != form["digits"]:
+            raise DamageError("its bytes are not those of its name", where=path)
+        since = datetime.fromtimestamp(os.lstat(path).st_mtime, UTC).isoformat(timespec="seconds")
+        return _parse(path, data, form["name"], since)
 
     def _locked(self, root: Root) -> Root:
         """The root with what its file names now, as far as this store has that: it may be of another one."""
@@ -221,13 +249,15 @@ class Roots:
         with writing(path), self._alone():
             entered = self._gate.enter()
             try:
-                if os.path.lexists(path):
+                there = os.path.lexists(path)
+                if entered is not None:
+                    with contextlib.suppress(*[PermissionError] if there and not root.link else []):
+                        self._gate.turn()
+                see()
+                if there:
                     with contextlib.suppress(PermissionError):
                         changes.touch(path)
                 else:
-                    if entered is not None:
-                        self._gate.turn()
-                    see()
                     write_once(self._layout.tmp, path, data)
             finally:
                 if entered is not None:
@@ -272,6 +302,20 @@ class Roots:
             with contextlib.suppress(OSError):
                 self._remove(name, but="")
         return gone
+
+
+def _state(link: str) -> str:
+    """What stands there now: another state, if it was replaced, or written to, or taken away and put back."""
+    try:
+        here, there = os.lstat(link), None
+        if stat.S_ISLNK(here.st_mode):
+            there = os.readlink(link)
+            with contextlib.suppress(OSError):
+                after = os.stat(link)
+                there += f" {after.st_ino} {after.st_mtime_ns} {after.st_size}"
+    except OSError as error:
+        return f"error {error.errno}"
+    return f"{here.st_ino} {here.st_mtime_ns} {here.st_size} {there}"
 
 
 def _parse(path: str, data: bytes, name: str, since: str) -> Root:
