@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pylightnix.errors import CollectionError
+from pylightnix.errors import CollectionError, StoreError
 from pylightnix.store.collection.collecting import Collector
 from pylightnix.store.collection.rooting import set_link, set_lock
 from pylightnix.store.store import Store
@@ -68,3 +68,27 @@ def test_a_link_that_is_made_again_keeps_what_was_planned(
     monkeypatch.setattr("pylightnix.store.collection.roots.Roots.sweep", lambda self, roots: [])
     again = lambda: set_link(Store(plant.store.path).keeper, link, a)  # noqa: E731
     assert collected_while(monkeypatch, plant, again) == {"a"}
+
+
+def test_a_link_that_cannot_be_made_leaves_the_one_that_is_there(plant: Any, tmp_path: Path) -> None:
+    link = tmp_path / "result"
+    a, b = plant.one("a"), plant.one("b")
+    set_link(plant.store.keeper, str(link), plant.realization(a))
+    before = os.readlink(link)
+    plant.store.remove(b[0].ref)
+    for path in (link, tmp_path / "other"):
+        with pytest.raises(CollectionError, match="its artifacts are collected"):
+            set_link(plant.store.keeper, str(path), plant.realization(b))
+    assert os.readlink(link) == before
+    assert [one.name for one in tmp_path.iterdir() if one.is_symlink()] == ["result"]
+    plant.store.gc(unreachable=True)
+    assert plant.present() == {"a"}
+
+
+def test_a_link_to_something_else_is_not_replaced(plant: Any, tmp_path: Path) -> None:
+    link, a = tmp_path / "data", plant.realization(plant.one("a"))
+    link.symlink_to("/somewhere/else")
+    with pytest.raises(StoreError, match="a link to /somewhere/else, which is no realization"):
+        set_link(plant.store.keeper, str(link), a)
+    assert os.readlink(link) == "/somewhere/else"
+    assert plant.store.roots() == []

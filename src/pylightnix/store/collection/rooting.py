@@ -10,7 +10,7 @@ from pylightnix.errors import CollectionError, DamageError, StoreError, UnknownR
 from pylightnix.hashing import digest_document
 from pylightnix.model.realization import Realization
 from pylightnix.model.selection import selection_of
-from pylightnix.names import printable
+from pylightnix.names import is_reference, printable
 from pylightnix.store import changes
 from pylightnix.store.collection.reach import reach
 from pylightnix.store.collection.roots import Root, Roots, lock_bytes, parse_lock
@@ -48,20 +48,42 @@ def set_link(reader: Reader, link: str, realization: Realization[Any]) -> str:
         StoreError: the link cannot be made, or something else is there.
     """
     path = os.path.abspath(link)
-    if os.path.lexists(path) and not os.path.islink(path):
-        raise StoreError("this is there, and no link", where=printable(path), hint="give another path")
     name = f"link-{_digest_of_path(path)}"
     root = Root(name, "link", selection_of([realization]), path)
     with writing(path):
-        beside = f"{path}.{fresh_id()}"
-        changes.link_symbolically(realization.path, beside)
-        changes.replace(beside, path)  # before the root, which without its link keeps nothing
+        before = _link_there(path)
+        _lead(path, realization.path)  # before the root, which without its link keeps nothing
         try:
             Roots(reader.layout).set(root, lambda: _see(reader, root, [realization]))
         except BaseException:
-            changes.remove_file(path)
+            if before is None:
+                changes.remove_file(path)
+            else:
+                _lead(path, before)
             raise
     return name
+
+
+def _link_there(path: str) -> str | None:
+    """Where the link leads that is there, None if there is none; nothing but a link to artifacts is replaced."""
+    if not os.path.lexists(path):
+        return None
+    if not os.path.islink(path):
+        raise StoreError("this is there, and no link", where=printable(path), hint="give another path")
+    target = os.readlink(path)
+    if not is_reference(os.path.basename(target.rstrip("/"))):
+        raise StoreError(
+            f"this is there, a link to {printable(target)}, which is no realization of a store", where=printable(path),
+            hint="give another path",
+        )  # fmt: skip
+    return target
+
+
+def _lead(path: str, target: str | os.PathLike[str]) -> None:
+    """Make a link of a person, or let it lead elsewhere, in one step."""
+    beside = f"{path}.{fresh_id()}"
+    changes.link_symbolically(target, beside)
+    changes.replace(beside, path)
 
 
 def set_lock(reader: Reader, path: str, realizations: Iterable[Realization[Any]]) -> str:
