@@ -12,6 +12,7 @@ import pytest
 from pylightnix.errors import CollectionError, StoreError
 from pylightnix.store.collection.collecting import Collector
 from pylightnix.store.collection.rooting import set_link, set_lock
+from pylightnix.store.collection.roots import Roots
 from pylightnix.store.store import Store
 
 
@@ -92,3 +93,48 @@ def test_a_link_to_something_else_is_not_replaced(plant: Any, tmp_path: Path) ->
         set_link(plant.store.keeper, str(link), a)
     assert os.readlink(link) == "/somewhere/else"
     assert plant.store.roots() == []
+
+
+@pytest.mark.parametrize("kind", ["link", "lock"])
+def test_what_is_set_again_while_it_is_swept_stays(
+    plant: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path, a = tmp_path / "result", plant.realization(plant.one("a"))
+
+    def renew() -> None:
+        if kind == "link":
+            set_link(plant.store.keeper, str(path), a)
+        else:
+            set_lock(plant.store.keeper, str(path), [a])
+
+    renew()
+    path.unlink()
+    roots = Roots(plant.store.keeper.layout)
+    stale = roots.all()
+    alone = roots._alone
+
+    def late() -> Any:
+        renew()
+        return alone()
+
+    monkeypatch.setattr(roots, "_alone", late)
+    assert roots.sweep(stale) == []
+    monkeypatch.undo()
+    assert [root.stands for root in roots.all()] == [True]
+    path.unlink()
+    assert roots.sweep(roots.all()) == [stale[0].name]
+    assert roots.all() == []
+
+
+def test_a_root_of_the_same_name_that_stands_is_not_swept(plant: Any, tmp_path: Path) -> None:
+    """A link that leads elsewhere by now, and has a root that says so beside the old one."""
+    link, a, b = tmp_path / "result", plant.realization(plant.one("a")), plant.realization(plant.one("b"))
+    set_link(plant.store.keeper, str(link), a)
+    (old,) = (plant.store.path / "roots").iterdir()
+    data = old.read_bytes()
+    set_link(plant.store.keeper, str(link), b)
+    old.write_bytes(data)
+    roots = Roots(plant.store.keeper.layout)
+    assert sorted(root.stands for root in roots.all()) == [False, True]
+    roots.sweep(roots.all())
+    assert [root.refs for root in roots.all()] == [(b.ref,)]

@@ -296,12 +296,25 @@ class Roots:
         return bool(mine)
 
     def sweep(self, roots: Iterable[Root]) -> list[str]:
-        """Take those of these away whose links or files have vanished; their names."""
+        """Take those of these away whose links or files have vanished, and have not come back; their names."""
         gone = [root.name for root in roots if not root.stands]
-        for name in gone:
-            with contextlib.suppress(OSError):
-                self._remove(name, but="")
-        return gone
+        swept = []
+        with contextlib.suppress(OSError), self._alone() if gone else contextlib.nullcontext():
+            for file in self.names():
+                name = file.partition("@")[0]
+                if name in gone and self._sweep(file):
+                    swept.append(name)
+        return swept
+
+    def _sweep(self, file: str) -> bool:
+        """Whoever sets it again makes the link first, and waits: so what does not stand now is set after this."""
+        try:
+            if self._parse(file).stands:
+                return False
+            changes.remove_file(f"{self._layout.roots}/{file}")
+        except (OSError, DamageError, CollectionError):
+            return False
+        return True
 
 
 def _state(link: str) -> str:
