@@ -276,6 +276,32 @@ def test_in_doubt_it_refuses_and_says_what_is_at_stake(cli: Any) -> None:
     assert "store/99" in cli("gc", "--unreachable", code=2).stderr
 
 
+def test_what_is_no_root_is_named_and_can_be_taken_away(cli: Any) -> None:
+    cli("realize", "flow.py:numbers", "--root", "kept")
+    strange, folder = cli.store / "roots" / "strange.json", cli.store / "roots" / "folder"
+    strange.write_text("")
+    folder.mkdir()
+    told = cli("root")
+    assert "kept" in told.stdout
+    assert str(strange) in told.stderr
+    assert "root --remove strange.json" in told.stderr
+    document = cli.json("root")
+    assert [root["kind"] for root in document["roots"]] == ["auto", "named"]
+    assert [one["path"] for one in document["unreadable"]] == [str(folder), str(strange)]
+    assert str(strange) in cli("du").stderr
+    assert len(cli.json("du")["unreadable"]) == 2
+    assert "a root cannot be read" in cli("du", "--roots", code=1).stderr
+    told = cli("root", "--remove", "folder", code=1).stderr
+    assert "this is a directory" in told
+    assert str(folder) in told
+    folder.rmdir()
+    cli("gc", "--unreachable", code=1)
+    assert "a root cannot be read" in cli("why-alive", "flow.py:numbers", code=1).stderr
+    cli("root", "--remove", "strange.json")
+    assert cli.json("gc", "--unreachable")["collected"] == []
+    assert [root["kind"] for root in cli.json("root")["roots"]] == ["auto", "named"]
+
+
 def test_du_weighs_by_stage_and_by_root(cli: Any) -> None:
     cli("realize", "flow.py:report")
     cli("realize", "flow.py:few")

@@ -10,11 +10,12 @@ from pylightnix.cli.amounts import age
 from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, target_argument
 from pylightnix.cli.output import out, out_json, remark, table
 from pylightnix.cli.targets import found
+from pylightnix.errors import CollectionError
 from pylightnix.model.realization import Realization
 from pylightnix.names import RealizationRef, printable
 from pylightnix.session.location import as_store
 from pylightnix.store.collection.rooting import set_link, set_lock
-from pylightnix.store.collection.roots import Root
+from pylightnix.store.collection.roots import Root, Roots
 from pylightnix.store.store import Store
 
 NOT_ALIVE = 1
@@ -63,7 +64,9 @@ def root_command(
             raise click.UsageError("Missing argument 'TARGET…': what shall be kept under this name?")
         where.root(named[0], _found(targets, assignments, where))
     if as_json:
-        out_json({"store": str(where.path), "roots": [_document(root) for root in where.roots()]})
+        roots, wrong = Roots(where.keeper.layout).legible()
+        bad = [unreadable(one) for one in wrong]
+        out_json({"store": str(where.path), "roots": [_document(root) for root in roots], "unreadable": bad})
     elif not named and not removed:
         _list(where)
 
@@ -83,11 +86,13 @@ def _link(link: str, targets: tuple[str, ...], assignments: tuple[str, ...], sto
 
 
 def _list(store: Store) -> None:
-    roots = store.roots()
+    roots, wrong = Roots(store.keeper.layout).legible()
     rows = [(root.name, _kind(root), age(root.since), _refs(root.refs)) for root in roots]
     for line in table([("root", "kind", "set", "keeps"), *rows], right=(2,)) if rows else ():
         out(line)
-    if not rows:
+    for one in wrong:
+        remark(str(one))
+    if not rows and not wrong:
         remark("no roots: a collection takes whatever it is asked for")
 
 
@@ -100,6 +105,11 @@ def _kind(root: Root) -> str:
 def _refs(refs: tuple[RealizationRef, ...]) -> str:
     shown = ", ".join(f"{ref.name} {ref.short}" for ref in refs[:MOST_NAMED])
     return f"{shown} and {len(refs) - MOST_NAMED} more" if len(refs) > MOST_NAMED else shown
+
+
+def unreadable(error: CollectionError) -> dict[str, Any]:
+    """For JSON: a root that cannot be read."""
+    return {"path": error.where, "what": error.what}
 
 
 def _document(root: Root) -> dict[str, Any]:

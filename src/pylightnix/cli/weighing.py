@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from pylightnix.cli.amounts import count, size
 from pylightnix.cli.options import json_option, store_option
 from pylightnix.cli.output import out, out_json, remark, table
+from pylightnix.cli.rooting import unreadable
 from pylightnix.session.location import as_store
 from pylightnix.store.collection.weighing import Weight
 
@@ -25,9 +27,12 @@ def du_command(by_root: bool, store: str | None, as_json: bool) -> None:
     """
     where = as_store(store)
     weights = where.du()
+    if by_root and weights.unreadable:
+        raise weights.unreadable[0]
     if as_json:
         stages, roots = ([one._asdict() for one in found] for found in (weights.stages, weights.roots))
-        sums = {"total": weights.total, "collected": weights.collected, "trash": weights.trash}
+        sums: dict[str, Any] = {"total": weights.total, "collected": weights.collected, "trash": weights.trash}
+        sums["unreadable"] = [unreadable(one) for one in weights.unreadable]
         out_json({"store": str(where.path), "stages": stages, "roots": roots, **sums})
         return
     for line in _lines("root" if by_root else "stage", weights.roots if by_root else weights.stages):
@@ -36,6 +41,8 @@ def du_command(by_root: bool, store: str | None, as_json: bool) -> None:
     told += [f"{size(weights.trash)} in the trash"] if weights.trash else []
     told += [f"{count(weights.collected, 'realization')} collected"] if weights.collected else []
     remark(", ".join(told))
+    for one in weights.unreadable:
+        remark(str(one))
 
 
 def _lines(title: str, weights: Sequence[Weight]) -> list[str]:

@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import re
+import shlex
 import stat
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from pylightnix.names import DerivationRef, RealizationRef, printable
 from pylightnix.store import changes
 from pylightnix.store.collection.gate import Gate
 from pylightnix.store.documents import parse_choice, parse_choices
-from pylightnix.store.files import parse_document, read_small, write_once
+from pylightnix.store.files import is_directory, parse_document, read_small, write_once
 from pylightnix.store.layout import Layout, writing
 from pylightnix.store.locks import UNSUPPORTED, take
 
@@ -188,11 +189,28 @@ class Roots:
         """
         return [root for root in map(self._read, self.names()) if root is not None]
 
+    def legible(self) -> tuple[list[Root], list[CollectionError]]:
+        """Those that can be read, and what is wrong with each of the others; to show them, not to collect by.
+
+        Raises:
+            CollectionError: they cannot be listed.
+        """
+        roots: list[Root] = []
+        wrong: list[CollectionError] = []
+        for name in self.names():
+            try:
+                root = self._read(name)
+            except CollectionError as error:
+                wrong.append(error)
+            else:
+                roots += [root] if root is not None else []
+        return roots, wrong
+
     def _read(self, name: str) -> Root | None:
         path = f"{self._layout.roots}/{name}"
         form = _FILE.fullmatch(name)
         if form is None:
-            raise _unreadable(path, "this is no root that this version knows", "")
+            raise _unreadable(path, "this is no root that this version knows", "" if os.path.isdir(path) else name)
         try:
             root = self._parse(name)
         except FileNotFoundError:
@@ -280,20 +298,32 @@ class Roots:
                 lock.release()
 
     def remove(self, name: str) -> bool:
-        """Take a root away; whether there was one.
+        """Take a root away, or a file of exactly this name that is none; whether there was one.
 
         Raises:
+            CollectionError: a directory is there.
             StoreError: the store cannot be written.
         """
         with writing(self._layout.roots):
-            return self._remove(name, but="")
+            strange = [file for file in self.names() if file == name and not _FILE.fullmatch(file)]
+            for file in strange:
+                self._remove_file(file)
+            return self._remove(name, but="") or bool(strange)
 
     def _remove(self, name: str, but: str) -> bool:
         mine = [file for file in self.names() if file.startswith(f"{name}@") and file != but]
         for file in mine:
-            with contextlib.suppress(FileNotFoundError):
-                changes.remove_file(f"{self._layout.roots}/{file}")
+            self._remove_file(file)
         return bool(mine)
+
+    def _remove_file(self, file: str) -> None:
+        path = f"{self._layout.roots}/{file}"
+        if is_directory(path):
+            raise CollectionError(
+                "this is a directory, and no root", where=printable(path), hint="see what is in it, and move it away"
+            )
+        with contextlib.suppress(FileNotFoundError):
+            changes.remove_file(path)
 
     def sweep(self, roots: Iterable[Root]) -> list[str]:
         """Take those of these away whose links or files have vanished, and have not come back; their names."""
@@ -343,7 +373,7 @@ def _parse(path: str, data: bytes, name: str, since: str) -> Root:
 
 
 def _unreadable(where: str, what: str, name: str) -> CollectionError:
-    away = f", or take it away: pylightnix root --remove {name}" if name else ""
+    away = f", or take it away: pylightnix root --remove {shlex.quote(printable(name))}" if name else ""
     return CollectionError(
         f"a root cannot be read: {printable(what)}", where=printable(where),
         hint=f"proceeding would make all that it keeps look dead; see to it{away}", root=name,

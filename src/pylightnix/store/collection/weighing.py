@@ -39,6 +39,7 @@ class Weights(NamedTuple):
         total: bytes of all artifacts.
         collected: how many realizations have no artifacts any more.
         trash: bytes in the trash.
+        unreadable: what is wrong with each root that cannot be read: what it reaches is not among the weights of roots.
     """
 
     stages: tuple[Weight, ...]
@@ -46,24 +47,27 @@ class Weights(NamedTuple):
     total: int
     collected: int
     trash: int
+    unreadable: tuple[CollectionError, ...] = ()
 
 
 def weigh(reader: Reader) -> Weights:
     """Weigh everything.
 
     Raises:
-        CollectionError: a root cannot be read.
+        CollectionError: whether what a root needs still stands cannot be told.
         StoreError: the store cannot be read.
     """
     graph = nodes(reader)
     size = {ref: node.size for ref, node in graph.items()}
-    roots = [root for root in Roots(reader.layout).all() if root.stands]
+    legible, unreadable = Roots(reader.layout).legible()
+    roots = [root for root in legible if root.stands]
     return Weights(
         tuple(_stages(graph, size)),
         tuple(_roots(reader, graph, size, roots)),
         sum(size.values()),
         sum(not node.present for node in graph.values()),
         _on_disk(reader.layout.trash),
+        tuple(unreadable),
     )
 
 
