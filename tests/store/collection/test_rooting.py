@@ -14,6 +14,7 @@ from pylightnix.store.collection.collecting import Collector
 from pylightnix.store.collection.rooting import set_link, set_lock
 from pylightnix.store.collection.roots import Roots
 from pylightnix.store.store import Store
+from pylightnix.store.trees import remove_tree
 
 
 def collected_while(monkeypatch: pytest.MonkeyPatch, plant: Any, act: Callable[[], object]) -> set[str]:
@@ -138,3 +139,46 @@ def test_a_root_of_the_same_name_that_stands_is_not_swept(plant: Any, tmp_path: 
     assert sorted(root.stands for root in roots.all()) == [False, True]
     roots.sweep(roots.all())
     assert [root.refs for root in roots.all()] == [(b.ref,)]
+
+
+def test_a_lock_file_passes_over_a_context_that_this_store_does_not_have(
+    plant: Any, plant_in: Any, tmp_path: Path
+) -> None:
+    """The same bytes were made from the same bytes there, and those by another stage."""
+    lock, other = tmp_path / "paper.lock", plant_in(tmp_path / "other")
+    there = other.one("b", of=other.one("a", content="same", n=2))
+    first = plant.one("a", content="same", n=1)
+    here, mine = plant.one("b", of=first), plant.one("c")
+    assert (here[0].ref, here[1].hash != there[1].hash) == (there[0].ref, True)
+    set_lock(plant.store.keeper, str(lock), [plant.realization(mine)])
+    set_lock(other.store.keeper, str(tmp_path / "their.lock"), [other.realization(there)])
+    lock.write_bytes((tmp_path / "their.lock").read_bytes())
+    plant.store.gc(unreachable=True)
+    assert plant.present() == {"b"}
+    (run,) = Path(plant.store.keeper.place(here[0])).glob("run-*.json")
+    run.chmod(0o644)
+    run.write_text("{}")
+    with pytest.raises(CollectionError, match="was made from is not known"):
+        plant.store.gc(unreachable=True)
+
+
+def test_what_a_lock_file_names_is_followed_as_far_as_this_store_goes(plant: Any, tmp_path: Path) -> None:
+    chain = plant.chain("a", "b", "c")
+    set_lock(plant.store.keeper, str(tmp_path / "paper.lock"), [plant.realization(chain[2])])
+    plant.store.gc(unreachable=True)
+    assert plant.present() == {"a", "b", "c"}
+    remove_tree(plant.store.keeper.place(chain[1][0]))
+    with pytest.raises(CollectionError, match="it is not in this store"):
+        plant.store.gc(unreachable=True)
+    with pytest.raises(CollectionError, match="it is not in this store"):
+        set_lock(plant.store.keeper, str(tmp_path / "new.lock"), [plant.realization(chain[2])])
+
+
+def test_a_lock_file_can_be_a_link(plant: Any, tmp_path: Path) -> None:
+    lock, real = tmp_path / "paper.lock", tmp_path / "real.lock"
+    set_lock(plant.store.keeper, str(lock), [plant.realization(plant.one("a"))])
+    plant.one("b")
+    lock.rename(real)
+    lock.symlink_to("real.lock")
+    plant.store.gc(unreachable=True)
+    assert plant.present() == {"a"}

@@ -81,31 +81,58 @@ class _Walk:
         self._root = root
         self._known = known
         self._known.update((context.hash, context) for context in root.selection.contexts)
+        self._own = {context.hash for context in root.selection.contexts} if root.kind == "lock" else set()
 
     def steps(self) -> Iterator[tuple[RealizationRef, RealizationRef | None]]:
         """Each realization with the one that it is reached through; one that stands in several contexts comes again."""
-        seen: set[tuple[tuple[RealizationRef, ...], str]] = set()
-        waiting: list[tuple[InputChoice, RealizationRef | None]] = [
-            (kept.choice, None) for kept in self._root.selection.kept
+        seen: set[tuple[tuple[RealizationRef, ...], str, bool]] = set()
+        in_lock = self._root.kind == "lock"
+        waiting: list[tuple[InputChoice, RealizationRef | None, bool]] = [
+            (kept.choice, None, in_lock) for kept in self._root.selection.kept
         ]
         while waiting:
-            choice, through = waiting.pop()
-            if (choice.chosen, choice.context) in seen:
+            choice, through, foreign = waiting.pop()
+            if (choice.chosen, choice.context, foreign) in seen:
                 continue
-            seen.add((choice.chosen, choice.context))
+            seen.add((choice.chosen, choice.context, foreign))
             for ref in choice.chosen:
                 yield ref, through
-            context = self._context(choice)
+            context = self._context(choice, foreign)
             if context is not None:
                 below = choice.chosen[0] if choice.chosen else through
-                waiting += [(inner, below) for inner in context.inputs.values()]
+                waiting += [(inner, below, choice.context in self._own) for inner in context.inputs.values()]
 
-    def _context(self, choice: InputChoice) -> Context | None:
-        """The context of a choice; None if nothing was chosen and nobody noted with what."""
+    def _context(self, choice: InputChoice, foreign: bool) -> Context | None:
+        """The context of a choice; None if nothing was chosen and nobody noted with what.
+
+        Args:
+            choice: that was made.
+            foreign: whether a lock file says so, which may be of another store: None if this one does not have it.
+        """
         found = self._known.get(choice.context)
         if found is None and choice.chosen:
-            found = self._known[choice.context] = self._read(choice)
+            try:
+                found = self._known[choice.context] = self._read(choice)
+            except CollectionError:
+                if not (foreign and self._is_elsewhere(choice)):
+                    raise
         return found
+
+    def _is_elsewhere(self, choice: InputChoice) -> bool:
+        """Whether no record of this store has the context; a damaged one might have had it."""
+        for ref in choice.chosen:
+            place = f"{self._reader.layout.records}/{choice.key}/{ref.digits}"
+            try:
+                runs = [name for name in os.listdir(place) if name.startswith("run-") and name.endswith(".json")]
+                contexts = [parse_run(f"{place}/{name}", read_small(f"{place}/{name}")).context for name in runs]
+                here = os.path.lexists(f"{place}/context-{choice.context[:DIGITS]}.json")
+            except FileNotFoundError:
+                continue
+            except (OSError, DamageError):
+                return False
+            if here or not runs or any(context.hash == choice.context for context in contexts):
+                return False
+        return True
 
     def _read(self, choice: InputChoice) -> Context:
         problem: Exception | None = None

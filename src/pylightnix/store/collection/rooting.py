@@ -161,4 +161,4 @@ def _see(reader: Reader, root: Root, realizations: Iterable[Realization[Any]]) -
                 "its artifacts are collected", where=f"{one.name} {one.ref.short}",
                 hint="realize its stage again, then it can be kept", ref=one.ref,
             )  # fmt: skip
-    reach(reader, [root])
+    reach(reader, [root._replace(kind="named")])  # a lock file passes over what is not there

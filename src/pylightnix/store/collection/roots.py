@@ -236,7 +236,7 @@ class Roots:
     def _locked(self, root: Root) -> Root:
         """The root with what its file names now, as far as this store has that: it may be of another one."""
         try:
-            selection = parse_lock(root.link, read_small(root.link))
+            selection = parse_lock(root.link, read_small(os.path.realpath(root.link)))
         except (OSError, DamageError) as error:
             what = error.what if isinstance(error, DamageError) else error.strerror or str(error)
             raise _unreadable(root.link, what, root.name) from error
