@@ -115,6 +115,15 @@ def test_a_link_that_leads_elsewhere_keeps_no_more(cli: Any) -> None:
     assert "--link takes one TARGET" in cli("root", "--link", "x", "a", "b", code=2).stderr
 
 
+def test_the_directory_of_a_link_or_lock_file_is_not_made(cli: Any) -> None:
+    cli("realize", "flow.py:numbers")
+    for option, what in (("--link", "link"), ("--lock", "lock file")):
+        told = cli("root", option, "none/x", "flow.py:numbers", code=1).stderr
+        assert f"the directory of the {what} is not there" in told
+        assert str(cli.directory / "none") in told
+        assert "another store" not in told
+
+
 def test_a_lock_file_keeps_what_it_names_until_it_vanishes(cli: Any) -> None:
     for name in ("numbers", "few"):
         cli("realize", f"flow.py:{name}")
@@ -170,7 +179,12 @@ def test_why_alive_names_the_chain(cli: Any) -> None:
     cli("realize", "flow.py:numbers", "--rebuild", "numbers")
     for root in cli.json("root")["roots"]:
         cli("root", "--remove", root["name"])
-    assert "no root reaches numbers" in cli("why-alive", ref[:10], code=1).stderr
+    assert "no root reaches numbers" in (told := cli("why-alive", ref[:10], code=1).stderr)
+    assert "gc --unreachable takes it" in told
+    cli("gc", "--unreachable")
+    told = cli("why-alive", ref[:10], code=1).stderr
+    assert "it is collected" in told
+    assert "takes it" not in told
 
 
 def test_without_a_scope_it_shows_what_each_would_free(cli: Any) -> None:

@@ -131,8 +131,9 @@ def _document(root: Root) -> dict[str, Any]:
 def why_alive_command(target: str, assignments: tuple[str, ...], store: str | None, as_json: bool) -> int:
     """Name the chain from each root to a realization; exits with 1 if no root reaches it."""
     where = as_store(store)
-    refs = [one.realization.ref for one in found(target, read_assignments(assignments), where)]
-    chains = {ref: where.why_alive(ref) for ref in refs}
+    records = [one.realization.record for one in found(target, read_assignments(assignments), where)]
+    chains = {record.ref: where.why_alive(record.ref) for record in records}
+    collected = {record.ref for record in records if not where.keeper.present(record)}
     if as_json:
         out_json({"chains": [{"ref": str(ref), "chains": found} for ref, found in chains.items()]})
     for ref, told in chains.items() if not as_json else ():
@@ -140,5 +141,6 @@ def why_alive_command(target: str, assignments: tuple[str, ...], store: str | No
             steps = [f"{RealizationRef(one).name} {one[:8]}" for one in below]
             out(" → ".join([f"root {printable(root)}", *steps]))
         if not told:
-            remark(f"no root reaches {ref.name} {ref.short}: pylightnix gc --unreachable takes it")
+            what = "it is collected" if ref in collected else "pylightnix gc --unreachable takes it"
+            remark(f"no root reaches {ref.name} {ref.short}: {what}")
     return 0 if all(chains.values()) else NOT_ALIVE

@@ -47,7 +47,7 @@ def set_link(reader: Reader, link: str, realization: Realization[Any]) -> str:
     Raises:
         StoreError: the link cannot be made, or something else is there.
     """
-    path = os.path.abspath(link)
+    path = _path_of("link", link)
     name = f"link-{_digest_of_path(path)}"
     root = Root(name, "link", selection_of([realization]), path)
     with writing(path):
@@ -62,6 +62,17 @@ def set_link(reader: Reader, link: str, realization: Realization[Any]) -> str:
                 _lead(path, before)
             raise
     return name
+
+
+def _path_of(what: str, path: str) -> str:
+    """Where it is to stand; its directory is not made."""
+    path = os.path.abspath(path)
+    above = os.path.dirname(path)
+    if not os.path.isdir(above):
+        raise StoreError(
+            f"the directory of the {what} is not there", where=printable(above), hint="make it, or give another path"
+        )
+    return path
 
 
 def _link_there(path: str) -> str | None:
@@ -94,7 +105,7 @@ def set_lock(reader: Reader, path: str, realizations: Iterable[Realization[Any]]
     Raises:
         StoreError: the file cannot be written, or something else is there.
     """
-    path = os.path.abspath(path)
+    path = _path_of("lock file", path)
     given = list(realizations)
     root = Root(f"lock-{_digest_of_path(path)}", "lock", selection_of(given), path)
     with writing(path):
