@@ -223,7 +223,7 @@ class Store:
         """What takes how much space: by stage and by root, own and with all that it was made from.
 
         Raises:
-            StoreError: the store, or a root, cannot be read.
+            StoreError: the store cannot be read; what is wrong with single roots stands in `unreadable`.
         """
         from pylightnix.store.collection.weighing import weigh
 

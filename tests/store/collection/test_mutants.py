@@ -130,14 +130,14 @@ MUTANTS = {
     ),
     "follows nothing": Mutant(
         "reach",
-        "waiting += [(inner, below) for inner in context.inputs.values()]",
+        "waiting += [(inner, below, choice.context in self._own) for inner in context.inputs.values()]",
         "pass",
         collecting.test_what_a_root_reaches_stays_with_all_that_it_was_made_from,
     ),
     "follows direct inputs only": Mutant(
         "reach",
-        "waiting += [(inner, below) for inner in context.inputs.values()]",
-        "waiting += [(inner, below) for inner in context.inputs.values() if not through]",
+        "waiting += [(inner, below, choice.context in self._own) for inner in context.inputs.values()]",
+        "waiting += [(inner, below, False) for inner in context.inputs.values() if not through]",
         collecting.test_what_a_root_reaches_stays_with_all_that_it_was_made_from,
     ),
     "follows any context": Mutant(
@@ -160,8 +160,8 @@ MUTANTS = {
     ),
     "passes over roots that it does not know": Mutant(
         "roots",
-        '            raise _unreadable(path, "this is no root that this version knows", "")',
-        "            return None",
+        'raise _unreadable(path, "this is no root that this version knows", "" if os.path.isdir(path) else name)',
+        "return None",
         lambda plant: collecting.test_a_root_that_is_not_understood_stops_it(plant, "new-kind-of-root"),
     ),
     "the second root takes the first one's file": Mutant(
