@@ -483,7 +483,9 @@ def test_what_cannot_be_made_again_is_no_candidate_any_more(store: Store) -> Non
     first.out.unlink()
     first.path.rmdir()
     calls()
-    second = realize(unsteady(), store)
+    told = f"unsteady {first.ref.short} cannot be made again: its run 0 gave something else this time"
+    with pytest.warns(UserWarning, match=told):
+        second = realize(unsteady(), store)
     assert calls() == ["unsteady", "unsteady"]
     assert second != first
     assert second.runs[0].index == 1

@@ -16,6 +16,7 @@ from pylightnix.model.claiming import Holder
 from pylightnix.model.plan import Step
 from pylightnix.names import DerivationRef
 from pylightnix.session.telling import MOST_LINES, PlainTelling
+from pylightnix.store.trees import remove_tree
 
 
 @stage(code="ignore")
@@ -84,6 +85,25 @@ def test_a_failure_is_told(store: Store) -> None:
         pylightnix.realize(broken(), store=store, listener=PlainTelling(stream))
     assert "failed   broken  run 0, seed " in stream.getvalue()
     assert "0 of 1 reused, 1 run, " in stream.getvalue()
+
+
+def test_what_cannot_be_made_again_is_told_before_another_is_chosen(store: Store) -> None:
+    @stage(code="ignore")
+    def unsteady(out: Path = promise("out.txt")) -> None:
+        out.write_bytes(os.urandom(8))
+
+    @stage(code="ignore")
+    def user(source: Dep = unsteady()) -> str:
+        return source.out.read_bytes().hex()
+
+    told(unsteady(), store)
+    told(unsteady(), store, rebuild=["unsteady"])
+    newest = pylightnix.realize(user(), store=store, quiet=True).deps.source
+    remove_tree(newest.path)
+    lines = told(user(), store)
+    warning = f"warning  unsteady {newest.ref.short} cannot be made again: its run 1 gave something else this time"
+    assert [line for line in lines if line.startswith("warning")] == [f"{warning}; it counts no more"]
+    assert lines.index(f"{warning}; it counts no more") < next(i for i, line in enumerate(lines) if "user" in line)
 
 
 def test_of_very_many_those_of_one_kind_are_counted_together(store: Store) -> None:

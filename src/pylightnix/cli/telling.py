@@ -18,7 +18,7 @@ from pylightnix.engine.events import Listener
 from pylightnix.model.build import BuildRequest, BuildResult
 from pylightnix.model.claiming import Holder
 from pylightnix.model.plan import Step
-from pylightnix.names import printable
+from pylightnix.names import RealizationRef, printable
 from pylightnix.session.telling import MOST_LINES, PlainTelling
 
 SECONDS_BETWEEN = 2.0
@@ -108,6 +108,10 @@ class EventLines:
         """A run ended."""
         failure = {"kind": result.failure.kind, "what": result.failure.what} if result.failure else None
         self._tell("finished", **_about(request), duration=result.duration, failure=failure, kept=kept)
+
+    def lost(self, ref: RealizationRef, run: int) -> None:
+        """What cannot be made again."""
+        self._tell("lost", ref=ref, run=run)
 
     def end(self) -> None:
         """The realize is over."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -9,6 +10,7 @@ from typing import Protocol
 from pylightnix.model.build import BuildRequest, BuildResult
 from pylightnix.model.claiming import Holder
 from pylightnix.model.plan import Step
+from pylightnix.names import RealizationRef
 
 
 class Listener(Protocol):
@@ -38,13 +40,28 @@ class Listener(Protocol):
         """A run ended; `kept` is the directory of a failed one."""
         ...
 
+    def lost(self, ref: RealizationRef, run: int) -> None:
+        """A run that was made again gave something else: this realization counts no more."""
+        ...
+
     def end(self) -> None:
         """The realize is over, well or not."""
         ...
 
 
+class LossWarning(UserWarning):
+    """A realization cannot be made again, and others may be chosen in its place."""
+
+
+def loss_text(ref: RealizationRef, run: int) -> str:
+    """The same, in words."""
+    return (
+        f"{ref.name} {ref.short} cannot be made again: its run {run} gave something else this time; it counts no more"
+    )
+
+
 class Silent:
-    """Listens to nothing."""
+    """Listens to nothing, but that something is lost is a warning."""
 
     def begin(self, total: int) -> None: ...
     def decided(self, step: Step) -> None: ...
@@ -52,4 +69,8 @@ class Silent:
     def started(self, request: BuildRequest) -> None: ...
     def progress(self, request: BuildRequest, done: float, total: float | None) -> None: ...
     def finished(self, request: BuildRequest, result: BuildResult, kept: Path | None) -> None: ...
+
+    def lost(self, ref: RealizationRef, run: int) -> None:
+        warnings.warn(loss_text(ref, run), category=LossWarning, stacklevel=2)
+
     def end(self) -> None: ...

@@ -243,7 +243,7 @@ class Realizer:
     def _end(self, running: Running, result: BuildResult) -> None:
         kept: Path | None = None
         try:
-            self._runs.end(running, result)
+            registered = self._runs.end(running, result)
         except PylightnixError as error:
             kept = Path(str(error.fields["kept"])) if "kept" in error.fields else None
             self._give_up(running)
@@ -252,6 +252,8 @@ class Realizer:
             del self._open[running.workspace.notes]
             self._keeper.when_settled(running.slot.release)
             self._scheduler.finished(running.job.pinned.ref)
+            if not registered and running.job.remake is not None:
+                self._listener.lost(running.job.remake.ref, running.request.run)
         self._listener.finished(running.request, result, kept)
 
     def _fail(self, error: PylightnixError) -> None:

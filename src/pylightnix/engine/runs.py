@@ -132,12 +132,15 @@ class Runs:
         )
         return seen
 
-    def end(self, running: Running, result: BuildResult) -> None:
+    def end(self, running: Running, result: BuildResult) -> bool:
         """Register what a run gave, or keep what it left and raise.
 
         A run that was to make a realization again and gave another one shows that this realization cannot be had
         any more: that is noted, and the result, which has the index and seed of a run that gave something else, is
         let go.
+
+        Returns:
+            Whether the result was registered.
 
         Raises:
             BuildError: the builder failed (PromiseError: it broke a promise).
@@ -161,7 +164,7 @@ class Runs:
         if job.remake is not None and sealed.ref != job.remake.ref:
             self._keeper.lose(job.remake)
             self._keeper.discard(workspace)
-            return
+            return False
         self._admit(running, sealed)
         run = Run(
             running.request.run,
@@ -174,6 +177,7 @@ class Runs:
         )
         self._decider.hold(sealed.ref)
         self._decider.made(self._keeper.register(sealed, run))
+        return True
 
     def _admit(self, running: Running, sealed: Sealed) -> None:
         job = running.job

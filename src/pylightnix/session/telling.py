@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from pylightnix.engine.events import loss_text
 from pylightnix.model.build import BuildRequest, BuildResult
 from pylightnix.model.claiming import Holder
 from pylightnix.model.plan import Step, Steps
-from pylightnix.names import DerivationRef, printable
+from pylightnix.names import DerivationRef, RealizationRef, printable
 
 MOST_LINES = 40
 """Steps and runs up to which each is told as it happens; beyond, those of one kind are counted together at the end."""
@@ -64,6 +65,9 @@ class PlainTelling:
             state = "failed" if result.failure is not None else "done"
             seconds = f"{result.duration:.2f} s"
             self._say(f"{state:<8} {request.stage}  run {request.run}, seed {request.seed}, {seconds}")
+
+    def lost(self, ref: RealizationRef, run: int) -> None:
+        self._say(f"{'warning':<8} {loss_text(ref, run)}")
 
     def end(self) -> None:
         for steps in (self._untold, self._reused):
