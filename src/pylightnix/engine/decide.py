@@ -12,7 +12,7 @@ from pylightnix.engine.recollection import Recollection
 from pylightnix.errors import GraphError, MatcherError, PylightnixError
 from pylightnix.model.closure import Closure, Pinned
 from pylightnix.model.holding import Holding, Loose
-from pylightnix.model.keeping import Keeper
+from pylightnix.model.keeping import Keeper, Lost
 from pylightnix.model.matching import Build, Reuse, Verdict
 from pylightnix.model.plan import Step
 from pylightnix.model.realization import Around, Realization
@@ -22,9 +22,9 @@ from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 
 
 class Remake(NamedTuple):
-    """A chosen realization whose artifacts are gone: it is to be made again by the run that made it."""
+    """What is to be made again by the run that made it: what was chosen without artifacts, or may be if it is known."""
 
-    record: Record
+    record: Record | Lost
 
 
 class Decision(NamedTuple):
@@ -91,6 +91,10 @@ class Decider:
             return self._take_over(pinned, remembered)
         key = self._asked.pop(pinned.ref, None) or self._keys.of(pinned)
         candidates = self._candidates(key, self._seen.pop(key.home, None))
+        if lost := self._lost(key.home, candidates):
+            why = f"what run {', '.join(str(one.run) for one in lost)} made was damaged, and its record is lost"
+            remake = tuple([Remake(one) for one in lost])
+            return Decision(Step(pinned.ref, "build", why, "", len(lost), key.home), key, remake=remake)
         verdict = self._ask(pinned, candidates)
         if isinstance(verdict, Build):
             self._asked[pinned.ref] = key
@@ -110,6 +114,12 @@ class Decider:
         self._recollection.note(pinned, choice, verdict.why, lone=len(candidates) == 1)
         return Decision(Step(pinned.ref, "reuse", verdict.why, "", 0, key.home, choice.chosen), key, choice)
 
+    def _lost(self, home: KeyRef, candidates: Sequence[Realization[Any]]) -> list[Lost]:
+        """What no matcher can judge, since its value is not known."""
+        damaged = self._keeper.damaged(home)
+        there = {candidate.ref for candidate in candidates} if damaged else ()
+        return [lost for lost in damaged if lost.ref not in there]
+
     def _take_over(self, pinned: Pinned, remembered: Remembered) -> Decision:
         """Choose what an earlier realize chose, since it would be chosen again."""
         choice = self.choices[pinned.ref] = remembered.choice
@@ -125,7 +135,7 @@ class Decider:
             found = self._records[ref] = self._keeper.chosen(self.choices[ref])
         return found
 
-    def missing(self, pinned: Pinned, key: Key, remake: Record | None = None) -> int:
+    def missing(self, pinned: Pinned, key: Key, remake: Record | Lost | None = None) -> int:
         """How many runs are missing now, by a look at the candidates of this moment; nothing is chosen.
 
         Args:
@@ -137,6 +147,8 @@ class Decider:
         self._seen[key.home] = {candidate.ref: candidate.record for candidate in candidates}
         if not candidates and (count := self._wanted_first.pop(key.home, None)) is not None:
             return count  # the matcher was asked about this before
+        if isinstance(remake, Lost):
+            return int(remake in self._lost(key.home, candidates))
         if remake is not None:
             return int(not self._keeper.present(remake) and any(c.ref == remake.ref for c in candidates))
         verdict = self._ask(pinned, candidates)

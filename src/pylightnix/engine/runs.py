@@ -15,7 +15,7 @@ from pylightnix.model.build import BuildRequest, BuildResult, Failure
 from pylightnix.model.claiming import Slot
 from pylightnix.model.closure import Pinned
 from pylightnix.model.config import decode
-from pylightnix.model.keeping import Keeper, Sealed, Watch, Workspace
+from pylightnix.model.keeping import Keeper, Lost, Sealed, Watch, Workspace
 from pylightnix.model.realization import Realization, VisibleInput
 from pylightnix.model.records import Context, Record, Run, seed_of
 from pylightnix.names import DerivationRef
@@ -29,13 +29,13 @@ class Job(NamedTuple):
 
     Attributes:
         pinned, key: of which derivation, under which key.
-        remake: the record of a realization to make again.
+        remake: the record of a realization to make again, or all that is known of it.
         extra: whether it is wanted however many there are.
     """
 
     pinned: Pinned
     key: Key
-    remake: Record | None = None
+    remake: Record | Lost | None = None
     extra: bool = False
 
 
@@ -103,6 +103,8 @@ class Runs:
         return Running(job, slot, workspace, request, context, self._keeper.watch(workspace, self._inputs(pinned)))
 
     def _index(self, job: Job) -> int:
+        if isinstance(job.remake, Lost):
+            return job.remake.run
         made = self._keeper.runs(job.remake) if job.remake is not None else ()
         return made[0].index if made else self._keeper.reserve(job.key.home)
 

@@ -40,6 +40,14 @@ class Sealed(NamedTuple):
     record: Record
 
 
+class Lost(NamedTuple):
+    """A realization of which the record was damaged: all that is known is that this run of its key made it."""
+
+    ref: RealizationRef
+    home: KeyRef
+    run: int
+
+
 class Change(Protocol):
     """An input that is not what its record says any more.
 
@@ -76,6 +84,10 @@ class Keeper(Shelf, Protocol):
 
     def candidates(self, home: KeyRef, key: str) -> list[Record]:
         """The records under a key, ordered by reference; damaged ones are left out with a warning."""
+        ...
+
+    def damaged(self, home: KeyRef) -> Sequence[Lost]:
+        """What the last look at the candidates under a key saw to be lost; their values are not known."""
         ...
 
     def payload_text(self, record: Record) -> str:
@@ -153,7 +165,7 @@ class Keeper(Shelf, Protocol):
         """The end of what the run in a workspace wrote."""
         ...
 
-    def lose(self, record: Record) -> None:
+    def lose(self, record: Record | Lost) -> None:
         """Note that a realization without artifacts cannot be made again: it is no candidate any more."""
         ...
 

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from pylightnix.errors import DamageError, StoreError
 from pylightnix.hashing import DIGITS
-from pylightnix.model.keeping import Workspace
+from pylightnix.model.keeping import Lost, Workspace
 from pylightnix.model.records import Context, InputChoice, Record, Run
-from pylightnix.names import DerivationRef, KeyRef, printable
+from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store.documents import parse_context, parse_derivation, parse_record, parse_run
 from pylightnix.store.files import ID, is_directory, read_small, read_start, reason, warn_of_damage
 from pylightnix.store.layout import Layout
@@ -22,6 +22,9 @@ from pylightnix.store.trees import list_files, read_manifest
 _LARGEST_ARTIFACT = 1 << 20
 LOST = ".lost"
 """Ends the name of the mark of a realization that has no artifacts and cannot be made again."""
+
+DAMAGED = ".damaged"
+"""Ends the name of the mark of a realization whose record was moved to quarantine; in it the index of its run."""
 
 _LOG_TAIL = 16 << 10
 _LOG_LIMIT = 16 << 20
@@ -42,6 +45,7 @@ class Reader:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self._looked: dict[KeyRef, int] = {}
+        self._damaged: dict[KeyRef, list[Lost]] = {}
         self._steady: AbstractContextManager[object] = nullcontext()
 
     def candidates(self, home: KeyRef, key: str) -> list[Record]:
@@ -59,6 +63,9 @@ class Reader:
             warn_of_damage(base, "it is a link")
             return []
         self._looked[home] = len(names)
+        marks = [name for name in names if name.endswith(DAMAGED)]
+        if marks or home in self._damaged:
+            self._damaged[home] = list(self._lost(base, home, marks, set(names)))
         found = []
         for name in sorted([name for name in names if len(name) == DIGITS]):
             record = self._candidate(base, name, home)
@@ -68,6 +75,22 @@ class Reader:
             elif record is not None:
                 warn_of_damage(f"{base}/{name}", "the record belongs to another key")
         return found
+
+    def _lost(self, base: str, home: KeyRef, marks: list[str], names: set[str]) -> Iterator[Lost]:
+        for mark in sorted(marks):
+            digits = mark.removesuffix(DAMAGED)
+            if not _is_digits(digits) or digits in names:  # it was put back, or made again
+                continue
+            try:
+                index = int(read_small(f"{base}/{mark}"))
+            except (DamageError, OSError, ValueError):
+                what = "a realization was here and was damaged; by which run it was made is not known"
+                warn_of_damage(f"{base}/{digits}", what)
+            else:
+                yield Lost(RealizationRef(f"{digits}{home[DIGITS:]}"), home, index)
+
+    def damaged(self, home: KeyRef) -> list[Lost]:
+        return self._damaged.get(home, [])
 
     def _candidate(self, base: str, digits: str, home: KeyRef) -> Record | None:
         path = f"{base}/{digits}/record.json"

@@ -16,7 +16,7 @@ from typing import Any
 
 from pylightnix.errors import ArtifactError, StoreError
 from pylightnix.hashing import DIGITS, canonical, digest_bytes, kind_tag
-from pylightnix.model.keeping import Sealed, Workspace
+from pylightnix.model.keeping import Lost, Sealed, Workspace
 from pylightnix.model.records import Context, PromiseRecord, Record, Run, hash_realization, hash_value_text
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store import changes, files
@@ -36,7 +36,7 @@ from pylightnix.store.publishing import (
     remove_quietly,
     write_notes,
 )
-from pylightnix.store.reading import LOST, Reader
+from pylightnix.store.reading import DAMAGED, LOST, Reader
 from pylightnix.store.recollection import Recollections
 from pylightnix.store.sealing import let_move
 from pylightnix.store.trees import EMPTY, Tree, hash_tree, is_empty
@@ -257,16 +257,27 @@ class Writer(Reader):
             new = publish(sealed, place)
         if new:
             self._expect_one_more(sealed.record.home)
+            self._forget_damage(sealed.record)
         _clear(sealed.workspace, all_of_it=not (new and ready.moved))
         drop(sealed.workspace.checkpoint)
 
     def _drop(self, ready: Ready) -> None:
         self.discard(ready.sealed.workspace)
 
-    def lose(self, record: Record) -> None:
+    def lose(self, record: Record | Lost) -> None:
         path = f"{self.layout.records}/{record.home}/{record.ref.digits}{LOST}"
         with writing(path), contextlib.suppress(FileExistsError):
             write_new(path, b"")
+        self._forget_damage(record)
+
+    def _forget_damage(self, record: Record | Lost) -> None:
+        """It was made again, or shown to be lost for ever."""
+        if all(lost.ref != record.ref for lost in self.damaged(record.home)):
+            return
+        path = f"{self.layout.records}/{record.home}/{record.ref.digits}{DAMAGED}"
+        with writing(path), contextlib.suppress(FileNotFoundError):
+            changes.remove_file(path)
+        self._damaged[record.home] = [lost for lost in self.damaged(record.home) if lost.ref != record.ref]
 
     def keep_failed(self, workspace: Workspace, name: str, facts: Mapping[str, Any]) -> Path:
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pylightnix import Build, Dep, Realization, Store, match, promise, realize, stage
+from pylightnix import Build, Dep, Realization, Store, match, plan, promise, realize, stage
 from pylightnix.errors import StoreError
 from pylightnix.store import changes
 from pylightnix.store.verification.findings import Kind, Outcome
@@ -210,9 +210,57 @@ def test_a_record_whose_value_is_lost_goes_to_quarantine_and_its_stage_runs_agai
     assert [r.outcome for r in found.repairs] == [Outcome.QUARANTINED]
     assert quarantined(full.store) == [f"records/{one.record.home}/{one.ref.digits}", f"store/{one.ref}"]
     assert full.store.verify().sound
-    full.again()
-    assert BUILDS[0] == "model"
+    assert full.again() == full.top
+    assert BUILDS == ["model"]
     assert full.store.verify().sound
+    assert list(full.store.path.glob("records/*/*.damaged")) == []
+
+
+@stage(code="ignore")
+def train(build: Build, weights: Path = promise("weights")) -> float:
+    BUILDS.append(f"train {build.run}")
+    weights.write_text(str(build.seed) if STEADY else os.urandom(8).hex())
+    return build.seed / 7
+
+
+@stage(code="ignore")
+def user(model: Dep = train()) -> float:
+    return float(model.value)
+
+
+STEADY: list[bool] = []
+
+
+@pytest.mark.parametrize("steady", [True, False])
+def test_nobody_is_pointed_to_an_older_one_where_a_record_is_lost(tmp_path: Path, steady: bool) -> None:
+    STEADY[:] = [True] * steady
+    store = Store(tmp_path / "store")
+    older = realize(train(), store=store, quiet=True)
+    newest = realize(user(), store=store, quiet=True, rebuild=["train"]).deps.model
+    path = Path(store.keeper.place(newest.record)) / "record.json"
+    put(path, path.read_bytes().replace(b'"value":', b'"value":7'))
+    assert [r.outcome for r in store.verify(repair=True).repairs] == [Outcome.QUARANTINED]
+    BUILDS.clear()
+    assert plan(user(), store=store).steps[0].why == "what run 1 made was damaged, and its record is lost"
+    if steady:
+        assert realize(user(), store=store, quiet=True).deps.model == newest
+    else:
+        with pytest.warns(UserWarning, match=f"train {newest.ref.short} cannot be made again: its run 1"):
+            assert realize(user(), store=store, quiet=True).deps.model == older
+    assert BUILDS == ["train 1"]
+    assert not plan(user(), store=store).work
+
+
+def test_where_no_run_of_a_lost_record_is_known_a_warning_tells_of_it(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    realize(train(), store=store, quiet=True)
+    newest = realize(train(), store=store, quiet=True, rebuild=["train"])
+    place = Path(store.keeper.place(newest.record))
+    for file in place.glob("r*.json"):
+        file.unlink()
+    store.verify(repair=True)
+    with pytest.warns(UserWarning, match="was here and was damaged"):
+        realize(train(), store=store, quiet=True)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}\n", b"\xff"])

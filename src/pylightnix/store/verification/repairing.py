@@ -162,9 +162,10 @@ class _Realization:
             place = self._set_aside(f"{self._record}/record.json", findings)
             restoring.write(self._layout, f"{self._record}/record.json", data)
             return Outcome.RESTORED, "it was written anew from what is beside it", place
+        restoring.mark_damaged(self._layout, self._record)  # before: nobody may choose others and not know of it
         place = self._quarantine(self._record, findings)
         self._set_aside(self._payload, findings)
-        return Outcome.QUARANTINED, "nothing tells what it was; its stage is run again when it is wanted", place
+        return Outcome.QUARANTINED, "nothing tells what it was; its run is made again when its stage is wanted", place
 
     def artifacts(self, findings: list[Finding]) -> Done:
         record = self._known()

@@ -17,7 +17,7 @@ from pylightnix.store import changes
 from pylightnix.store.documents import parse_run, run_bytes
 from pylightnix.store.files import read_small, write_new, write_once
 from pylightnix.store.layout import Layout, writing
-from pylightnix.store.reading import Reader
+from pylightnix.store.reading import DAMAGED, Reader, is_run
 from pylightnix.store.sealing import Walk, open_file, reading_rights, seal_top
 from pylightnix.store.trees import hash_tree, read_manifest
 from pylightnix.store.verification.artifacts import differences
@@ -38,6 +38,17 @@ def mark(layout: Layout, inside: str) -> None:
     path = f"{layout.root}/{inside}"
     with writing(path), contextlib.suppress(FileExistsError):
         write_new(path, b"")
+
+
+def mark_damaged(layout: Layout, inside: str) -> None:
+    """Note beside a record that nothing tells any more which run made it first, as far as names tell that."""
+    path = f"{layout.root}/{inside}"
+    try:
+        indices = [int(name.split("-")[1]) for name in os.listdir(path) if is_run(name)]
+    except OSError:
+        indices = []
+    with writing(path):
+        write_once(layout.tmp, f"{path}{DAMAGED}", str(min(indices, default="")).encode())
 
 
 def seal(layout: Layout, inside: str) -> None:
