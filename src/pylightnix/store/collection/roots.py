@@ -187,7 +187,7 @@ class Roots:
         Raises:
             CollectionError: one cannot be read, or is of another version.
         """
-        return [root for root in map(self._read, self.names()) if root is not None]
+        return [root for root in map(self.read, self.names()) if root is not None]
 
     def legible(self) -> tuple[list[Root], list[CollectionError]]:
         """Those that can be read, and what is wrong with each of the others; to show them, not to collect by.
@@ -199,14 +199,15 @@ class Roots:
         wrong: list[CollectionError] = []
         for name in self.names():
             try:
-                root = self._read(name)
+                root = self.read(name)
             except CollectionError as error:
                 wrong.append(error)
             else:
                 roots += [root] if root is not None else []
         return roots, wrong
 
-    def _read(self, name: str) -> Root | None:
+    def read(self, name: str) -> Root | None:
+        """The root in a file, by the name of the file; None if it is not there any more; else as `all`."""
         path = f"{self._layout.roots}/{name}"
         form = _FILE.fullmatch(name)
         if form is None:

@@ -10,7 +10,7 @@ from pylightnix.hashing import DIGITS, digest_bytes
 from pylightnix.model.records import Context, Record, Run, seed_of
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 from pylightnix.store.documents import parse_context, parse_derivation, parse_record, parse_run
-from pylightnix.store.files import is_directory, read_small, reason
+from pylightnix.store.files import is_directory, is_file, read_small, reason
 from pylightnix.store.layout import Layout
 from pylightnix.store.reading import is_run
 from pylightnix.store.verification.artifacts import check_artifacts
@@ -122,7 +122,7 @@ class _Check:
             yield self._found(Kind.RUN, name, what)
             return
         self._contexts.append(run.context)
-        if run.log is not None and not os.path.isfile(f"{self._place}/{run.log}"):
+        if run.log is not None and not is_file(f"{self._place}/{run.log}"):
             yield self._found(Kind.RUN, name, f"its log {run.log} is not there")
         if not os.path.lexists(f"{self._layout.records}/{self._home}/{run.index}.run"):
             index = f"{run.index}.run"

@@ -31,6 +31,10 @@ class Kind(StrEnum):
     """A derivation's document cannot be used, or is not there and is needed."""
     ENVIRONMENT = "environment"
     """The description of an environment cannot be used, or is not there and is needed."""
+    NEEDED = "needed"
+    """A context is not there that others name."""
+    ROOT = "root"
+    """A root cannot be read, or leads to what is not there."""
 
 
 class Finding(NamedTuple):

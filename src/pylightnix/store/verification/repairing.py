@@ -6,6 +6,7 @@ makes them again with the recorded seed. Nothing else is ever chosen in their pl
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 
 from pylightnix.errors import StoreError
@@ -13,11 +14,13 @@ from pylightnix.hashing import DIGITS
 from pylightnix.model.records import Record
 from pylightnix.names import KeyRef, RealizationRef
 from pylightnix.store import changes
+from pylightnix.store.files import is_directory
 from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
 from pylightnix.store.verification import restoring
 from pylightnix.store.verification.checking import check_home, check_realization
 from pylightnix.store.verification.findings import Finding, Kind, Outcome, Repair
+from pylightnix.store.verification.needing import check_needed, check_roots
 from pylightnix.store.verification.quarantine import Replaced, look, quarantine
 from pylightnix.store.verification.recalling import recall_record
 
@@ -29,11 +32,14 @@ Done = tuple[Outcome, str, str]
 
 _AGAIN = "the next realize that wants it makes it again"
 _SHARED = (Kind.DERIVATION, Kind.ENVIRONMENT)
-_ORDER = [kind for kind in Kind if kind not in _SHARED]
+_NAMED = (Kind.NEEDED, Kind.ROOT)
+_ORDER = [kind for kind in Kind if kind not in (*_SHARED, *_NAMED)]
 _HINTS = {
     Kind.DERIVATION: "only its stage knows it: instantiate that, or realize it with rebuild",
     Kind.ENVIRONMENT: "the next run in such an environment writes it",
     Kind.MANIFEST: "it is written when the artifacts are made again",
+    Kind.NEEDED: "realize again what was made from it; until then a collection refuses if a root needs it",
+    Kind.ROOT: "set it again, or remove it; realize again what it leads to",
     Kind.ORIGIN: "it can be used as it is; or remove it, and realize its stage again",
 }
 
@@ -58,12 +64,13 @@ def repair(reader: Reader, findings: Iterable[Finding], fetch: Fetch = nowhere) 
     findings = list(findings)
     places: dict[tuple[KeyRef, RealizationRef | None], list[Finding]] = {}
     for one in findings:
-        if one.home is not None and one.kind not in _SHARED:
+        if one.home is not None and one.kind in _ORDER:
             places.setdefault((one.home, one.ref), []).append(one)
     for (home, ref), found in places.items():
         yield from _home(reader, home) if ref is None else _Realization(reader, home, ref, fetch).mend(found)
     for one in dict.fromkeys(one for one in findings if one.kind in _SHARED):
         yield _document(reader, one)
+    yield from _named(reader, [one for one in findings if one.kind in _NAMED])
     with writing(reader.layout.root):
         changes.sync_all(reader.layout.root)
 
@@ -86,6 +93,18 @@ def _document(reader: Reader, finding: Finding) -> Repair:
         return Repair(finding, Outcome.QUARANTINED, hint, quarantine(reader.layout, finding.file, [finding], seen))
     except Replaced:
         return Repair(finding, Outcome.LEFT, hint)
+
+
+def _named(reader: Reader, findings: list[Finding]) -> Iterator[Repair]:
+    """What is named and is not there may be there by now; else people must see to it, and to what came to light."""
+    left = {*check_roots(reader), *(check_needed(reader) if any(one.kind == Kind.NEEDED for one in findings) else ())}
+    for one in dict.fromkeys([*findings, *sorted(left, key=lambda one: one.file)]):
+        if one in left:
+            yield Repair(one, Outcome.LEFT, _HINTS[one.kind])
+        elif one.kind == Kind.NEEDED and not is_directory(os.path.dirname(f"{reader.layout.root}/{one.file}")):
+            yield Repair(one, Outcome.QUARANTINED, "so is what it belongs to")
+        else:
+            yield Repair(one, Outcome.RESTORED, "what is needed is there again")
 
 
 class _Realization:
@@ -146,7 +165,7 @@ class _Realization:
             return []  # removed
         if self._seen[self._record] is None:
             return []
-        return [one for one in found if one.kind not in _SHARED]
+        return [one for one in found if one.kind in _ORDER]
 
     def _quarantine(self, inside: str, findings: Iterable[Finding]) -> str:
         seen = self._seen[inside] if inside in self._seen else look(self._layout, inside)

@@ -15,7 +15,7 @@ from pylightnix.hashing import digest_bytes
 from pylightnix.model.records import Record
 from pylightnix.store import changes
 from pylightnix.store.documents import parse_run, run_bytes
-from pylightnix.store.files import read_small, write_new, write_once
+from pylightnix.store.files import is_file, read_small, write_new, write_once
 from pylightnix.store.layout import Layout, writing
 from pylightnix.store.reading import DAMAGED, Reader, is_run
 from pylightnix.store.sealing import Walk, open_file, reading_rights, seal_top
@@ -102,7 +102,7 @@ def run_without_log(layout: Layout, inside: str) -> bytes | None:
         run = parse_run(path, read_small(path))
     except (DamageError, OSError):
         return None
-    lost = run.log is not None and not os.path.isfile(f"{os.path.dirname(path)}/{run.log}")
+    lost = run.log is not None and not is_file(f"{os.path.dirname(path)}/{run.log}")
     return run_bytes(dataclasses.replace(run, log=None)) if lost else None
 
 

@@ -24,6 +24,7 @@ from pylightnix.store.verification.checking import (
     check_realization,
 )
 from pylightnix.store.verification.findings import Finding, Outcome, Repair
+from pylightnix.store.verification.needing import check_needed, check_roots
 
 Progress = Callable[[int, int], None]
 """Is told how many of how many realizations were looked at."""
@@ -100,7 +101,7 @@ def verify(
     told = [finding for place in asked for finding in findings.get(place, ())]
     leftovers: tuple[str, ...] = ()
     if records is None:
-        told += _documents(reader)
+        told += [*_documents(reader), *check_needed(reader), *check_roots(reader)]
         leftovers = _leftovers(reader)
     if noted is not None:
         noted.finish()
