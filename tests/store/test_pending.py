@@ -88,6 +88,43 @@ def test_full_syncs_each_and_none_syncs_nothing(tmp_path: Path) -> None:
         assert seen.order == expected
 
 
+@stage(code="ignore")
+def length(text: Path, out: Path = promise("out.txt")) -> None:
+    out.write_text(str(len(text.read_text())))
+
+
+@stage(code="ignore")
+def same(n: int, out: Path = promise("out.txt")) -> None:
+    out.write_text("the same")
+
+
+@pytest.mark.parametrize(("durability", "lasts"), [("batch", True), ("full", True), ("none", False)])
+def test_what_a_realize_notes_of_what_it_reuses_is_synced_once(
+    tmp_path: Path, durability: Durability, lasts: bool
+) -> None:
+    store = Store(tmp_path / "store", durability=durability)
+    pylightnix.realize([length(same(0).out), same(1), chain(2)], store=store, quiet=True)
+    seen = Seen(store.path)
+    with changes.observed(seen):
+        pylightnix.realize(length(same(1).out), store=store, quiet=True)
+    assert seen.order == ["record", *["sync"] * lasts]
+    with changes.observed(seen := Seen(store.path)):
+        pylightnix.realize(length(same(1).out), store=store, quiet=True)
+    assert seen.order == []
+
+
+@pytest.mark.parametrize(("durability", "lasts"), [("batch", True), ("none", False)])
+def test_a_root_is_synced_before_the_one_before_goes(tmp_path: Path, durability: Durability, lasts: bool) -> None:
+    store = Store(tmp_path / "store", durability=durability)
+    made = pylightnix.realize([one(0), one(1)], store=store, quiet=True)
+    store.root("paper", made[0])
+    seen: list[str] = []
+    with changes.observed(lambda name, paths: seen.append(name)):
+        store.root("paper", made[1])
+    kept = [name for name in seen if name in ("fsync", "rename", "unlink")]
+    assert kept[: kept.index("unlink")] == (["fsync", "rename", "fsync"] if lasts else ["rename"])
+
+
 def test_what_is_pending_is_a_candidate_for_us_and_for_nobody_else(store: Store, make: Make) -> None:
     keeper, other = store.keeper, Store(store.path).keeper
     with keeper.together():

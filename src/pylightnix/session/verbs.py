@@ -142,6 +142,7 @@ def instantiate(asked: Asked, *, store: StoreLike = None) -> Plan[Any]:
     made = plan(asked, store=store)
     for pinned in made.closure.order:
         made.store.keeper.write_derivation(pinned.ref, pinned.document)
+    made.store.keeper.settle()
     return made
 
 

@@ -75,6 +75,7 @@ class Pending:
     ) -> None:
         self.durability = durability
         self.gate = threading.RLock()
+        self.unsynced = False  # whether something beside results was written since the last sync
         self._root = root
         self._note = note
         self._publish = publish
@@ -128,6 +129,8 @@ class Pending:
     def settle(self) -> None:
         """Make all that was added visible, and lasting. What could not be made visible is dropped.
 
+        All else that was written lasts too, unless more is to come.
+
         Raises:
             StoreError: the system refused; the first refusal, after all that could be done was done.
         """
@@ -138,6 +141,8 @@ class Pending:
         self._act()
         if problem is not None:
             raise problem
+        if self.unsynced and not self._together:
+            self.sync()
 
     def _settle_quietly(self) -> None:
         """What cannot be settled now may be later, by who waits for it."""
@@ -198,9 +203,14 @@ class Pending:
 
     def sync(self) -> None:
         """Make all that was written so far outlast a loss of power, unless nothing needs to; the store's errors."""
+        self.unsynced = False
         if self.durability != "none":
-            with writing(self._root):
-                changes.sync_all(self._root)
+            try:
+                with writing(self._root):
+                    changes.sync_all(self._root)
+            except StoreError:
+                self.unsynced = True
+                raise
 
     def _act(self) -> None:
         with self.gate:

@@ -48,6 +48,11 @@ class Reader:
         self._damaged: dict[KeyRef, list[Lost]] = {}
         self._steady: AbstractContextManager[object] = nullcontext()
 
+    @property
+    def lasting(self) -> bool:
+        """Whether what is written shall outlast a loss of power."""
+        return True
+
     def candidates(self, home: KeyRef, key: str) -> list[Record]:
         """The records under a key, ordered by reference."""
         base = f"{self.layout.records}/{home}"

@@ -66,6 +66,10 @@ class Writer(Reader):
         """What of the results outlasts a loss of power."""
         return self._pending.durability
 
+    @property
+    def lasting(self) -> bool:
+        return self.durability != "none"
+
     def candidates(self, home: KeyRef, key: str) -> list[Record]:
         pending = self._pending.records(home)
         found = super().candidates(home, key)
@@ -102,6 +106,7 @@ class Writer(Reader):
                 self._next.clear()
                 self.layout.ensure(again=True)
                 write_once(self.layout.tmp, path, data)
+        self._pending.unsynced = True
 
     def add_context(self, record: Record, context: Context, document: bytes) -> None:
         data = context.to_bytes()
@@ -112,6 +117,7 @@ class Writer(Reader):
                 return
             with self._steady, writing(name):
                 write_once(self.layout.tmp, f"{self._places(record)[0]}/{name}", data)
+            self._pending.unsynced = True
         except StoreError as error:
             if error.fields.get("errno") not in _UNWRITABLE:
                 raise

@@ -76,6 +76,9 @@ def test_a_damaged_root_is_named_and_left_to_people(store: Store, damage: Callab
     repaired = store.verify(repair=True)
     assert [(one.outcome, os.path.lexists(path)) for one in repaired.repairs] == [(Outcome.LEFT, True)]
     assert repaired.left == repaired.findings
+    rooted(store)
+    assert store.verify().sound, "setting it again mends it"
+    assert store.gc(unreachable=True).victims == ()
 
 
 def test_a_missing_context_is_named_where_something_needs_it(store: Store) -> None:

@@ -30,7 +30,9 @@ def set_root(reader: Reader, name: str, realizations: Iterable[Realization[Any]]
     """
     given = list(realizations)
     root = Root(name, "named", selection_of(given))
-    Roots(reader.layout).set(root, (lambda: None) if held else (lambda: _see(reader, root, given)))
+    Roots(reader.layout, lasting=reader.lasting).set(
+        root, (lambda: None) if held else (lambda: _see(reader, root, given))
+    )
 
 
 def set_automatic_root(reader: Reader, target: str, realizations: Iterable[Realization[Any]]) -> None:
@@ -38,7 +40,7 @@ def set_automatic_root(reader: Reader, target: str, realizations: Iterable[Reali
     given = list(realizations)
     if given:
         name = f"auto-{given[0].name[:80]}-{digest_document('target', {'target': target})[:8]}"
-        Roots(reader.layout).set(Root(name, "auto", selection_of(given)))
+        Roots(reader.layout, lasting=reader.lasting).set(Root(name, "auto", selection_of(given)))
 
 
 def set_link(reader: Reader, link: str, realization: Realization[Any]) -> str:
@@ -54,7 +56,7 @@ def set_link(reader: Reader, link: str, realization: Realization[Any]) -> str:
         before = _link_there(path)
         _lead(path, realization.path)  # before the root, which without its link keeps nothing
         try:
-            Roots(reader.layout).set(root, lambda: _see(reader, root, [realization]))
+            Roots(reader.layout, lasting=reader.lasting).set(root, lambda: _see(reader, root, [realization]))
         except BaseException:
             if before is None:
                 changes.remove_file(path)
@@ -112,7 +114,7 @@ def set_lock(reader: Reader, path: str, realizations: Iterable[Realization[Any]]
         before = _lock_there(path)
         _replace(path, lock_bytes(root.selection))  # before the root, which without its file keeps nothing
         try:
-            Roots(reader.layout).set(root, lambda: _see(reader, root, given))
+            Roots(reader.layout, lasting=reader.lasting).set(root, lambda: _see(reader, root, given))
         except BaseException:
             if before is None:
                 changes.remove_file(path)

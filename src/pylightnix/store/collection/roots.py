@@ -142,10 +142,12 @@ class Roots:
 
     Args:
         layout: of the store.
+        lasting: whether what is set outlasts a loss of power from then on.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, *, lasting: bool = True) -> None:
         self._layout = layout
+        self._lasting = lasting
         self._gate = Gate(layout.locks)
         self._needs: dict[str, str] = {}
 
@@ -268,7 +270,7 @@ class Roots:
         with writing(path), self._alone():
             entered = self._gate.enter()
             try:
-                there = os.path.lexists(path)
+                there = _has(path, data)
                 if entered is not None:
                     with contextlib.suppress(*[PermissionError] if there and not root.link else []):
                         self._gate.turn()
@@ -277,7 +279,7 @@ class Roots:
                     with contextlib.suppress(PermissionError):
                         changes.touch(path)
                 else:
-                    write_once(self._layout.tmp, path, data)
+                    write_once(self._layout.tmp, path, data, lasting=self._lasting)
             finally:
                 if entered is not None:
                     entered.release()
@@ -360,6 +362,14 @@ def _state(link: str) -> str:
     except OSError as error:
         return f"error {error.errno}"
     return f"{here.st_ino} {here.st_mtime_ns} {here.st_size} {there}"
+
+
+def _has(path: str, data: bytes) -> bool:
+    """Whether a file has these bytes; one that is damaged has others."""
+    try:
+        return read_small(path) == data
+    except (OSError, DamageError):
+        return False
 
 
 def _parse(path: str, data: bytes, name: str, since: str) -> Root:
