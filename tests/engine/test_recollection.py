@@ -32,6 +32,24 @@ def chain(count: int = FEWEST, matcher: Matcher | None = None) -> Derivation[Any
     return last
 
 
+@stage(code="ignore")
+def source(name: str, out: Path = promise("o")) -> None:
+    out.write_text("the same")
+
+
+@stage(code="ignore")
+def link_of(before: Path, i: int, out: Path = promise("o")) -> None:
+    out.write_text(f"{before.read_text()} {i}")
+
+
+def chain_of(name: str) -> Derivation[Any]:
+    """The same results, whatever the name, in contexts of their own."""
+    last: Derivation[Any] = source(name)
+    for i in range(FEWEST):
+        last = link_of(last.out, i)
+    return last
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
@@ -115,3 +133,18 @@ def test_a_choice_that_is_made_anew_as_before_lets_the_rest_be_taken_over(store:
     looks.clear()
     realize(chain(), store=store, quiet=True)
     assert len(looks) == 1
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_context_that_is_lost_is_noted_again_after_a_repair(store: Store, gone: bool) -> None:
+    settled(chain_of("old"), store)
+    settled(chain_of("new"), store)
+    path = next(store.path.glob("records/*-link_of/*/context-*.json"))
+    path.unlink()
+    if not gone:
+        path.write_text("{")
+    assert not store.verify(repair=True).sound
+    assert not path.exists()
+    realize(chain_of("new"), store=store, quiet=True)
+    assert path.exists()
+    assert store.verify().sound

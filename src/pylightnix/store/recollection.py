@@ -111,6 +111,15 @@ class Recollections:
         return made.remembered._replace(stamp=stamp) if alone and max(stamp) < now else made.remembered
 
 
+def forget_choices(layout: Layout) -> None:
+    """Have every closure decided anew the next time, which also notes again what goes with a choice."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(layout.cache):
+            if name.startswith(_KIND):
+                with contextlib.suppress(OSError):
+                    remove_file(f"{layout.cache}/{name}")
+
+
 def _document(choices: list[tuple[DerivationRef, Remembered]]) -> bytes:
     """The hash of what follows, a line; then JSON, in which texts that come often stand once."""
     texts: dict[str, int] = {}

@@ -17,6 +17,7 @@ from pylightnix.store import changes
 from pylightnix.store.files import is_directory
 from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
+from pylightnix.store.recollection import forget_choices
 from pylightnix.store.verification import restoring
 from pylightnix.store.verification.checking import check_home, check_realization
 from pylightnix.store.verification.findings import Finding, Kind, Outcome, Repair
@@ -72,6 +73,7 @@ def repair(reader: Reader, findings: Iterable[Finding], fetch: Fetch = nowhere) 
         yield _document(reader, one)
     yield from _named(reader, [one for one in findings if one.kind in _NAMED])
     with writing(reader.layout.root):
+        forget_choices(reader.layout)
         changes.sync_all(reader.layout.root)
 
 
