@@ -91,14 +91,6 @@ def is_directory(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def is_file(path: str) -> bool:
-    """Whether a file is there, and no link to one."""
-    try:
-        return stat.S_ISREG(os.lstat(path).st_mode)
-    except OSError:
-        return False
-
-
 def is_in_the_way(path: str) -> bool:
     """Whether something is there that is no directory, such as a link to one. One look: it may be made meanwhile."""
     try:

@@ -225,16 +225,25 @@ def _open(name: bytes | str | Path, flags: int, above: int | None, unlock: bool)
     except PermissionError:
         if not unlock:
             raise
-        _let_owner_read(name, above)
+        let_owner_read(name, above, _OWNER)
         return os.open(name, flags, dir_fd=above)
 
 
-def _let_owner_read(name: bytes | str | Path, above: int | None) -> None:
-    """Give the owner the right to open something, unless that changed a file that others know by another name."""
+def let_owner_read(name: bytes | str | Path, above: int | None, directories: int) -> None:
+    """Give the owner the right to open something, unless that changed a file that others know by another name.
+
+    Args:
+        name: its path, or its name in the directory `above`.
+        above: a descriptor.
+        directories: the rights that the owner gets if it is a directory.
+
+    Raises:
+        OSError: the system refused, or it must not be changed.
+    """
     status = os.stat(name, dir_fd=above, follow_symlinks=False)
     if not stat.S_ISDIR(status.st_mode) and (status.st_nlink > 1 or not stat.S_ISREG(status.st_mode)):
         raise PermissionError(errno.EACCES, "cannot be read, and must not be changed: it has a name elsewhere too")
-    mode = stat.S_IMODE(status.st_mode) | (_OWNER if stat.S_ISDIR(status.st_mode) else stat.S_IRUSR)
+    mode = stat.S_IMODE(status.st_mode) | (directories if stat.S_ISDIR(status.st_mode) else stat.S_IRUSR)
     if not hasattr(os, "O_PATH"):
         changes.set_mode(name, mode, above=above, follow=False)
         return

@@ -283,9 +283,9 @@ class Store:
         report = verify(self.keeper, records, resume=resume, progress=progress)
         if not repair or report.sound:
             return report
-        from pylightnix.store.verification.repairing import repair as mend
+        from pylightnix.store.verification.repairing import mended
 
-        return report._replace(repairs=tuple(mend(self.keeper, report.findings)))
+        return mended(self.keeper, report, lambda: verify(self.keeper, records))
 
     def examine(self) -> tuple[Observation, ...]:
         """Look whether the store is in a place where it can do its work: file system, locks, rights, room, debris.

@@ -103,5 +103,6 @@ def _proven(layout: Layout, record: Record) -> list[Change]:
     above = f"store/{record.ref}"
     found = check_realization(layout, record.home, record.ref.digits)
     damaged = {finding.file: finding.what for finding in found if finding.kind is Kind.MODE}
-    damaged.update({finding.file: finding.what for finding in found if finding.kind is Kind.ARTIFACTS})
+    worse = [one for one in found if one.kind in (Kind.ARTIFACTS, Kind.RIGHTS) and one.file.startswith(above)]
+    damaged.update({finding.file: finding.what for finding in worse})
     return [Change(record.ref, f"{file[len(above) + 1 :]}: {what}".lstrip(": ")) for file, what in damaged.items()]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from pylightnix import Dep, Realization, Store, promise, realize, stage
+from pylightnix.errors import StoreError
 from pylightnix.store.trees import remove_tree
 from pylightnix.store.verification import verifying
 from pylightnix.store.verification.findings import Kind
@@ -193,6 +195,90 @@ def test_what_was_collected_is_no_damage_and_what_is_left_over_is_told(full: Ful
     report = full.store.verify()
     assert report.sound
     assert report.leftovers == (left.name,)
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+@pytest.mark.parametrize(
+    "name", ["record.json", "manifest.jsonl", "run-", "derivations/", "environments/", "tool", "deep"]
+)
+def test_where_the_system_is_at_fault_it_is_said_and_nothing_is_damaged(
+    full: Full, name: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = os.open
+
+    def refuse(path: str | bytes, *args: Any, **how: Any) -> int:
+        if isinstance(path, (str, bytes)) and name in os.fsdecode(path).rpartition("store/")[2]:
+            raise OSError(code, os.strerror(code))
+        return right(path, *args, **how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", refuse)
+        with pytest.raises(StoreError, match=f"it cannot be read: {os.strerror(code)}") as caught:
+            Store(full.store.path).verify(repair=True)
+    assert name in caught.value.where
+    assert not (full.store.path / "quarantine").exists()
+    assert full.store.verify().sound
+
+
+BARRED = """
+import os, sys
+from pathlib import Path
+from pylightnix import Store
+root, chosen = Path(sys.argv[1]), [Path(sys.argv[1], arg) for arg in sys.argv[2:]]
+modes = {path: path.stat().st_mode & 0o777 for path in chosen}
+for path in chosen:
+    path.chmod(modes[path] & 0o222)
+store = Store(root)
+for repair in (False, True):
+    report = store.verify(repair=repair)
+    print(report.checked, *sorted({f"{one.kind}:{one.file}" for one in report.findings}))
+print(*sorted({str(one.outcome) for one in report.repairs}), len(report.left), (root / "quarantine").exists())
+print([oct(path.stat().st_mode & 0o777 & ~modes[path]) for path in chosen], store.verify().sound)
+"""
+
+
+@pytest.mark.parametrize(
+    "inside",
+    ["environments", "store", "derivations", "records", "records/HOME", "records/HOME/DIGITS", "store/REF",
+     "store/REF/tool", "store/REF/deep", "records/HOME/DIGITS/record.json", "records/HOME/DIGITS/manifest.jsonl",
+     "records/HOME/DIGITS/RUN", "derivations/DERIVATION", "environments/ENVIRONMENT"],
+)  # fmt: skip
+def test_what_may_not_be_read_is_told_and_its_owner_gets_the_right(full: Full, ordinary: Any, inside: str) -> None:
+    ref = full.source.ref
+    (run,) = full.notes.glob("run-*.json")
+    names = {"HOME": full.source.record.home, "DIGITS": ref.digits, "REF": ref, "RUN": run.name}
+    names["DERIVATION"] = f"{full.source.context.derivation}.json"
+    names["ENVIRONMENT"] = sorted((full.store.path / "environments").iterdir())[0].name
+    path = "/".join(names.get(part, part) for part in inside.split("/"))
+    done = ordinary(BARRED, full.store.path, path)
+    assert done.stderr == ""
+    looked, repaired, ended, after = done.stdout.splitlines()
+    assert looked.endswith(f" rights:{path}")
+    assert repaired == looked
+    assert ended == "restored 0 False"
+    assert after == "['0o0'] True"
+
+
+NOT_OURS = """
+import sys
+from pathlib import Path
+from pylightnix import Store
+report = Store(sys.argv[1]).verify(repair=True)
+print(*sorted({f"{one.outcome}:{one.finding.kind}" for one in report.repairs}), len(report.left) > 0)
+"""
+
+
+@pytest.mark.parametrize("inside", ["store/REF/tool", "records/HOME/DIGITS/record.json", "records/HOME"])
+def test_what_others_own_and_we_may_not_read_stays(full: Full, ordinary: Any, inside: str) -> None:
+    names = {"HOME": full.source.record.home, "DIGITS": full.source.ref.digits, "REF": full.source.ref}
+    path = full.store.path.joinpath(*(names.get(part, part) for part in inside.split("/")))
+    path.chmod(0)
+    os.chown(path, 12345, 12345)
+    done = ordinary(NOT_OURS, full.store.path)
+    assert done.stderr == ""
+    assert done.stdout == "left:rights True\n"
+    assert path.lstat().st_mode & 0o777 == 0
+    assert not (full.store.path / "quarantine").exists()
 
 
 def test_some_realizations_are_verified_alone(full: Full) -> None:

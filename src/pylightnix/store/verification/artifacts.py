@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import NamedTuple
 
-from pylightnix.errors import DamageError, StoreError
+from pylightnix.errors import StoreError
 from pylightnix.model.records import Record
 from pylightnix.store.filehash import hash_file
 from pylightnix.store.files import open_plain
 from pylightnix.store.sealing import Walk
 from pylightnix.store.trees import EMPTY, Entry, Tree, describe, hash_tree, read_manifest
 from pylightnix.store.verification.findings import Kind
+from pylightnix.store.verification.refusals import BarredError, damage, status
 
 MOST_NAMED = 20
 """Artifacts of one realization that are named each; of more the number is told."""
@@ -28,25 +29,57 @@ class Seen(NamedTuple):
 
 
 def check_artifacts(top: str, manifest: str, record: Record) -> Iterator[Seen]:
-    """What is wrong with the artifacts below `top`, and with their manifest. Nothing is where there are none."""
+    """What is wrong with the artifacts below `top`, and with their manifest. Nothing is where there are none.
+
+    Raises:
+        BarredError: something but the artifacts themselves may not be read.
+        StoreError: the system is at fault.
+    """
     writable: list[str] = []
-    try:
-        mode = os.lstat(top).st_mode
-        tree = _hash(top, record, writable)
-    except FileNotFoundError:
+    there = status(top)
+    if there is None:
         if what := wrong_manifest(manifest, record):
             yield Seen(Kind.MANIFEST, "", what)
         return
+    try:
+        tree = _hash(top, record, writable)
     except StoreError as error:
-        yield Seen(Kind.ARTIFACTS, "", f"{error.where}: {error.what}" if error.where else error.what)
+        yield from _unread(top, error)
         return
-    if mode & 0o222:
+    if there.st_mode & 0o222:
         writable.insert(0, "")
     for path in writable[:MOST_NAMED]:
         yield Seen(Kind.MODE, path, "somebody may write to it")
     if len(writable) > MOST_NAMED:
         yield Seen(Kind.MODE, "", f"and {len(writable) - MOST_NAMED} more may be written to")
     yield from _compare(top, manifest, record, tree)
+
+
+def _unread(top: str, error: StoreError) -> Iterator[Seen]:
+    """What is wrong where the artifacts could not be read to their end."""
+    try:
+        what = damage(top, error)
+    except BarredError as barred:
+        for path in _barred(top) or [""]:
+            yield Seen(Kind.RIGHTS, path, barred.what)
+    else:
+        yield Seen(Kind.ARTIFACTS, "", f"{error.where}: {what}" if error.where else what)
+
+
+def _barred(top: str) -> list[str]:
+    """What we may not read below a directory, or itself; not all, where there is much."""
+    found: list[str] = []
+    waiting = [""]
+    while waiting and len(found) < MOST_NAMED:
+        inner = waiting.pop()
+        path = os.path.join(top, inner)
+        if os.path.islink(path):
+            continue
+        if not os.access(path, os.R_OK | (os.X_OK if os.path.isdir(path) else 0)):
+            found.append(inner)
+        elif os.path.isdir(path):
+            waiting += [os.path.join(inner, name) for name in sorted(os.listdir(path), reverse=True)]
+    return found
 
 
 def _hash(top: str, record: Record, writable: list[str]) -> Tree:
@@ -68,14 +101,15 @@ def _compare(top: str, manifest: str, record: Record, tree: Tree) -> Iterator[Se
         return
     try:
         entries = list(read_manifest(manifest, record.tree))
-    except (DamageError, OSError):
+    except (StoreError, OSError) as error:
+        damage(manifest, error)
         yield Seen(Kind.MANIFEST, "", wrong_manifest(manifest, record) or "it was changed meanwhile")
         yield Seen(Kind.ARTIFACTS, "", "something was changed; what it was, only the manifest knew")
         return
     try:
         found = differences(top, entries)
     except StoreError as error:
-        yield Seen(Kind.ARTIFACTS, "", error.what)
+        yield from _unread(top, error)
         return
     for name, wanted, there in found[:MOST_NAMED]:
         yield Seen(Kind.ARTIFACTS, os.fsdecode(name), _difference(wanted, there))
@@ -89,7 +123,8 @@ def _is_of(path: str, tree: Tree) -> bool:
         with open_plain(path) as file:
             size = os.fstat(file.fileno()).st_size
             return size == tree.lines and hash_file(file.fileno(), size) == tree.digest
-    except (OSError, StoreError):
+    except (OSError, StoreError) as error:
+        damage(path, error)
         return False
 
 
@@ -120,14 +155,14 @@ def differences(top: str, manifest: list[Entry]) -> list[Difference]:
 
 
 def wrong_manifest(path: str, record: Record) -> str:
-    """What is wrong with a manifest; empty if nothing is."""
+    """What is wrong with a manifest; empty if nothing is. Raises as `damage` does."""
     try:
         for _ in read_manifest(path, record.tree):
             pass
-    except DamageError as error:
-        return error.what
-    except OSError as error:
-        return "it is not there" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+    except FileNotFoundError:
+        return "it is not there"
+    except (StoreError, OSError) as error:
+        return damage(path, error)
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 
 from pylightnix.errors import DamageError
@@ -10,11 +11,12 @@ from pylightnix.hashing import DIGITS, digest_bytes
 from pylightnix.model.records import Context, Record, Run, seed_of
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 from pylightnix.store.documents import parse_context, parse_derivation, parse_record, parse_run
-from pylightnix.store.files import is_directory, is_file, read_small, reason
+from pylightnix.store.files import read_small
 from pylightnix.store.layout import Layout
 from pylightnix.store.reading import is_run
 from pylightnix.store.verification.artifacts import check_artifacts
 from pylightnix.store.verification.findings import Finding, Kind
+from pylightnix.store.verification.refusals import BarredError, barred, damage, status
 
 NO_DIRECTORY = "it is no directory, or a link to one"
 
@@ -26,16 +28,24 @@ def check_realization(layout: Layout, home: KeyRef, digits: str) -> list[Finding
 
 def check_home(layout: Layout, home: KeyRef) -> Finding | None:
     """The damage of what should be the directory of a key."""
-    if is_directory(f"{layout.records}/{home}"):
-        return None
-    return Finding(Kind.RECORD, f"records/{home}", NO_DIRECTORY, None, home)
+    inside = f"records/{home}"
+    try:
+        if _is_directory(f"{layout.root}/{inside}"):
+            return None
+    except BarredError as error:
+        return barred(layout, inside, error.what)
+    return Finding(Kind.RECORD, inside, NO_DIRECTORY, None, home)
+
+
+def _is_directory(path: str) -> bool:
+    there = status(path)
+    return there is not None and stat.S_ISDIR(there.st_mode)
 
 
 def check_derivation(layout: Layout, ref: DerivationRef) -> Finding | None:
     """The damage of a derivation's document."""
-    path = f"{layout.derivations}/{ref}.json"
-    what = _wrong(path, lambda data: parse_derivation(path, data, ref))
-    return Finding(Kind.DERIVATION, f"derivations/{ref}.json", what) if what else None
+    inside = f"derivations/{ref}.json"
+    return _check(layout, Kind.DERIVATION, inside, lambda data: parse_derivation(inside, data, ref))
 
 
 def check_environment(layout: Layout, name: str) -> Finding | None:
@@ -45,19 +55,22 @@ def check_environment(layout: Layout, name: str) -> Finding | None:
         if name != f"{digest_bytes(data)[:DIGITS]}.json":
             raise DamageError("its bytes are not those of its name")
 
-    what = _wrong(f"{layout.environments}/{name}", parse)
-    return Finding(Kind.ENVIRONMENT, f"environments/{name}", what) if what else None
+    return _check(layout, Kind.ENVIRONMENT, f"environments/{name}", parse)
 
 
-def _wrong(path: str, parse: Callable[[bytes], object]) -> str:
-    """What is wrong with a document; empty if nothing is."""
+def _check(layout: Layout, kind: Kind, inside: str, parse: Callable[[bytes], object]) -> Finding | None:
+    """The damage of a document that several realizations may need."""
+    path = f"{layout.root}/{inside}"
     try:
         parse(read_small(path))
     except FileNotFoundError:
-        return "it is not there"
+        return Finding(kind, inside, "it is not there")
     except (DamageError, OSError) as error:
-        return reason(error)
-    return ""
+        try:
+            return Finding(kind, inside, damage(path, error))
+        except BarredError as refused:
+            return barred(layout, inside, refused.what)
+    return None
 
 
 class _Check:
@@ -69,10 +82,27 @@ class _Check:
         self._place = f"{layout.root}/{self._inside}"
         self._contexts: list[Context] = []
         self._unread = False
+        self._record: Record | None = None
 
     def findings(self) -> Iterator[Finding]:
+        yield from self._as_far_as_read(self._start())
+        if self._record is not None:
+            yield from self._as_far_as_read(self._notes(self._record))
+            yield from self._as_far_as_read(self._artifacts(self._record))
+
+    def _as_far_as_read(self, found: Iterator[Finding]) -> Iterator[Finding]:
+        """What was found until something could not be read, and that."""
+        try:
+            yield from found
+        except BarredError as error:
+            self._unread = True
+            one = barred(self._layout, error.path[len(self._layout.root) + 1 :], error.what)
+            ours = f"{one.file}/".startswith((f"{self._inside}/", f"store/{self._ref}/"))
+            yield one._replace(ref=self._ref, home=self._home) if ours else one
+
+    def _start(self) -> Iterator[Finding]:
         path = f"{self._place}/record.json"
-        if not is_directory(self._place):
+        if not _is_directory(self._place):
             yield self._found(Kind.RECORD, "", NO_DIRECTORY)
             return
         try:
@@ -81,13 +111,12 @@ class _Check:
             yield self._found(Kind.RECORD, "record.json", "it is not there")
             return
         except (DamageError, OSError) as error:
-            yield self._found(Kind.RECORD, "record.json", reason(error))
+            yield self._found(Kind.RECORD, "record.json", damage(path, error))
             return
         if record.key[:DIGITS] != self._home.digits:
             yield self._found(Kind.RECORD, "record.json", "it belongs to another key")
             return
-        yield from self._notes(record)
-        yield from self._artifacts(record)
+        self._record = record
 
     def _found(self, kind: Kind, name: str, what: str, above: str = "") -> Finding:
         inside = f"{above or self._inside}/{name}"
@@ -103,20 +132,29 @@ class _Check:
 
     def _notes(self, record: Record) -> Iterator[Finding]:
         """Runs with their logs, contexts, and what these lead to."""
-        for name in sorted(os.listdir(self._place)):
+        for name in self._names():
             path = f"{self._place}/{name}"
             if name.startswith("run-") and name.endswith(".json"):
-                yield from self._run(name, path, record)
+                yield from self._as_far_as_read(self._run(name, path, record))
             elif name.startswith("context-"):
-                yield from self._context(name, path)
+                yield from self._as_far_as_read(self._context(name, path))
         yield from self._origin(record)
+
+    def _names(self) -> list[str]:
+        try:
+            return sorted(os.listdir(self._place))
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            damage(self._place, error)
+            return []
 
     def _run(self, name: str, path: str, record: Record) -> Iterator[Finding]:
         try:
             run = parse_run(path, read_small(path))
             what = _contradiction(run, name, record)
         except (DamageError, OSError) as error:
-            what = reason(error)
+            what = damage(path, error)
         if what:
             self._unread = True
             yield self._found(Kind.RUN, name, what)
@@ -124,7 +162,7 @@ class _Check:
         self._contexts.append(run.context)
         if run.log is not None and not is_file(f"{self._place}/{run.log}"):
             yield self._found(Kind.RUN, name, f"its log {run.log} is not there")
-        if not os.path.lexists(f"{self._layout.records}/{self._home}/{run.index}.run"):
+        if status(f"{self._layout.records}/{self._home}/{run.index}.run") is None:
             index = f"{run.index}.run"
             yield self._found(
                 Kind.INDEX, index, "it is not there, and its seed could be used again", f"records/{self._home}"
@@ -139,13 +177,13 @@ class _Check:
             context = parse_context(path, read_small(path))
         except (DamageError, OSError) as error:
             self._unread = True
-            yield self._found(Kind.CONTEXT, name, reason(error))
+            yield self._found(Kind.CONTEXT, name, damage(path, error))
         else:
             self._contexts.append(context)
             yield from self._there(Kind.DERIVATION, "derivations", f"{context.derivation}.json")
 
     def _there(self, kind: Kind, place: str, name: str) -> Iterator[Finding]:
-        if not os.path.lexists(f"{self._layout.root}/{place}/{name}"):
+        if status(f"{self._layout.root}/{place}/{name}") is None:
             yield self._found(kind, name, "it is not there", place)
 
     def _origin(self, record: Record) -> Iterator[Finding]:
@@ -161,12 +199,19 @@ class _Check:
             yield self._found(Kind.RECORD, "record.json", "its promises are not those of its derivation")
 
 
+def is_file(path: str) -> bool:
+    """Whether a file is there, and no link to one; raises as `damage` does."""
+    there = status(path)
+    return there is not None and stat.S_ISREG(there.st_mode)
+
+
 def promised_paths(layout: Layout, ref: DerivationRef) -> dict[str, str] | None:
-    """The paths that a derivation promises, by name; None if its document cannot be read."""
+    """The paths that a derivation promises, by name; None if its document is damaged. Raises as `damage` does."""
     path = f"{layout.derivations}/{ref}.json"
     try:
         document = parse_derivation(path, read_small(path), ref)
-    except (DamageError, OSError):
+    except (DamageError, OSError) as error:
+        damage(path, error)
         return None
     return {name: promise["path"] for name, promise in document["promises"].items()}
 

@@ -11,6 +11,8 @@ from pylightnix.names import KeyRef, RealizationRef, printable
 class Kind(StrEnum):
     """What is wrong, by what it takes to mend it; what others need comes first."""
 
+    RIGHTS = "rights"
+    """It is there, and we may not read it: nothing is known about it."""
     RECORD = "record"
     """The record cannot be used, or says what is not so."""
     ARTIFACTS = "artifacts"

@@ -33,7 +33,7 @@ def look(layout: Layout, inside: str) -> tuple[int, int] | None:
 def _inode(path: str) -> tuple[int, int] | None:
     try:
         status = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
     return status.st_dev, status.st_ino
 

@@ -22,6 +22,7 @@ from pylightnix.store.files import decode_json, is_directory, read_small
 from pylightnix.store.reading import Reader
 from pylightnix.store.trees import Tree, hash_tree, read_manifest, tree_of
 from pylightnix.store.verification.checking import promised_paths
+from pylightnix.store.verification.refusals import damage, read_if_sound
 from pylightnix.store.verification.rekeying import key_of
 
 _FULL_HASHES = re.compile(r"[0-9a-f]{64}")
@@ -54,27 +55,26 @@ def recall_record(reader: Reader, home: KeyRef, digits: str) -> bytes | None:
 def _text(path: str) -> str:
     try:
         return read_small(path).decode(errors="replace")
-    except (DamageError, OSError):
+    except (DamageError, OSError) as error:
+        damage(path, error)
         return ""
 
 
 def _contexts(place: str) -> Iterator[Context]:
     """All contexts that can be read, those of runs first, the oldest first."""
-    names = sorted(os.listdir(place))
+    names: list[str] = []
+    with read_if_sound(place):
+        names = sorted(os.listdir(place))
     runs: list[Run] = []
     for name in names:
-        try:
+        with read_if_sound(f"{place}/{name}"):
             if name.startswith("run-") and name.endswith(".json"):
                 runs.append(parse_run(f"{place}/{name}", read_small(f"{place}/{name}")))
-        except (DamageError, OSError):
-            continue
     yield from (run.context for run in sorted(runs, key=Run.order))
     for name in names:
-        try:
+        with read_if_sound(f"{place}/{name}"):
             if name.startswith("context-"):
                 yield parse_context(f"{place}/{name}", read_small(f"{place}/{name}"))
-        except (DamageError, OSError):
-            continue
 
 
 def _keys(reader: Reader, home: KeyRef, damaged: str, contexts: list[Context]) -> Iterator[str]:
@@ -82,16 +82,16 @@ def _keys(reader: Reader, home: KeyRef, damaged: str, contexts: list[Context]) -
     yield from (key for context in contexts if (key := key_of(reader, context)) is not None)
     for digits in reader.entries(home):
         path = f"{reader.layout.records}/{home}/{digits}/record.json"
-        with contextlib.suppress(DamageError, OSError):
+        with read_if_sound(path):
             yield parse_record(path, read_small(path), digits, home).key
 
 
 def _trees(reader: Reader, ref: str, manifest: str, promised: list[str]) -> Iterator[Tree]:
-    with contextlib.suppress(StoreError, OSError):
+    with read_if_sound(f"{reader.layout.store}/{ref}"):
         yield hash_tree(f"{reader.layout.store}/{ref}", promised)
     with contextlib.suppress(StoreError):
         yield tree_of((), promised)  # which has no manifest
-    with contextlib.suppress(StoreError, OSError):
+    with read_if_sound(manifest):
         yield tree_of(read_manifest(manifest), promised)
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pylightnix.errors import PylightnixError
+from pylightnix.errors import PylightnixError, StoreError
 from pylightnix.hashing import Template, canonical, digest_bytes
 from pylightnix.model.closure import InputRef, unslotted
 from pylightnix.model.params import Params
 from pylightnix.model.records import Context, Record
 from pylightnix.store.reading import Reader
+from pylightnix.store.verification.refusals import damage
 
 
 def key_of(reader: Reader, context: Context) -> str | None:
@@ -21,6 +22,9 @@ def key_of(reader: Reader, context: Context) -> str | None:
         fields = dict(reader.derivation(context.derivation))
         params, inputs = unslotted(fields.pop("params"))
         views = [_view(reader, context, ref) for ref in inputs]
+    except StoreError as error:
+        damage(reader.layout.root, error)
+        return None
     except (PylightnixError, LookupError, TypeError, RecursionError):
         return None
     return digest_bytes(Template(fields, "params").fill("key", Params.of_trees(params).fill(views)))

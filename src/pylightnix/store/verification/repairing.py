@@ -24,6 +24,7 @@ from pylightnix.store.verification.findings import Finding, Kind, Outcome, Repai
 from pylightnix.store.verification.needing import check_needed, check_roots
 from pylightnix.store.verification.quarantine import Replaced, look, quarantine
 from pylightnix.store.verification.recalling import recall_record
+from pylightnix.store.verification.verifying import Report
 
 Fetch = Callable[[Record], bool]
 """Brings the artifacts of a realization from another place, checked; False if no place has them."""
@@ -35,7 +36,9 @@ _AGAIN = "the next realize that wants it makes it again"
 _SHARED = (Kind.DERIVATION, Kind.ENVIRONMENT)
 _NAMED = (Kind.NEEDED, Kind.ROOT)
 _ORDER = [kind for kind in Kind if kind not in (*_SHARED, *_NAMED)]
+_READABLE = "it can be read again"
 _HINTS = {
+    Kind.RIGHTS: "its owner can give us the right to read it",
     Kind.DERIVATION: "only its stage knows it: instantiate that, or realize it with rebuild",
     Kind.ENVIRONMENT: "the next run in such an environment writes it",
     Kind.MANIFEST: "it is written when the artifacts are made again",
@@ -48,6 +51,27 @@ _HINTS = {
 def nowhere(_: Record) -> bool:
     """There is no other place."""
     return False
+
+
+def mended(reader: Reader, report: Report, look: Callable[[], Report]) -> Report:
+    """The report, with what was done about its findings; what could not be read is looked at as soon as it can be.
+
+    Args:
+        reader: of the store.
+        report: what verifying gave.
+        look: verifies once more.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    findings, repairs, new = list(report.findings), list(report.repairs), list(report.findings)
+    while new:
+        done = list(repair(reader, new))
+        repairs += done
+        opened = any(is_above(one.finding) and one.outcome is Outcome.RESTORED for one in done)
+        new = [one for one in look().findings if one not in findings] if opened else []
+        findings += new
+    return report._replace(findings=tuple(findings), repairs=tuple(repairs))
 
 
 def repair(reader: Reader, findings: Iterable[Finding], fetch: Fetch = nowhere) -> Iterator[Repair]:
@@ -64,8 +88,10 @@ def repair(reader: Reader, findings: Iterable[Finding], fetch: Fetch = nowhere) 
     reader.layout.ensure()
     findings = list(findings)
     places: dict[tuple[KeyRef, RealizationRef | None], list[Finding]] = {}
-    for one in findings:
-        if one.home is not None and one.kind in _ORDER:
+    for one in dict.fromkeys(findings):
+        if is_above(one):
+            yield _let_read(reader, one)
+        elif one.home is not None and one.kind in _ORDER:
             places.setdefault((one.home, one.ref), []).append(one)
     for (home, ref), found in places.items():
         yield from _home(reader, home) if ref is None else _Realization(reader, home, ref, fetch).mend(found)
@@ -77,9 +103,20 @@ def repair(reader: Reader, findings: Iterable[Finding], fetch: Fetch = nowhere) 
         changes.sync_all(reader.layout.root)
 
 
+def is_above(finding: Finding) -> bool:
+    """Whether it is about something that bars the way to more than one realization."""
+    return finding.kind is Kind.RIGHTS and finding.ref is None
+
+
+def _let_read(reader: Reader, finding: Finding) -> Repair:
+    if restoring.let_read(f"{reader.layout.root}/{finding.file}"):
+        return Repair(finding, Outcome.RESTORED, _READABLE)
+    return Repair(finding, Outcome.LEFT, _HINTS[Kind.RIGHTS])
+
+
 def _home(reader: Reader, home: KeyRef) -> Iterator[Repair]:
     seen = look(reader.layout, f"records/{home}")
-    if (finding := check_home(reader.layout, home)) is not None:
+    if (finding := check_home(reader.layout, home)) is not None and finding.kind is Kind.RECORD:
         try:
             place = quarantine(reader.layout, f"records/{home}", [finding], seen)
         except Replaced:
@@ -128,9 +165,11 @@ class _Realization:
         yield from told
         known = {one.finding for one in told}
         there = set(self._look())
+        barred = any(one.kind is Kind.RIGHTS for one in there)
         for one in found:
             if one not in known and one in there:
-                yield Repair(one, Outcome.LEFT, "somebody changed it meanwhile; verify again")
+                why = "not all can be read that may tell more" if barred else "somebody changed it meanwhile"
+                yield Repair(one, Outcome.LEFT, f"{why}; verify again")
             elif one not in known:  # with another damage, or by somebody else
                 last = (
                     told[-1]
@@ -150,6 +189,8 @@ class _Realization:
                 tried.update(these)
                 outcome, what, place = self._try(these)
                 yield from (Repair(one, outcome, what, place) for one in these)
+                if first.kind is Kind.RIGHTS and outcome is Outcome.LEFT:
+                    return  # of the rest too little is known
         except Replaced:
             return  # somebody else mended or removed it meanwhile
 
@@ -167,7 +208,7 @@ class _Realization:
             return []  # removed
         if self._seen[self._record] is None:
             return []
-        return [one for one in found if one.kind in _ORDER]
+        return [one for one in found if one.kind in _ORDER and not is_above(one)]
 
     def _quarantine(self, inside: str, findings: Iterable[Finding]) -> str:
         seen = self._seen[inside] if inside in self._seen else look(self._layout, inside)
@@ -176,6 +217,12 @@ class _Realization:
     def _set_aside(self, inside: str, findings: Iterable[Finding]) -> str:
         """As `_quarantine`, where there need be nothing."""
         return self._quarantine(inside, findings) if look(self._layout, inside) is not None else ""
+
+    def rights(self, findings: list[Finding]) -> Done:
+        readable = [restoring.let_read(f"{self._layout.root}/{one.file}") for one in findings]
+        if all(readable):
+            return Outcome.RESTORED, _READABLE, ""
+        return Outcome.LEFT, _HINTS[Kind.RIGHTS], ""
 
     def record(self, findings: list[Finding]) -> Done:
         data = recall_record(self._reader, self._home, self._ref.digits)
@@ -248,6 +295,7 @@ _WHOLE = (Kind.RECORD, Kind.ARTIFACTS, Kind.MODE)
 """Kinds of which all findings of a realization are seen to at once."""
 
 _MEND: dict[Kind, Callable[[_Realization, list[Finding]], Done]] = {
+    Kind.RIGHTS: _Realization.rights,
     Kind.RECORD: _Realization.record,
     Kind.ARTIFACTS: _Realization.artifacts,
     Kind.MODE: _Realization.mode,

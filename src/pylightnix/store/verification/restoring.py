@@ -7,6 +7,7 @@ import dataclasses
 import io
 import os
 import re
+import stat
 from collections.abc import Mapping
 from contextlib import closing
 
@@ -15,12 +16,14 @@ from pylightnix.hashing import digest_bytes
 from pylightnix.model.records import Record
 from pylightnix.store import changes
 from pylightnix.store.documents import parse_run, run_bytes
-from pylightnix.store.files import is_file, read_small, write_new, write_once
+from pylightnix.store.files import read_small, write_new, write_once
 from pylightnix.store.layout import Layout, writing
 from pylightnix.store.reading import DAMAGED, Reader, is_run
-from pylightnix.store.sealing import Walk, open_file, reading_rights, seal_top
+from pylightnix.store.sealing import Walk, let_owner_read, open_file, reading_rights, seal_top
 from pylightnix.store.trees import hash_tree, read_manifest
 from pylightnix.store.verification.artifacts import differences
+from pylightnix.store.verification.checking import is_file
+from pylightnix.store.verification.refusals import damage, status
 
 _CONTEXT = re.compile(rb'\{"context":(\{.*\}),"duration":', re.DOTALL)
 """How a run's document begins: its keys are sorted."""
@@ -57,12 +60,26 @@ def seal(layout: Layout, inside: str) -> None:
     seal_top(f"{layout.root}/{inside}")
 
 
+def let_read(path: str) -> bool:
+    """Give the owner the right to read something, a directory also to enter it; whether we may do so then."""
+    there = status(path)
+    if there is None:
+        return False
+    owner = 0o500 if stat.S_ISDIR(there.st_mode) else 0o400
+    try:
+        let_owner_read(path, None, owner)
+    except OSError:
+        return False
+    return os.access(path, os.R_OK | (os.X_OK if owner & 0o100 else 0))
+
+
 def executable_bits(layout: Layout, reader: Reader, record: Record) -> bool:
     """Set what can be executed as the manifest has it, if nothing else was changed; whether that was so."""
     top = f"{layout.store}/{record.ref}"
     try:
         found = differences(top, list(read_manifest(f"{reader.place(record)}/manifest.jsonl", record.tree)))
-    except (StoreError, OSError):
+    except (StoreError, OSError) as error:
+        damage(top, error)
         return False
     wanted = {name: entry.executable for name, entry, there in found if entry is not None and there is not None
               and entry == there._replace(executable=entry.executable)}  # fmt: skip
@@ -88,9 +105,11 @@ def _set_executable(top: str, wanted: Mapping[bytes, bool]) -> None:
 def manifest(layout: Layout, record: Record) -> bytes | None:
     """The manifest of artifacts, None if they are not there or not those of the record."""
     lines = io.BytesIO()
+    top = f"{layout.store}/{record.ref}"
     try:
-        found = hash_tree(f"{layout.store}/{record.ref}", (), lines)
-    except (StoreError, FileNotFoundError):
+        found = hash_tree(top, (), lines)
+    except (StoreError, OSError) as error:
+        damage(top, error)
         return None
     return lines.getvalue() if found.digest == record.tree else None
 
@@ -100,7 +119,8 @@ def run_without_log(layout: Layout, inside: str) -> bytes | None:
     path = f"{layout.root}/{inside}"
     try:
         run = parse_run(path, read_small(path))
-    except (DamageError, OSError):
+    except (DamageError, OSError) as error:
+        damage(path, error)
         return None
     lost = run.log is not None and not is_file(f"{os.path.dirname(path)}/{run.log}")
     return run_bytes(dataclasses.replace(run, log=None)) if lost else None
@@ -108,8 +128,10 @@ def run_without_log(layout: Layout, inside: str) -> bytes | None:
 
 def context_in_run(layout: Layout, inside: str, made_in: str) -> bytes | None:
     """The context of this hash, out of the document of a run that cannot be read; None if it is not there whole."""
+    path = f"{layout.root}/{inside}"
     try:
-        found = _CONTEXT.match(read_small(f"{layout.root}/{inside}"))
-    except (DamageError, OSError):
+        found = _CONTEXT.match(read_small(path))
+    except (DamageError, OSError) as error:
+        damage(path, error)
         return None
     return found[1] if found is not None and digest_bytes(found[1]) == made_in else None

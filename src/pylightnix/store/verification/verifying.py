@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pylightnix.errors import DamageError, StoreError
 from pylightnix.hashing import DIGITS
@@ -16,18 +17,21 @@ from pylightnix.names import KeyRef, is_reference
 from pylightnix.store import changes
 from pylightnix.store.files import NO_LINK, read_small
 from pylightnix.store.layout import Layout
-from pylightnix.store.reading import Reader, is_home
+from pylightnix.store.reading import Reader, unreadable
 from pylightnix.store.verification.checking import (
     check_derivation,
     check_environment,
     check_home,
     check_realization,
 )
-from pylightnix.store.verification.findings import Finding, Outcome, Repair
+from pylightnix.store.verification.findings import Finding, Kind, Outcome, Repair
 from pylightnix.store.verification.needing import check_needed, check_roots
+from pylightnix.store.verification.refusals import barred, is_barred
 
 Progress = Callable[[int, int], None]
 """Is told how many of how many realizations were looked at."""
+
+T = TypeVar("T")
 
 _NOTED = 1.0
 """Seconds after which it is noted what was found to be sound."""
@@ -85,8 +89,8 @@ def verify(
         StoreError: the store cannot be read.
     """
     layout = reader.layout
-    everything = [(home, digits) for home in reader.homes() for digits in reader.entries(home)]
-    asked = everything if records is None else [(record.home, record.ref.digits) for record in records]
+    told: list[Finding] = []
+    asked = _everything(reader, told) if records is None else [(record.home, record.ref.digits) for record in records]
     noted = _Noted(layout, resume=resume) if records is None else None
     known = noted.known if noted is not None else frozenset[str]()
     todo = [(home, digits) for home, digits in asked if _name(home, digits) not in known]
@@ -98,11 +102,12 @@ def verify(
             noted.add(_name(*place))
         if progress is not None:
             progress(count, len(todo))
-    told = [finding for place in asked for finding in findings.get(place, ())]
+    told += [finding for place in asked for finding in findings.get(place, ())]
     leftovers: tuple[str, ...] = ()
     if records is None:
-        told += [*_documents(reader), *check_needed(reader), *check_roots(reader)]
-        leftovers = _leftovers(reader)
+        told += _documents(reader, told)
+        told += [*check_needed(reader), *check_roots(reader)]
+        leftovers = _leftovers(reader, told)
     if noted is not None:
         noted.finish()
     return Report(tuple(dict.fromkeys(told)), len(todo), len(asked) - len(todo), leftovers)
@@ -142,33 +147,62 @@ def _look(layout: Layout, home: KeyRef, digits: str) -> list[Finding]:
         found = check_realization(layout, home, digits)
     except FileNotFoundError:
         return []  # removed under our eyes, as below
-    return found if os.path.lexists(f"{layout.records}/{home}/{digits}") else []
+    try:
+        os.lstat(f"{layout.records}/{home}/{digits}")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError:
+        pass  # which is among what was found
+    return found
 
 
-def _documents(reader: Reader) -> Iterator[Finding]:
+def _everything(reader: Reader, told: list[Finding]) -> list[tuple[KeyRef, str]]:
+    """All realizations; what may not be read on the way is told."""
+    found = []
+    for home in _listed(reader.layout, "records", reader.homes, told):
+        digits = _listed(reader.layout, f"records/{home}", functools.partial(reader.entries, home), told)
+        found += [(home, one) for one in digits]
+    return found
+
+
+def _documents(reader: Reader, told: list[Finding]) -> list[Finding]:
     layout = reader.layout
-    for name in _listed(layout.records):
-        if is_home(name) and (finding := check_home(layout, KeyRef(name))):
-            yield finding
-    for ref in reader.derivations():
-        if finding := check_derivation(layout, ref):
-            yield finding
-    for name in _listed(layout.environments):
-        if finding := check_environment(layout, name):
-            yield finding
+    found = [check_home(layout, home) for home in _listed(layout, "records", reader.homes, told)]
+    found += [check_derivation(layout, ref) for ref in _listed(layout, "derivations", reader.derivations, told)]
+    found += [check_environment(layout, name) for name in _names(layout, "environments", told)]
+    return [one for one in found if one is not None]
 
 
-def _leftovers(reader: Reader) -> tuple[str, ...]:
+def _leftovers(reader: Reader, told: list[Finding]) -> tuple[str, ...]:
     """What stands in `store/` without a record; records are looked up last, so that nothing new seems left over."""
-    names = _listed(reader.layout.store)
-    known = {f"{digits}{home[DIGITS:]}" for home in reader.homes() for digits in reader.entries(home)}
+    names = _names(reader.layout, "store", told)
+    if any(one.kind is Kind.RIGHTS for one in told):  # there may be records that we do not see
+        return ()
+    known = {f"{digits}{home[DIGITS:]}" for home, digits in _everything(reader, told)}
     return tuple(name for name in names if name not in known and is_reference(name))
 
 
-def _listed(directory: str) -> list[str]:
+def _names(layout: Layout, inside: str, told: list[Finding]) -> list[str]:
+    def listed() -> list[str]:
+        path = f"{layout.root}/{inside}"
+        try:
+            return sorted(os.listdir(path))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise unreadable(path, error) from error
+
+    return _listed(layout, inside, listed, told)
+
+
+def _listed(layout: Layout, inside: str, names: Callable[[], Iterable[T]], told: list[Finding]) -> list[T]:
+    """The names in a directory; if it may not be read, that is told and there are none."""
     try:
-        return sorted(os.listdir(directory))
-    except FileNotFoundError:
+        return list(names())
+    except StoreError as error:
+        if not is_barred(error):
+            raise
+        told.append(barred(layout, inside, f"it {error.what}"))
         return []
 
 
