@@ -339,10 +339,20 @@ def test_what_only_others_know_goes_to_quarantine_and_is_named_until_they_write_
     path = sorted((full.store.path / place).iterdir())[0]
     put(path, flip(path.read_bytes(), 20))
     found = full.store.verify(repair=True)
-    assert {r.outcome for r in found.repairs} == {Outcome.QUARANTINED}
-    assert {one.file for one in full.store.verify().findings} == {f"{place}/{path.name}"}
+    assert {r.outcome for r in found.repairs} == {Outcome.QUARANTINED, Outcome.LEFT}
+    after = full.store.verify().findings
+    assert {one.file for one in after} == {f"{place}/{path.name}"}
+    assert set(found.left) == set(after)
     realize(report(), store=full.store, quiet=True, rebuild=["table", "model", "report"])
     assert full.store.verify().sound
+
+
+def test_a_damaged_document_that_nothing_needs_is_not_missed(full: Full) -> None:
+    path = full.store.path / "environments" / f"{'a' * 40}.json"
+    path.write_text("{}")
+    found = full.store.verify(repair=True)
+    assert [(r.finding.file, r.outcome) for r in found.repairs] == [(f"environments/{path.name}", Outcome.QUARANTINED)]
+    assert found.left == full.store.verify().findings == ()
 
 
 @pytest.mark.parametrize("above", [0, 1])

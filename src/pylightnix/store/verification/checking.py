@@ -26,6 +26,11 @@ def check_realization(layout: Layout, home: KeyRef, digits: str) -> list[Finding
     return list(_Check(layout, home, digits).findings())
 
 
+def check_documents(layout: Layout, home: KeyRef, digits: str) -> list[Finding]:
+    """The damage of the documents that a realization needs; its artifacts are not looked at."""
+    return [one for one in _Check(layout, home, digits).of_notes() if one.kind in (Kind.DERIVATION, Kind.ENVIRONMENT)]
+
+
 def check_home(layout: Layout, home: KeyRef) -> Finding | None:
     """The damage of what should be the directory of a key."""
     inside = f"records/{home}"
@@ -85,10 +90,14 @@ class _Check:
         self._record: Record | None = None
 
     def findings(self) -> Iterator[Finding]:
+        yield from self.of_notes()
+        if self._record is not None:
+            yield from self._as_far_as_read(self._artifacts(self._record))
+
+    def of_notes(self) -> Iterator[Finding]:
         yield from self._as_far_as_read(self._start())
         if self._record is not None:
             yield from self._as_far_as_read(self._notes(self._record))
-            yield from self._as_far_as_read(self._artifacts(self._record))
 
     def _as_far_as_read(self, found: Iterator[Finding]) -> Iterator[Finding]:
         """What was found until something could not be read, and that."""
@@ -169,8 +178,8 @@ class _Check:
             )
         environment = run.facts.get("environment")
         if isinstance(environment, str):
-            yield from self._there(Kind.ENVIRONMENT, "environments", f"{environment[:DIGITS]}.json")
-        yield from self._there(Kind.DERIVATION, "derivations", f"{run.derivation}.json")
+            yield from self._needed(check_environment(self._layout, f"{environment[:DIGITS]}.json"))
+        yield from self._needed(check_derivation(self._layout, run.derivation))
 
     def _context(self, name: str, path: str) -> Iterator[Finding]:
         try:
@@ -180,11 +189,12 @@ class _Check:
             yield self._found(Kind.CONTEXT, name, damage(path, error))
         else:
             self._contexts.append(context)
-            yield from self._there(Kind.DERIVATION, "derivations", f"{context.derivation}.json")
+            yield from self._needed(check_derivation(self._layout, context.derivation))
 
-    def _there(self, kind: Kind, place: str, name: str) -> Iterator[Finding]:
-        if status(f"{self._layout.root}/{place}/{name}") is None:
-            yield self._found(kind, name, "it is not there", place)
+    def _needed(self, found: Finding | None) -> Iterator[Finding]:
+        """The damage of a document that this realization needs."""
+        if found is not None:
+            yield found if found.kind is Kind.RIGHTS else found._replace(ref=self._ref, home=self._home)
 
     def _origin(self, record: Record) -> Iterator[Finding]:
         """What the record says of its origin and its promises, where enough can be read to know better."""

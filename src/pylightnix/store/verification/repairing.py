@@ -19,7 +19,7 @@ from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
 from pylightnix.store.recollection import forget_choices
 from pylightnix.store.verification import restoring
-from pylightnix.store.verification.checking import check_home, check_realization
+from pylightnix.store.verification.checking import check_documents, check_home, check_realization
 from pylightnix.store.verification.findings import Finding, Kind, Outcome, Repair
 from pylightnix.store.verification.needing import check_needed, check_roots
 from pylightnix.store.verification.quarantine import Replaced, look, quarantine
@@ -95,8 +95,7 @@ def repair(reader: Reader, findings: Iterable[Finding], fetch: Fetch = nowhere) 
             places.setdefault((one.home, one.ref), []).append(one)
     for (home, ref), found in places.items():
         yield from _home(reader, home) if ref is None else _Realization(reader, home, ref, fetch).mend(found)
-    for one in dict.fromkeys(one for one in findings if one.kind in _SHARED):
-        yield _document(reader, one)
+    yield from _documents(reader, findings)
     yield from _named(reader, [one for one in findings if one.kind in _NAMED])
     with writing(reader.layout.root):
         forget_choices(reader.layout)
@@ -124,14 +123,37 @@ def _home(reader: Reader, home: KeyRef) -> Iterator[Repair]:
         yield Repair(finding, Outcome.QUARANTINED, "what is realized under this key is made again", place)
 
 
-def _document(reader: Reader, finding: Finding) -> Repair:
-    """What is named by its hash can only be written again by those who know it."""
-    seen = look(reader.layout, finding.file)
-    hint = _HINTS[finding.kind]
+def _documents(reader: Reader, findings: Iterable[Finding]) -> Iterator[Repair]:
+    """What is named by its hash can only be written again by those who know it; until then it is missed."""
+    found = list(dict.fromkeys(findings))
+    by_file: dict[str, list[Finding]] = {}
+    for one in found:
+        if one.kind in _SHARED:
+            by_file.setdefault(one.file, []).append(one)
+    moved = {file: place for file, these in by_file.items() if (place := _moved(reader, file, these))}
+    places = dict.fromkeys((one.home, one.ref.digits) for one in found if one.home is not None and one.ref is not None)
+    missed = dict.fromkeys(one for place in places for one in _missed(reader, *place))
+    for one in (one for these in by_file.values() for one in these):
+        if one.file in moved:
+            yield Repair(one, Outcome.QUARANTINED, _HINTS[one.kind], moved[one.file])
+        elif one not in missed:
+            yield Repair(one, Outcome.RESTORED, "nothing needs it any more, or somebody wrote it meanwhile")
+    yield from (Repair(one, Outcome.LEFT, _HINTS[one.kind]) for one in missed)
+
+
+def _moved(reader: Reader, file: str, findings: list[Finding]) -> str:
+    """Where a document lies now; empty if it was not there, or was replaced."""
     try:
-        return Repair(finding, Outcome.QUARANTINED, hint, quarantine(reader.layout, finding.file, [finding], seen))
+        return quarantine(reader.layout, file, findings, look(reader.layout, file))
     except Replaced:
-        return Repair(finding, Outcome.LEFT, hint)
+        return ""
+
+
+def _missed(reader: Reader, home: KeyRef, digits: str) -> list[Finding]:
+    try:
+        return check_documents(reader.layout, home, digits)
+    except FileNotFoundError:
+        return []  # removed
 
 
 def _named(reader: Reader, findings: list[Finding]) -> Iterator[Repair]:
