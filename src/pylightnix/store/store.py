@@ -12,6 +12,7 @@ from pylightnix.hashing import DIGITS
 from pylightnix.model.realization import Realization
 from pylightnix.model.records import Record
 from pylightnix.names import DerivationRef, KeyRef, is_prefix, printable
+from pylightnix.store.files import is_directory
 from pylightnix.store.layout import Layout
 from pylightnix.store.pending import Durability, check_durability
 from pylightnix.store.trust import warn_of_doubts
@@ -73,11 +74,7 @@ class Store:
 
     def record(self, ref: str) -> Record:
         """The record of a realization, found like `realization`."""
-        if not isinstance(ref, str) or not is_prefix(ref):
-            raise UnknownReferenceError(
-                f"{printable(repr(ref)[:80])} is no reference",
-                hint=f"a reference begins with up to {DIGITS} of the digits 0-9 a-f",
-            )
+        _check_prefix(ref)
         found = list(self._with_artifacts(ref)) or list(self._without(ref))
         if len(found) == 1:
             return found[0]
@@ -279,13 +276,26 @@ class Store:
         """
         from pylightnix.store.verification.verifying import verify  # brings threads, which few need
 
-        records = None if refs is None else [self.record(ref) for ref in refs]
-        report = verify(self.keeper, records, resume=resume, progress=progress)
+        places = None if refs is None else [self._place(ref) for ref in refs]
+        report = verify(self.keeper, places, resume=resume, progress=progress)
         if not repair or report.sound:
             return report
         from pylightnix.store.verification.repairing import mended
 
-        return mended(self.keeper, report, lambda: verify(self.keeper, records))
+        return mended(self.keeper, report, lambda: verify(self.keeper, places))
+
+    def _place(self, ref: str) -> tuple[KeyRef, str]:
+        """Key and digits of a realization, found like `record` but by names alone: its record may be damaged."""
+        _check_prefix(ref)
+        found: dict[bool, list[tuple[KeyRef, str]]] = {True: [], False: []}
+        for home in self.keeper.homes():
+            for digits in self.keeper.entries(home):
+                if _matches(one := f"{digits}-{home.name}", ref):
+                    found[is_directory(f"{self.keeper.layout.store}/{one}")].append((home, digits))
+        matching = found[True] or found[False]
+        if len(matching) == 1:
+            return matching[0]
+        raise _not_one(ref, [f"{digits}-{home.name}" for home, digits in matching], str(self.path))
 
     def examine(self) -> tuple[Observation, ...]:
         """Look whether the store is in a place where it can do its work: file system, locks, rights, room, debris.
@@ -314,6 +324,14 @@ class Store:
 
 def _open(path: str, durability: Durability) -> Store:
     return Store(path, durability=durability)
+
+
+def _check_prefix(ref: str) -> None:
+    if not isinstance(ref, str) or not is_prefix(ref):
+        raise UnknownReferenceError(
+            f"{printable(repr(ref)[:80])} is no reference",
+            hint=f"a reference begins with up to {DIGITS} of the digits 0-9 a-f",
+        )
 
 
 def _matches(ref: str, prefix: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from pylightnix import Dep, Realization, Store, promise, realize, stage
-from pylightnix.errors import StoreError
+from pylightnix.errors import StoreError, UnknownReferenceError
 from pylightnix.store.trees import remove_tree
 from pylightnix.store.verification import verifying
 from pylightnix.store.verification.findings import Kind
@@ -285,6 +285,21 @@ def test_some_realizations_are_verified_alone(full: Full) -> None:
     changed("tool", lambda path: path.chmod(0o444))(full)
     assert full.store.verify([str(full.top.ref)]).sound
     assert not full.store.verify([full.source.ref.digits[:12]]).sound
+
+
+@pytest.mark.parametrize("name", ["record.json", "derivation"])
+def test_a_realization_that_is_named_is_found_where_its_record_or_derivation_is_damaged(full: Full, name: str) -> None:
+    path = full.notes / name
+    if name == "derivation":
+        path = full.store.path / "derivations" / f"{full.source.context.derivation}.json"
+    path.unlink()
+    path.write_text("{}")
+    for digits in (5, 40):
+        (finding,) = full.store.verify([full.source.ref[:digits]]).findings
+        assert (finding.ref, full.store.path / finding.file) == (full.source.ref, path)
+    assert full.store.verify([full.source.ref[:5]], repair=True).repairs
+    with pytest.raises(UnknownReferenceError, match="nothing is named"):
+        full.store.verify(["0" * 40])
 
 
 def test_an_interrupted_one_goes_on_where_it_was(full: Full, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,6 @@ from typing import NamedTuple, TypeVar
 
 from pylightnix.errors import DamageError, StoreError
 from pylightnix.hashing import DIGITS
-from pylightnix.model.records import Record
 from pylightnix.names import KeyRef, is_reference
 from pylightnix.store import changes
 from pylightnix.store.files import NO_LINK, read_small
@@ -70,7 +69,7 @@ class Report(NamedTuple):
 
 def verify(
     reader: Reader,
-    records: Iterable[Record] | None = None,
+    places: Iterable[tuple[KeyRef, str]] | None = None,
     *,
     resume: bool = False,
     progress: Progress | None = None,
@@ -80,7 +79,7 @@ def verify(
 
     Args:
         reader: of the store.
-        records: which realizations; all, and all other documents too, if None.
+        places: which realizations, by key and digits; all, and all other documents too, if None.
         resume: leave out what a verify that was stopped had found to be sound.
         progress: is told how far it is.
         workers: threads; default: one for each processor. Big files use all of them anyway.
@@ -90,8 +89,8 @@ def verify(
     """
     layout = reader.layout
     told: list[Finding] = []
-    asked = _everything(reader, told) if records is None else [(record.home, record.ref.digits) for record in records]
-    noted = _Noted(layout, resume=resume) if records is None else None
+    asked = _everything(reader, told) if places is None else list(places)
+    noted = _Noted(layout, resume=resume) if places is None else None
     known = noted.known if noted is not None else frozenset[str]()
     todo = [(home, digits) for home, digits in asked if _name(home, digits) not in known]
     findings: dict[tuple[KeyRef, str], list[Finding]] = {}
@@ -104,7 +103,7 @@ def verify(
             progress(count, len(todo))
     told += [finding for place in asked for finding in findings.get(place, ())]
     leftovers: tuple[str, ...] = ()
-    if records is None:
+    if places is None:
         told += _documents(reader, told)
         told += [*check_needed(reader), *check_roots(reader)]
         leftovers = _leftovers(reader, told)
@@ -170,7 +169,8 @@ def _documents(reader: Reader, told: list[Finding]) -> list[Finding]:
     found = [check_home(layout, home) for home in _listed(layout, "records", reader.homes, told)]
     found += [check_derivation(layout, ref) for ref in _listed(layout, "derivations", reader.derivations, told)]
     found += [check_environment(layout, name) for name in _names(layout, "environments", told)]
-    return [one for one in found if one is not None]
+    known = {one.file for one in told}  # by those who need it
+    return [one for one in found if one is not None and one.file not in known]
 
 
 def _leftovers(reader: Reader, told: list[Finding]) -> tuple[str, ...]:
