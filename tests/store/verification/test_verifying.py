@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -302,9 +304,21 @@ def test_a_realization_that_is_named_is_found_where_its_record_or_derivation_is_
         full.store.verify(["0" * 40])
 
 
-def test_an_interrupted_one_goes_on_where_it_was(full: Full, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verifying, "_NOTED", 0.0)
+def test_a_fifo_in_the_place_of_what_was_noted_does_not_hang(full: Full) -> None:
+    fifo = full.store.path / "cache" / "verified"
+    fifo.parent.mkdir(exist_ok=True)
+    os.mkfifo(fifo)
+    script = (
+        "import sys; from pylightnix import Store; from pylightnix.store.verification import verifying; "
+        "verifying._NOTED = 0.0; print(Store(sys.argv[1]).verify(resume=True).checked)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, full.store.path], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("2\n", "")
 
+
+def test_an_interrupted_one_goes_on_where_it_was(full: Full) -> None:
     def stop(done: int, total: int) -> None:
         if done == 1:
             raise KeyboardInterrupt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -31,6 +32,8 @@ Progress = Callable[[int, int], None]
 """Is told how many of how many realizations were looked at."""
 
 T = TypeVar("T")
+
+_NO_WAIT = NO_LINK | getattr(os, "O_NONBLOCK", 0)  # a fifo must not hang
 
 _NOTED = 1.0
 """Seconds after which it is noted what was found to be sound."""
@@ -94,13 +97,18 @@ def verify(
     known = noted.known if noted is not None else frozenset[str]()
     todo = [(home, digits) for home, digits in asked if _name(home, digits) not in known]
     findings: dict[tuple[KeyRef, str], list[Finding]] = {}
-    for count, (place, found) in enumerate(_in_parallel(layout, todo, workers or os.cpu_count() or 1), 1):
-        if found:
-            findings[place] = found
-        elif noted is not None:
-            noted.add(_name(*place))
-        if progress is not None:
-            progress(count, len(todo))
+    try:
+        for count, (place, found) in enumerate(_in_parallel(layout, todo, workers or os.cpu_count() or 1), 1):
+            if found:
+                findings[place] = found
+            elif noted is not None:
+                noted.add(_name(*place))
+            if progress is not None:
+                progress(count, len(todo))
+    except BaseException:
+        if noted is not None:
+            noted.write()
+        raise
     told += [finding for place in asked for finding in findings.get(place, ())]
     leftovers: tuple[str, ...] = ()
     if places is None:
@@ -228,18 +236,23 @@ class _Noted:
         """Note one, on the disk at the latest with the first one after a second."""
         self._waiting.append(name)
         if time.monotonic() - self._moment > _NOTED:
-            self._write()
+            self.write()
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Put on the disk what waits for it; where that cannot be, it is looked at again."""
         self._moment = time.monotonic()
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
         with contextlib.suppress(OSError, StoreError):
             changes.make_directories(os.path.dirname(self._path))
-            handle = changes.open_new(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_LINK, 0o664)
+            handle = changes.open_new(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _NO_WAIT, 0o664)
             try:
-                changes.write(handle, "".join(f"{name}\n" for name in self._waiting).encode())
+                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                    return
+                changes.write(handle, "".join(f"{name}\n" for name in waiting).encode())
             finally:
                 os.close(handle)
-        self._waiting.clear()
 
     def finish(self) -> None:
         """All was looked at: the next one begins anew."""
