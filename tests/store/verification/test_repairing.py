@@ -13,6 +13,7 @@ import pytest
 
 from pylightnix import Build, Dep, Realization, Store, match, plan, promise, realize, stage
 from pylightnix.errors import StoreError
+from pylightnix.hashing import canonical, digest_bytes
 from pylightnix.store import changes
 from pylightnix.store.verification.findings import Kind, Outcome
 from pylightnix.store.verification.repairing import repair
@@ -353,6 +354,27 @@ def test_a_damaged_document_that_nothing_needs_is_not_missed(full: Full) -> None
     found = full.store.verify(repair=True)
     assert [(r.finding.file, r.outcome) for r in found.repairs] == [(f"environments/{path.name}", Outcome.QUARANTINED)]
     assert found.left == full.store.verify().findings == ()
+
+
+@pytest.mark.parametrize("kind", ["record", "run", "context", "tree", "derivation"])
+def test_documents_of_a_newer_version_are_told_and_stay(full: Full, kind: str) -> None:
+    notes = full.notes("table")
+    names = {"record": "record.json", "run": "run-*.json", "tree": "manifest.jsonl"}
+    if kind in names:
+        (path,) = notes.glob(names[kind])
+        put(path, path.read_bytes().replace(f'"{kind}/1"'.encode(), f'"{kind}/2"'.encode()))
+    else:
+        data = canonical({"pylightnix": f"{kind}/2"})
+        digits = digest_bytes(data)[:40]
+        inside = notes / f"context-{digits}.json", full.store.path / "derivations" / f"{digits}-table.json"
+        path = inside[kind == "derivation"]
+        path.write_bytes(data)
+    data = path.read_bytes()
+    found = full.store.verify(repair=True)
+    assert {(r.finding.kind, r.outcome) for r in found.repairs} == {(Kind.NEWER, Outcome.LEFT)}
+    assert path.read_bytes() == data
+    assert f"{kind}/2" in found.left[0].what
+    assert quarantined(full.store) == []
 
 
 @pytest.mark.parametrize("above", [0, 1])

@@ -14,6 +14,7 @@ from pylightnix.store.files import open_plain
 from pylightnix.store.sealing import Walk
 from pylightnix.store.trees import EMPTY, Entry, Tree, describe, hash_tree, read_manifest
 from pylightnix.store.verification.findings import Kind
+from pylightnix.store.verification.newer import newer_manifest
 from pylightnix.store.verification.refusals import BarredError, damage, status
 
 MOST_NAMED = 20
@@ -39,7 +40,7 @@ def check_artifacts(top: str, manifest: str, record: Record) -> Iterator[Seen]:
     there = status(top)
     if there is None:
         if what := wrong_manifest(manifest, record):
-            yield Seen(Kind.MANIFEST, "", what)
+            yield _of_manifest(manifest, what)
         return
     try:
         tree = _hash(top, record, writable)
@@ -96,14 +97,14 @@ def _hash(top: str, record: Record, writable: list[str]) -> Tree:
 def _compare(top: str, manifest: str, record: Record, tree: Tree) -> Iterator[Seen]:
     if tree.digest == record.tree:
         if tree.digest != EMPTY and not _is_of(manifest, tree):
-            yield Seen(Kind.MANIFEST, "", wrong_manifest(manifest, record) or "it was changed meanwhile")
+            yield _of_manifest(manifest, wrong_manifest(manifest, record) or "it was changed meanwhile")
         yield from _misinformed(record, tree)
         return
     try:
         entries = list(read_manifest(manifest, record.tree))
     except (StoreError, OSError) as error:
         damage(manifest, error)
-        yield Seen(Kind.MANIFEST, "", wrong_manifest(manifest, record) or "it was changed meanwhile")
+        yield _of_manifest(manifest, wrong_manifest(manifest, record) or "it was changed meanwhile")
         yield Seen(Kind.ARTIFACTS, "", "something was changed; what it was, only the manifest knew")
         return
     try:
@@ -115,6 +116,11 @@ def _compare(top: str, manifest: str, record: Record, tree: Tree) -> Iterator[Se
         yield Seen(Kind.ARTIFACTS, os.fsdecode(name), _difference(wanted, there))
     if len(found) > MOST_NAMED:
         yield Seen(Kind.ARTIFACTS, "", f"and {len(found) - MOST_NAMED} more differ")
+
+
+def _of_manifest(path: str, what: str) -> Seen:
+    said = newer_manifest(path)
+    return Seen(Kind.NEWER, "", said) if said else Seen(Kind.MANIFEST, "", what)
 
 
 def _is_of(path: str, tree: Tree) -> bool:

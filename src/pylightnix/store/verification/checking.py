@@ -16,6 +16,7 @@ from pylightnix.store.layout import Layout
 from pylightnix.store.reading import is_run
 from pylightnix.store.verification.artifacts import check_artifacts
 from pylightnix.store.verification.findings import Finding, Kind
+from pylightnix.store.verification.newer import newer_file
 from pylightnix.store.verification.refusals import BarredError, barred, damage, status
 
 NO_DIRECTORY = "it is no directory, or a link to one"
@@ -71,6 +72,8 @@ def _check(layout: Layout, kind: Kind, inside: str, parse: Callable[[bytes], obj
     except FileNotFoundError:
         return Finding(kind, inside, "it is not there")
     except (DamageError, OSError) as error:
+        if what := newer_file(path, kind.value, parse):
+            return Finding(Kind.NEWER, inside, what)
         try:
             return Finding(kind, inside, damage(path, error))
         except BarredError as refused:
@@ -120,7 +123,8 @@ class _Check:
             yield self._found(Kind.RECORD, "record.json", "it is not there")
             return
         except (DamageError, OSError) as error:
-            yield self._found(Kind.RECORD, "record.json", damage(path, error))
+            kind, what = _damaged(path, Kind.RECORD, error)
+            yield self._found(kind, "record.json", what)
             return
         if record.key[:DIGITS] != self._home.digits:
             yield self._found(Kind.RECORD, "record.json", "it belongs to another key")
@@ -133,7 +137,7 @@ class _Check:
 
     def _artifacts(self, record: Record) -> Iterator[Finding]:
         inside = f"store/{self._ref}"
-        notes = {Kind.MANIFEST: "manifest.jsonl", Kind.RECORD: "record.json"}
+        notes = {Kind.MANIFEST: "manifest.jsonl", Kind.RECORD: "record.json", Kind.NEWER: "manifest.jsonl"}
         for kind, path, what in check_artifacts(
             f"{self._layout.root}/{inside}", f"{self._place}/manifest.jsonl", record
         ):
@@ -159,14 +163,15 @@ class _Check:
             return []
 
     def _run(self, name: str, path: str, record: Record) -> Iterator[Finding]:
+        kind = Kind.RUN
         try:
             run = parse_run(path, read_small(path))
             what = _contradiction(run, name, record)
         except (DamageError, OSError) as error:
-            what = damage(path, error)
+            kind, what = _damaged(path, kind, error)
         if what:
             self._unread = True
-            yield self._found(Kind.RUN, name, what)
+            yield self._found(kind, name, what)
             return
         self._contexts.append(run.context)
         if run.log is not None and not is_file(f"{self._place}/{run.log}"):
@@ -186,7 +191,8 @@ class _Check:
             context = parse_context(path, read_small(path))
         except (DamageError, OSError) as error:
             self._unread = True
-            yield self._found(Kind.CONTEXT, name, damage(path, error))
+            kind, what = _damaged(path, Kind.CONTEXT, error, lambda data: parse_context(path, data))
+            yield self._found(kind, name, what)
         else:
             self._contexts.append(context)
             yield from self._needed(check_derivation(self._layout, context.derivation))
@@ -207,6 +213,15 @@ class _Check:
         promised = promised_paths(self._layout, self._contexts[0].derivation)
         if promised is not None and promised != {name: kept.path for name, kept in record.promises.items()}:
             yield self._found(Kind.RECORD, "record.json", "its promises are not those of its derivation")
+
+
+def _damaged(
+    path: str, kind: Kind, error: DamageError | OSError, parse: Callable[[bytes], object] | None = None
+) -> tuple[Kind, str]:
+    """The kind of what is wrong with a document, and what it is; raises as `damage` does."""
+    what = damage(path, error)
+    said = newer_file(path, kind.value, parse)
+    return (Kind.NEWER, said) if said else (kind, what)
 
 
 def is_file(path: str) -> bool:

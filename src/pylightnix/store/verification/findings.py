@@ -13,6 +13,8 @@ class Kind(StrEnum):
 
     RIGHTS = "rights"
     """It is there, and we may not read it: nothing is known about it."""
+    NEWER = "newer"
+    """A document of a version that this version of the package does not know: it may be right."""
     RECORD = "record"
     """The record cannot be used, or says what is not so."""
     ARTIFACTS = "artifacts"

@@ -22,6 +22,7 @@ from pylightnix.store.verification import restoring
 from pylightnix.store.verification.checking import check_documents, check_home, check_realization
 from pylightnix.store.verification.findings import Finding, Kind, Outcome, Repair
 from pylightnix.store.verification.needing import check_needed, check_roots
+from pylightnix.store.verification.newer import newer_file
 from pylightnix.store.verification.quarantine import Replaced, look, quarantine
 from pylightnix.store.verification.recalling import recall_record
 from pylightnix.store.verification.verifying import Report
@@ -39,6 +40,7 @@ _ORDER = [kind for kind in Kind if kind not in (*_SHARED, *_NAMED)]
 _READABLE = "it can be read again"
 _HINTS = {
     Kind.RIGHTS: "its owner can give us the right to read it",
+    Kind.NEWER: "use a newer version of pylightnix",
     Kind.DERIVATION: "only its stage knows it: instantiate that, or realize it with rebuild",
     Kind.ENVIRONMENT: "the next run in such an environment writes it",
     Kind.MANIFEST: "it is written when the artifacts are made again",
@@ -91,6 +93,8 @@ def repair(reader: Reader, findings: Iterable[Finding], fetch: Fetch = nowhere) 
     for one in dict.fromkeys(findings):
         if is_above(one):
             yield _let_read(reader, one)
+        elif one.kind is Kind.NEWER and one.file.startswith("derivations/"):
+            yield Repair(one, Outcome.LEFT, _HINTS[Kind.NEWER])
         elif one.home is not None and one.kind in _ORDER:
             places.setdefault((one.home, one.ref), []).append(one)
     for (home, ref), found in places.items():
@@ -105,6 +109,11 @@ def repair(reader: Reader, findings: Iterable[Finding], fetch: Fetch = nowhere) 
 def is_above(finding: Finding) -> bool:
     """Whether it is about something that bars the way to more than one realization."""
     return finding.kind is Kind.RIGHTS and finding.ref is None
+
+
+def _is_inside(finding: Finding) -> bool:
+    """Whether it is about something of one realization, and no document that others may need too."""
+    return not finding.file.startswith(("derivations/", "environments/"))
 
 
 def _let_read(reader: Reader, finding: Finding) -> Repair:
@@ -230,7 +239,7 @@ class _Realization:
             return []  # removed
         if self._seen[self._record] is None:
             return []
-        return [one for one in found if one.kind in _ORDER and not is_above(one)]
+        return [one for one in found if one.kind in _ORDER and not is_above(one) and _is_inside(one)]
 
     def _quarantine(self, inside: str, findings: Iterable[Finding]) -> str:
         seen = self._seen[inside] if inside in self._seen else look(self._layout, inside)
@@ -246,7 +255,15 @@ class _Realization:
             return Outcome.RESTORED, _READABLE, ""
         return Outcome.LEFT, _HINTS[Kind.RIGHTS], ""
 
+    def newer(self, _: list[Finding]) -> Done:
+        return Outcome.LEFT, _HINTS[Kind.NEWER], ""
+
     def record(self, findings: list[Finding]) -> Done:
+        place = f"{self._layout.root}/{self._record}"
+        if is_directory(place) and any(
+            newer_file(f"{place}/{name}", name.partition("-")[0]) for name in os.listdir(place) if name[-5:] == ".json"
+        ):
+            return Outcome.LEFT, f"there are newer documents beside it; {_HINTS[Kind.NEWER]}", ""
         data = recall_record(self._reader, self._home, self._ref.digits)
         if data is not None:
             place = self._set_aside(f"{self._record}/record.json", findings)
@@ -318,6 +335,7 @@ _WHOLE = (Kind.RECORD, Kind.ARTIFACTS, Kind.MODE)
 
 _MEND: dict[Kind, Callable[[_Realization, list[Finding]], Done]] = {
     Kind.RIGHTS: _Realization.rights,
+    Kind.NEWER: _Realization.newer,
     Kind.RECORD: _Realization.record,
     Kind.ARTIFACTS: _Realization.artifacts,
     Kind.MODE: _Realization.mode,
