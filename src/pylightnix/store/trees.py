@@ -44,6 +44,9 @@ _HEADER = canonical({"pylightnix": kind_tag("tree")}) + b"\n"
 EMPTY = digest_bytes(_HEADER)
 """The tree hash of a directory with nothing in it. Its manifest, which would say no more, is not written."""
 
+NEVER = 0o7222
+"""Bits that no mode of an artifact has: who may write, and setuid, setgid, sticky."""
+
 _HELD = 64 << 10
 _LONGEST_LINE = 64 << 20
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -140,7 +143,8 @@ def hash_tree(
         sink: gets the manifest while it is made.
         seal: make files read-only, and directories but for `root` itself (`seal_top` does that). Who may not read
             `root` may then not read what is in it. A file with another name, in this tree or elsewhere, becomes a copy.
-        writable: gets the paths of files and directories, but not of `root`, that somebody may write to.
+        writable: gets the paths of files and directories, but not of `root`, that somebody may write to, or that are
+            setuid, setgid or sticky.
 
     Raises:
         StoreError: something cannot be read or sealed, is neither file, link nor directory, or changes meanwhile; or a
@@ -153,7 +157,7 @@ def hash_tree(
     with closing(walk.steps()) as steps:
         for kind, path, name in steps:
             if kind == "left":
-                if writable is not None and _is_writable(os.stat(name, dir_fd=walk.fd, follow_symlinks=False)):
+                if writable is not None and _is_loose(os.stat(name, dir_fd=walk.fd, follow_symlinks=False)):
                     writable.append(os.fsdecode(path))
                 continue
             entry = describe(walk, kind, path, name, writable)
@@ -166,18 +170,18 @@ def hash_tree(
     return Tree(manifest.finish(), size, files, singles.finish(root), manifest.length)
 
 
-def _is_writable(status: os.stat_result) -> bool:
-    return status.st_mode & 0o222 != 0
+def _is_loose(status: os.stat_result) -> bool:
+    return status.st_mode & NEVER != 0
 
 
 def describe(walk: Walk, kind: str, path: bytes, name: bytes, writable: list[str] | None = None) -> Entry:
-    """The entry of a step; seals the file if the walk seals. `writable` gets its path if somebody may write to it."""
+    """The entry of a step; seals the file if the walk seals. `writable` gets its path as in `hash_tree`."""
     try:
         if kind == "file":
             fd, status = open_file(name, walk.fd, walk.rights)
             try:
                 size = status.st_size
-                if writable is not None and _is_writable(status):
+                if writable is not None and _is_loose(status):
                     writable.append(os.fsdecode(path))
                 return Entry("file", path, hash_file(fd, size), size, status.st_mode & 0o100 != 0)
             finally:

@@ -143,6 +143,23 @@ def test_what_may_be_written_to_is_named(full: Full, inner: str) -> None:
     assert finding.file == f"store/{full.source.ref}/{inner}".rstrip("/")
 
 
+@pytest.mark.parametrize(("inner", "bit"), [("tool", 0o4000), ("tool", 0o2000), ("deep", 0o1000), ("", 0o2000)])
+def test_a_special_bit_is_named_and_taken_away(full: Full, inner: str, bit: int) -> None:
+    path = full.artifacts / inner
+    path.chmod(path.stat().st_mode | bit)
+    (finding,) = full.store.verify(repair=True).findings
+    assert (finding.kind, finding.what) == (Kind.MODE, "it is setuid, setgid or sticky")
+    assert path.stat().st_mode & 0o7000 == 0
+    assert full.store.verify().sound
+
+
+def test_other_names_beside_environments_are_nobodys_business(full: Full) -> None:
+    place = full.store.path / "environments"
+    for name in ("notes.txt", ".nfs0001", f"{'A' * 40}.json"):
+        (place / name).write_text("x")
+    assert full.store.verify(repair=True).sound
+
+
 NOTES = [("record.json", Kind.RECORD), ("manifest.jsonl", Kind.MANIFEST), ("run-*.json", Kind.RUN)]
 CONTENTS: list[bytes | None] = [b"", b"{", b"\0\xff", b"[]", b'{"pylightnix":"x"}']
 DAMAGES = [(*note, content) for note in NOTES for content in CONTENTS] + [(*note, None) for note in NOTES[:2]]

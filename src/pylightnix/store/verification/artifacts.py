@@ -12,7 +12,7 @@ from pylightnix.model.records import Record
 from pylightnix.store.filehash import hash_file
 from pylightnix.store.files import open_plain
 from pylightnix.store.sealing import Walk
-from pylightnix.store.trees import EMPTY, Entry, Tree, describe, hash_tree, read_manifest
+from pylightnix.store.trees import EMPTY, NEVER, Entry, Tree, describe, hash_tree, read_manifest
 from pylightnix.store.verification.findings import Kind
 from pylightnix.store.verification.newer import newer_manifest
 from pylightnix.store.verification.refusals import BarredError, damage, status
@@ -47,13 +47,20 @@ def check_artifacts(top: str, manifest: str, record: Record) -> Iterator[Seen]:
     except StoreError as error:
         yield from _unread(top, error)
         return
-    if there.st_mode & 0o222:
+    if there.st_mode & NEVER:
         writable.insert(0, "")
     for path in writable[:MOST_NAMED]:
-        yield Seen(Kind.MODE, path, "somebody may write to it")
+        yield Seen(Kind.MODE, path, _loose(os.path.join(top, path)))
     if len(writable) > MOST_NAMED:
-        yield Seen(Kind.MODE, "", f"and {len(writable) - MOST_NAMED} more may be written to")
+        yield Seen(Kind.MODE, "", f"and {len(writable) - MOST_NAMED} more may be written to, or have a special bit")
     yield from _compare(top, manifest, record, tree)
+
+
+def _loose(path: str) -> str:
+    """What is wrong with a mode."""
+    there = status(path)
+    special = there is not None and not there.st_mode & 0o222
+    return "it is setuid, setgid or sticky" if special else "somebody may write to it"
 
 
 def _unread(top: str, error: StoreError) -> Iterator[Seen]:

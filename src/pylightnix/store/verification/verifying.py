@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -32,6 +33,8 @@ Progress = Callable[[int, int], None]
 """Is told how many of how many realizations were looked at."""
 
 T = TypeVar("T")
+
+_is_environment = re.compile(rf"[0-9a-f]{{{DIGITS}}}\.json").fullmatch
 
 _NO_WAIT = NO_LINK | getattr(os, "O_NONBLOCK", 0)  # a fifo must not hang
 
@@ -174,9 +177,10 @@ def _everything(reader: Reader, told: list[Finding]) -> list[tuple[KeyRef, str]]
 
 def _documents(reader: Reader, told: list[Finding]) -> list[Finding]:
     layout = reader.layout
+    environments = filter(_is_environment, _names(layout, "environments", told))  # others are nobody's business
     found = [check_home(layout, home) for home in _listed(layout, "records", reader.homes, told)]
     found += [check_derivation(layout, ref) for ref in _listed(layout, "derivations", reader.derivations, told)]
-    found += [check_environment(layout, name) for name in _names(layout, "environments", told)]
+    found += [check_environment(layout, name) for name in environments]
     known = {one.file for one in told}  # by those who need it
     return [one for one in found if one is not None and one.file not in known]
 
