@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from pylightnix import Dep, Realization, Store, promise, realize, stage
 from pylightnix.errors import StoreError, UnknownReferenceError
+from pylightnix.hashing import canonical
 from pylightnix.store.trees import remove_tree
 from pylightnix.store.verification import verifying
 from pylightnix.store.verification.findings import Kind
@@ -158,6 +160,16 @@ def test_other_names_beside_environments_are_nobodys_business(full: Full) -> Non
     for name in ("notes.txt", ".nfs0001", f"{'A' * 40}.json"):
         (place / name).write_text("x")
     assert full.store.verify(repair=True).sound
+
+
+def test_an_environment_that_is_no_hash_leads_nowhere(full: Full) -> None:
+    (path,) = full.notes.glob("run-*.json")
+    run = json.loads(path.read_bytes())
+    run["facts"]["environment"] = "../format"
+    path.unlink()
+    path.write_bytes(canonical(run))
+    assert full.store.verify(repair=True).sound
+    assert (full.store.path / "format.json").exists()
 
 
 NOTES = [("record.json", Kind.RECORD), ("manifest.jsonl", Kind.MANIFEST), ("run-*.json", Kind.RUN)]

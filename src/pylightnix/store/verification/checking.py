@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 
@@ -19,6 +20,7 @@ from pylightnix.store.verification.findings import Finding, Kind
 from pylightnix.store.verification.newer import newer_file
 from pylightnix.store.verification.refusals import BarredError, barred, damage, status
 
+_is_hash = re.compile(r"[0-9a-f]{64}").fullmatch
 NO_DIRECTORY = "it is no directory, or a link to one"
 
 
@@ -182,7 +184,7 @@ class _Check:
                 Kind.INDEX, index, "it is not there, and its seed could be used again", f"records/{self._home}"
             )
         environment = run.facts.get("environment")
-        if isinstance(environment, str):
+        if isinstance(environment, str) and _is_hash(environment):
             yield from self._needed(check_environment(self._layout, f"{environment[:DIGITS]}.json"))
         yield from self._needed(check_derivation(self._layout, run.derivation))
 
