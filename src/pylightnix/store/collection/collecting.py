@@ -161,7 +161,7 @@ class Collector:
             if not self._dry:
                 self._put_back(needed)
             standings = self._survey()
-            wanted = choose(self._policy, standings, needed.reaches, time.time(), self._measure)
+            wanted = choose(self._policy, standings, needed.reaches, time.time(), self._measure, held=needed.holds)
             swept, roots = self._sweep(needed)
             collected, in_use, refused = self._take_all(wanted, needed)
         taken = {victim.record.ref for victim in collected}
