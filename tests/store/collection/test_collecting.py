@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pylightnix.errors import ArgumentError, CollectionError, UnknownReferenceError
+from pylightnix.errors import ArgumentError, CollectionError, StoreError, UnknownReferenceError
 from pylightnix.store import changes
 from pylightnix.store.collection.collecting import Collector
 from pylightnix.store.collection.debris import Sweeper
@@ -620,12 +620,15 @@ def test_what_cannot_be_noted_is_held_by_the_gate_for_as_long_as_it_is_in_hand(
     monkeypatch.setattr(Holds, "note", lambda self, refs: False)
     made = plant.one("a")
     keeper = plant.store.keeper
+    monkeypatch.setattr(keeper._holds, "why", OSError(errno.ENOSPC, "No space left on device"))
     hand, one = keeper.holding(), keeper.holding()
     with one.looking():
         one.add([made[0].ref])
     one.release()
     gate = str(plant.store.path / "locks" / "collect.lock")
     assert take(gate, wait=False) is None
+    with pytest.raises(StoreError, match="No space left on device"):
+        Store(plant.store.path).gc(unreachable=True)
     hand.release()
     lock = take(gate, wait=False)
     assert lock is not None

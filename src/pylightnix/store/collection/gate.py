@@ -23,6 +23,10 @@ _NOBODY_COLLECTS = (errno.ENOENT, errno.EROFS, errno.EACCES, errno.EPERM, *UNSUP
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
+_kept_open: dict[str, tuple[int, OSError]] = {}
+"""Gates in which this process stays since it cannot note what it holds: its number, and why it cannot."""
+
+
 class Gate:
     """The gate of one store.
 
@@ -51,6 +55,14 @@ class Gate:
                     raise
                 return None
 
+    def stay(self, why: OSError) -> None:
+        """Whoever has passed stays inside until `go`: this process can close it no more, and is told why."""
+        _kept_open[self.path] = os.getpid(), why
+
+    def go(self) -> None:
+        """Nobody stays inside any more."""
+        _kept_open.pop(self.path, None)
+
     def turn(self) -> None:
         """Note that a root will be set; to be called inside, before it is."""
         handle = changes.open_new(self.path, _APPEND, 0o666)
@@ -65,8 +77,11 @@ class Gate:
 
         Raises:
             CollectionError: locks do not work here.
-            OSError: the file of the gate cannot be made.
+            OSError: the file of the gate cannot be made, or this process stays inside.
         """
+        process, why = _kept_open.get(self.path, (0, None))
+        if why is not None and process == os.getpid():
+            raise OSError(why.errno, why.strerror) from why
         try:
             lock = take(self.path)
         except FileNotFoundError:

@@ -7,6 +7,7 @@ chooses until nobody has any of them in hand any more. Unaware of roots, and of 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 from collections.abc import Iterable, Iterator
@@ -46,6 +47,7 @@ class Holds:
         self._inside = 0
         self._held: set[RealizationRef] = set()
         self._users = 0
+        self.why = OSError(errno.EIO, os.strerror(errno.EIO))
 
     def begin(self) -> Holding:
         """Somebody who will hold something."""
@@ -80,7 +82,11 @@ class Holds:
                 return True
             try:
                 self._write("".join(f"\n{ref}" for ref in new).encode() + b"\n")
-            except (OSError, StoreError):
+            except OSError as error:
+                self.why = error
+                return False
+            except StoreError as error:
+                self.why = OSError(error.fields.get("errno", errno.EIO), error.what)
                 return False
             self._held.update(new)
         return True
@@ -102,6 +108,7 @@ class Holds:
                 return
             self._users -= 1
             if self._users == 0:
+                self.gate.go()
                 for lock, remove in ((self._file, True), (self._passed, False)):
                     if lock is not None:
                         lock.release(remove=remove)
@@ -138,6 +145,7 @@ class Holding:
         finally:
             if stays:
                 self._stays = True
+                self._holds.gate.stay(self._holds.why)
             else:
                 self._holds.leave()
 
