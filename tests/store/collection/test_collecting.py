@@ -614,22 +614,19 @@ def test_small_promises_that_are_damaged_or_elsewhere_are_not_kept(plant: Any, t
     assert not (plant.store.path / "kept").exists()
 
 
-def test_what_cannot_be_noted_is_held_by_the_gate_for_as_long_as_it_is_in_hand(
-    plant: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_noted_is_held_by_the_gate_until_the_end(plant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Holds, "note", lambda self, refs: False)
     made = plant.one("a")
-    keeper = plant.store.keeper
-    monkeypatch.setattr(keeper._holds, "why", OSError(errno.ENOSPC, "No space left on device"))
-    hand, one = keeper.holding(), keeper.holding()
-    with one.looking():
-        one.add([made[0].ref])
-    one.release()
+    holding = plant.store.keeper.holding()
+    monkeypatch.setattr(plant.store.keeper._holds, "why", OSError(errno.ENOSPC, "No space left on device"))
+    with holding.looking():
+        holding.add([made[0].ref])
     gate = str(plant.store.path / "locks" / "collect.lock")
     assert take(gate, wait=False) is None
     with pytest.raises(StoreError, match="No space left on device"):
         Store(plant.store.path).gc(unreachable=True)
-    hand.release()
+    holding.release()
     lock = take(gate, wait=False)
     assert lock is not None
     lock.release()
+    assert names(Store(plant.store.path).gc(unreachable=True)) == ["a"]

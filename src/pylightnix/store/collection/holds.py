@@ -108,7 +108,6 @@ class Holds:
                 return
             self._users -= 1
             if self._users == 0:
-                self.gate.go()
                 for lock, remove in ((self._file, True), (self._passed, False)):
                     if lock is not None:
                         lock.release(remove=remove)
@@ -129,7 +128,7 @@ class Holding:
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[None]:
-        """Where what is added cannot be written down, nothing is collected instead, until nobody holds anything."""
+        """Where what is added cannot be written down, nothing is collected until the end instead."""
         entered = self._holds.enter()
         try:
             yield
@@ -157,6 +156,9 @@ class Holding:
             return
         self._over = True
         note_use(self._layout, self._added)
+        if self._stays:
+            self._holds.gate.go()
+            self._holds.leave()
         self._holds.end(self._process)
 
 
