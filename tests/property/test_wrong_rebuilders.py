@@ -274,6 +274,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore::pylightnix.engine.events.LossWarning")
 @pytest.mark.parametrize("system", WRONG)
 def test_caught_by_a_known_history(system: Wrong, monkeypatch: Patch) -> None:
     try_out(system.shown_by)  # nothing is wrong with the history itself
@@ -283,6 +284,7 @@ def test_caught_by_a_known_history(system: Wrong, monkeypatch: Patch) -> None:
     assert caught.value.kind == system.kind
 
 
+@pytest.mark.filterwarnings("ignore::pylightnix.engine.events.LossWarning")
 @pytest.mark.parametrize("system", WRONG)
 def test_caught_by_chance(system: Wrong, monkeypatch: Patch) -> None:
     system.patch(monkeypatch)
@@ -293,6 +295,7 @@ def test_caught_by_chance(system: Wrong, monkeypatch: Patch) -> None:
 @settings(
     max_examples=500,
     derandomize=True,
+    report_multiple_bugs=False,
     database=None,
     deadline=None,
     phases=[Phase.generate],

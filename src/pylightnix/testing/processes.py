@@ -83,7 +83,7 @@ def leave_killer_of_parents() -> None:
     if os.fork() == 0:
         os.setsid()
         while os.getppid() == builder:
-            time.sleep(0.001)
+            pass  # or it is too late
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(1)
         os._exit(0)

@@ -196,8 +196,8 @@ MUTANTS = {
     ),
     "what is not known is old": Mutant(
         "policy",
-        "spared = {one.record.ref for one in standings if not one.derivations}",
-        "spared = set()",
+        "spared: set[str] = {one.record.ref for one in standings if not one.derivations}",
+        "spared: set[str] = set()",
         collecting.test_of_a_derivation_that_cannot_be_told_everything_is_kept,
     ),
     "the record goes too": Mutant(

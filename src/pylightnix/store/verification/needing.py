@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 
-from pylightnix.errors import CollectionError, DamageError
+from pylightnix.errors import CollectionError, DamageError, StoreError
 from pylightnix.hashing import DIGITS
 from pylightnix.model.records import Context, InputChoice
 from pylightnix.names import KeyRef
@@ -40,15 +41,14 @@ def check_needed(reader: Reader) -> Iterator[Finding]:
     had: set[tuple[str, str]] = set()
     unread: set[str] = set()
     named: dict[tuple[str, tuple[str, ...], str], InputChoice] = {}
-    for home in reader.homes():
-        for digits in reader.entries(home):
-            for context in _contexts(f"{reader.layout.records}/{home}/{digits}"):
-                if context is None:
-                    unread.add(f"{home}/{digits}")
-                    continue
-                had.add((f"{home}/{digits}", context.hash))
-                for choice in context.inputs.values():
-                    named[choice.key, choice.chosen, choice.context] = choice
+    for place in _places(reader):
+        for context in _contexts(f"{reader.layout.records}/{place}"):
+            if context is None:
+                unread.add(place)
+                continue
+            had.add((place, context.hash))
+            for choice in context.inputs.values():
+                named[choice.key, choice.chosen, choice.context] = choice
     for choice in named.values():
         inside = [f"{choice.key}/{ref.digits}" for ref in choice.chosen]
         there = [one for one in inside if is_directory(f"{reader.layout.records}/{one}")]
@@ -59,6 +59,14 @@ def check_needed(reader: Reader) -> Iterator[Finding]:
             ref = next(ref for ref in choice.chosen if there[0].endswith(ref.digits))
             what = "it is not there, and what was made from this names it"
             yield Finding(Kind.NEEDED, file, what, ref, KeyRef(choice.key))
+
+
+def _places(reader: Reader) -> Iterator[str]:
+    """The directories of records, below `records/`; what may not be read is told elsewhere."""
+    with contextlib.suppress(StoreError):
+        for home in reader.homes():
+            with contextlib.suppress(StoreError):
+                yield from [f"{home}/{digits}" for digits in reader.entries(home)]
 
 
 def _contexts(place: str) -> Iterator[Context | None]:
