@@ -118,7 +118,8 @@ def _with_damaged_record(store: Store) -> None:
 
 def _remove_model(store: Store) -> None:
     for realization in store.realizations(name="model"):
-        store.remove(realization)
+        with contextlib.suppress(CollectionError):  # another process uses it
+            store.remove(realization)
 
 
 def _is_removed(store: Store) -> None:

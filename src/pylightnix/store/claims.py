@@ -189,18 +189,26 @@ class Claims:
     def _take(self, home: KeyRef) -> HeldSlot:
         shard = f"{self._directory}/{home[:_SHARD]}"
         name = f"{home}@{host_name()}@{fresh_id()}@{int(time.time())}.lock"
-        with self._gates.closed(shard):
-            others = list(_others(shard, f"{home}@"))
-            give_back = self._occupy(f"{shard}/{name}")
+        try:
+            with self._gates.closed(shard):
+                others = list(_others(shard, f"{home}@"))
+                give_back = self._occupy(f"{shard}/{name}")
+        except BaseException:
+            self._let_go()
+            raise
         _threads[name] = threading.current_thread()
 
         def end() -> None:
             _threads.pop(name, None)
             give_back()
-            if self._presence.path() is None:
-                self._gates.close()
+            self._let_go()
 
         return HeldSlot(others, end)
+
+    def _let_go(self) -> None:
+        """Keep no file at hand where nothing is held."""
+        if self._presence.path() is None:
+            self._gates.close()
 
     def _occupy(self, path: str) -> Callable[[], None]:
         """Make the file of a slot, locked; returns how it is given back."""
