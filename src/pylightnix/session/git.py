@@ -127,7 +127,7 @@ class _Asked:
         self._reap()
 
     def _reap(self) -> int:
-        """Its exit code; if somebody else has heard of its end, which is not told again, that of an end in order."""
+        """0 if it ended well; so too if somebody else has heard of its end, which is not told again."""
         os.close(self._reader)
         try:
             return os.waitpid(self._process, 0)[1]

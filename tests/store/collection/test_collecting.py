@@ -630,3 +630,18 @@ def test_what_cannot_be_noted_is_held_by_the_gate_until_the_end(plant: Any, monk
     assert lock is not None
     lock.release()
     assert names(Store(plant.store.path).gc(unreachable=True)) == ["a"]
+
+
+def test_uses_that_cannot_be_read_stop_it(plant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = plant.one("a")
+    listdir, used = os.listdir, str(plant.store.path / "cache" / "used")
+
+    def refuse(path: Any) -> list[str]:
+        if str(path) == used:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(CollectionError, match="last used cannot be read: Permission denied"):
+        plant.store.gc(older_than="0d")
+    assert plant.store.keeper.present(made[0])

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from pylightnix.errors import DamageError
+from pylightnix.errors import CollectionError, DamageError
 from pylightnix.model.config import decode
 from pylightnix.model.records import Record
-from pylightnix.names import DerivationRef
+from pylightnix.names import DerivationRef, printable
 from pylightnix.store import changes
 from pylightnix.store.collection.policy import Standing
 from pylightnix.store.files import read_small
@@ -73,8 +73,13 @@ def _notes(layout: Layout) -> Iterator[tuple[float, list[str], str]]:
     directory = f"{layout.cache}/used"
     try:
         names = os.listdir(directory)
-    except OSError:
+    except FileNotFoundError:
         return
+    except OSError as error:
+        raise CollectionError(
+            f"when things were last used cannot be read: {error.strerror or error}", where=printable(directory),
+            hint="proceeding would make all of it look unused; see to the rights, and collect again",
+        ) from error  # fmt: skip
     for name in filter(_NOTE.fullmatch, names):
         path = f"{directory}/{name}"
         try:
