@@ -83,7 +83,7 @@ def _half_made(store: Store, record: Record) -> Iterator[str]:
     for run in runs:
         if run.log is not None and not os.path.lexists(f"{keeper.place(record)}/{run.log}"):
             yield f"the log of run {run.index} is not there"
-        if not os.path.lexists(f"{keeper.layout.records}/{record.home}/{run.index}.run"):
+        if run.index and not os.path.lexists(f"{keeper.layout.records}/{record.home}/{run.index}.run"):
             yield f"run {run.index} was never reserved"
         keeper.derivation(run.context.derivation)
     keeper.files(record)

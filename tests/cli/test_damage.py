@@ -125,7 +125,7 @@ FILES = {
     "run": "records/*-model/*/run-*.json",
     "log": "records/*-table/*/run-*.log",
     "context": "records/*-model/*/context-*.json",
-    "index": "records/*-model/0.run",
+    "index": "records/*-model/1.run",
     "key": "records/*-table",
     "realization": "records/*-table/[0-9a-f]*[0-9a-f]",
     "artifacts": "store/*-table",

@@ -146,7 +146,7 @@ def test_different_orders_never_deadlock(tmp_path: Path) -> None:
 
 
 def test_without_the_lock_the_race_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Claims, "claim", lambda self, home: HeldSlot(()))
+    monkeypatch.setattr(Claims, "claim", lambda self, home, begin=None: HeldSlot(()))
     assert search(tmp_path, 50) is not None
 
 
@@ -154,9 +154,9 @@ def test_without_the_second_look_the_race_is_found(tmp_path: Path, monkeypatch: 
     first: dict[tuple[int, str], int] = {}
     look = Decider.missing
 
-    def remember(self: Decider, pinned: Any, key: Any, remake: Any = None) -> int:
+    def remember(self: Decider, pinned: Any, key: Any, remake: Any = None, **known: bool) -> int:
         wanted = first.pop((id(self), pinned.ref), None)
-        return look(self, pinned, key, remake) if wanted is None else wanted
+        return look(self, pinned, key, remake, **known) if wanted is None else wanted
 
     decide = Decider.decide
 

@@ -287,7 +287,7 @@ def test_stores_keep_what_the_model_keeps() -> None:
     run()
 
 
-def index_of_the_present_runs(self: Writer, home: Any) -> int:
+def index_of_the_present_runs(self: Writer, home: Any, *, first: bool = False) -> int:
     """Wrong: the index of a removed run is given again."""
     used = [run.index for record in self.records(home.name) if record.home == home for run in Reader.runs(self, record)]
     index = max(used, default=-1) + 1

@@ -145,15 +145,15 @@ def uses_indices_again(patch: Patch) -> None:
 
     original = Writer.reserve
 
-    def reserve_again(self: Writer, home: KeyRef) -> int:
-        original(self, home)
+    def reserve_again(self: Writer, home: KeyRef, **known: bool) -> int:
+        original(self, home, **known)
         return reserve(self, home)
 
     patch.setattr(Writer, "reserve", reserve_again)
 
 
 def makes_again_with_a_new_seed(patch: Patch) -> None:
-    patch.setattr(Runs, "_index", lambda self, job: self._keeper.reserve(job.key.home))
+    patch.setattr(Runs, "_index", lambda self, job, slot: self._keeper.reserve(job.key.home, first=slot.first))
 
 
 def never_looks_for_artifacts(patch: Patch) -> None:
@@ -191,7 +191,7 @@ def plans_without_rebuild(patch: Patch) -> None:
 
 def builds_for_each_of_equal_keys(patch: Patch) -> None:
     patch.setattr(Realizer, "_follows", lambda *_: False)
-    patch.setattr(Flight, "_may_begin", lambda *_: True)  # else the second look finds what the first run made
+    patch.setattr(Flight, "_may_begin", lambda *_, **__: True)  # else the second look finds what the first run made
 
 
 def believes_every_memory(patch: Patch) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pylightnix.errors import StoreError
 from pylightnix.names import KeyRef
 from pylightnix.store import changes, locks
 from pylightnix.store.claims import Claims
@@ -59,6 +60,39 @@ def test_who_has_a_slot_is_seen_until_it_is_given_back(directory: str, linking: 
     for slot in held:
         slot.release()
     assert len([name for name in named(directory) if name.startswith(HOME)]) == 2
+
+
+def test_who_makes_what_stays_is_the_first_and_whoever_is_not_sees_him(directory: str, linking: int | None) -> None:
+    kept: list[str] = []
+
+    def begin() -> bool:
+        kept.append("")
+        return len(kept) == 1
+
+    slot = Claims(directory).claim(HOME, begin)
+    assert (slot.first, slot.others) == (True, [])
+    seen: list[tuple[bool, int]] = []
+
+    def late() -> None:
+        second = Claims(directory).claim(HOME, begin)
+        seen.append((second.first, len(second.others)))
+        second.release()
+
+    thread = threading.Thread(target=late)
+    thread.start()
+    thread.join()
+    assert seen == [(False, 1)]
+    slot.release()
+    assert named(directory) == []
+
+
+def test_who_cannot_tell_whether_it_is_the_first_has_no_slot(directory: str) -> None:
+    def begin() -> bool:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(StoreError, match="No space"):
+        Claims(directory).claim(HOME, begin)
+    assert named(directory) == []
 
 
 def test_what_this_thread_has_itself_is_no_other(directory: str) -> None:

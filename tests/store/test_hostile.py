@@ -49,6 +49,7 @@ def broken() -> None:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("made") / "store"
     realize(report(), store=path, quiet=True)
+    realize(data(), store=path, quiet=True, rebuild=["data"])
     with pytest.raises(PylightnixError):
         realize(broken(), store=path, quiet=True)
     Store(path).verify()
@@ -129,7 +130,7 @@ PLACES = [
     "derivations/*-data.json", "derivations/*-report.json", "environments/*.json", "store/*-data", "store/*-report",
     "records/*-data", "records/*-report", "records/*-data/[0-9a-f]*[0-9a-f]", "records/*-report/[0-9a-f]*[0-9a-f]",
     "records/*-data/*/record.json", "records/*-data/*/manifest.jsonl", "records/*-data/*/run-*.json",
-    "records/*-data/*/run-*.log", "records/*-data/0.run", "store/*-data/table.txt", "failed/*", "failed/*/failure.json",
+    "records/*-data/*/run-*.log", "records/*-data/1.run", "store/*-data/table.txt", "failed/*", "failed/*/failure.json",
     "failed/*/log", "locks/*", "locks/held", "cache/*", "cache/used", "cache/used/*", "locks/?",
 ]  # fmt: skip
 

@@ -21,7 +21,8 @@ import pylightnix
 from pylightnix import promise, stage
 from pylightnix.errors import StoreError, UnknownReferenceError
 from pylightnix.hashing import digest_bytes
-from pylightnix.model.records import Record, make_context
+from pylightnix.model.keeping import Sealed
+from pylightnix.model.records import Record, Run, make_context, seed_of
 from pylightnix.names import KeyRef
 from pylightnix.store import changes
 from pylightnix.store.files import DamageWarning
@@ -59,7 +60,7 @@ def test_what_is_registered(store: Store, make: Make) -> None:
     assert (found.ref, found.value, found.size, found.files) == (record.ref, {"score": 1}, 5, 1)
     assert found.promises["out"].kind == "file"
     assert found.made_in == store.keeper.runs(record)[0].context.hash
-    assert names(place(store, record).parent) == sorted(["0.run", record.ref.digits])
+    assert names(place(store, record).parent) == [record.ref.digits]
     assert in_tmp(store) == []
 
 
@@ -75,6 +76,63 @@ def test_equal_results_are_one_realization_with_several_runs(store: Store, make:
 def test_another_value_or_content_is_another_realization(store: Store, make: Make) -> None:
     made = [make(), make(value=1), make(content="x"), make(value=1.0), make(value="1"), make(value=True)]
     assert len({record.ref for record in made}) == 6
+
+
+# What has a value alone
+
+
+def valued(make: Make, value: object = 5) -> tuple[Sealed, Run]:
+    """A run of a stage whose builder knows of no directory for artifacts."""
+    ref, document = make.describe("model", 1, {})
+    key, home = make.key("model", 1, {})
+    make.keeper.write_derivation(ref, document)
+    index = make.keeper.reserve(home)
+    workspace = make.keeper.workspace(home, index, has_out=False)
+    assert not os.path.lexists(workspace.out)
+    sealed = make.keeper.seal(workspace, home, key, value, {})
+    return sealed, Run(
+        index, seed_of(key, index), "2026-03-01T12:00:00.000000+00:00", 0.5, make.context(ref, {}), None, {}
+    )
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+@pytest.mark.usefixtures("_umask")
+def test_what_has_a_value_alone_has_an_empty_sealed_directory(store: Store, make: Make, umask: int) -> None:
+    os.umask(umask)
+    record = make.keeper.register(*valued(make))
+    payload = store.keeper.payload(record)
+    assert (names(payload), stat.S_IMODE(payload.lstat().st_mode)) == ([], 0o555 & ~umask)
+    assert (record.files, record.size, record.tree) == (0, 0, hash_tree(payload).digest)
+    again = make.keeper.register(*valued(make))
+    assert (again.ref, [run.index for run in store.keeper.runs(again)]) == (record.ref, [0, 1])
+    assert in_tmp(store) == []
+
+
+@pytest.mark.parametrize("left", ["nothing in it", "something in it", "a file", "a link"])
+def test_what_lies_in_its_place_gives_way(store: Store, make: Make, left: str) -> None:
+    sealed, run = valued(make)
+    payload = Path(store.keeper.payload_text(sealed.record))
+    if left.endswith("in it"):
+        payload.mkdir()
+        if left == "something in it":
+            (payload / "x").touch()
+    elif left == "a file":
+        payload.touch()
+    else:
+        (store.path / "elsewhere").mkdir(mode=0o755)
+        payload.symlink_to(store.path / "elsewhere")
+    record = make.keeper.register(sealed, run)
+    assert (payload.is_symlink(), names(payload), stat.S_IMODE(payload.lstat().st_mode) & 0o222) == (False, [], 0)
+    assert hash_tree(payload).digest == record.tree
+
+
+def test_its_lost_directory_comes_back(store: Store, make: Make) -> None:
+    record = make.keeper.register(*valued(make))
+    payload = store.keeper.payload(record)
+    payload.rmdir()
+    make.keeper.register(*valued(make))
+    assert (names(payload), stat.S_IMODE(payload.lstat().st_mode) & 0o222) == ([], 0)
+    assert names(store.path / "store") == [record.ref]
 
 
 @pytest.fixture
@@ -120,7 +178,7 @@ def test_an_index_is_used_once(store: Store, make: Make) -> None:
     assert [store.keeper.reserve(HOME) for _ in range(3)] == [0, 1, 2]
     assert Store(store.path).keeper.reserve(HOME) == 3
     assert store.keeper.reserve(HOME) == 4
-    assert names(store.path / "records" / HOME) == [f"{i}.run" for i in range(5)]
+    assert names(store.path / "records" / HOME) == [f"{i}.run" for i in range(1, 5)], "0 is the directory"
 
 
 def test_an_index_is_above_all_that_were_used(store: Store) -> None:

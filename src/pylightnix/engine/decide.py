@@ -135,15 +135,18 @@ class Decider:
             found = self._records[ref] = self._keeper.chosen(self.choices[ref])
         return found
 
-    def missing(self, pinned: Pinned, key: Key, remake: Record | Lost | None = None) -> int:
+    def missing(
+        self, pinned: Pinned, key: Key, remake: Record | Lost | None = None, *, nothing_there: bool = False
+    ) -> int:
         """How many runs are missing now, by a look at the candidates of this moment; nothing is chosen.
 
         Args:
             pinned: of which derivation, its inputs chosen.
             key: its key.
             remake: if the run is to make this realization again: 1 if it still has to be, else 0.
+            nothing_there: whether it is known that there are no candidates.
         """
-        candidates = self._candidates(key)
+        candidates = self._candidates(key, {} if nothing_there else None)
         self._seen[key.home] = {candidate.ref: candidate.record for candidate in candidates}
         if not candidates and (count := self._wanted_first.pop(key.home, None)) is not None:
             return count  # the matcher was asked about this before

@@ -55,7 +55,7 @@ class Flight:
         slot = self._keeper.claim(job.key.home)
         try:
             self._before = slot.others
-            if job.extra or self._may_begin(job, under_way):
+            if job.extra or self._may_begin(job, under_way, nothing_there=slot.first):
                 return slot
         except BaseException:
             slot.release()
@@ -63,9 +63,9 @@ class Flight:
         slot.release()
         return None
 
-    def _may_begin(self, job: Job, under_way: int) -> bool:
+    def _may_begin(self, job: Job, under_way: int, *, nothing_there: bool) -> bool:
         """The second look, with the slot held."""
-        missing = self._decider.missing(job.pinned, job.key, job.remake)
+        missing = self._decider.missing(job.pinned, job.key, job.remake, nothing_there=nothing_there)
         if job.remake is not None:
             return missing > 0 and not self._before
         return missing - len(self._before) - under_way > 0

@@ -84,8 +84,9 @@ class Runs:
         pinned = job.pinned
         context = self._decider.context_of(pinned)
         self._keeper.write_derivation(pinned.ref, pinned.document)
-        index = self._index(job)
-        workspace = self._keeper.workspace(job.key.home, index)
+        index = self._index(job, slot)
+        has_out = pinned.wants_build or bool(pinned.promises)
+        workspace = self._keeper.workspace(job.key.home, index, has_out=has_out)
         request = BuildRequest(
             stage=pinned.name,
             builder=self.builder(pinned),
@@ -102,11 +103,11 @@ class Runs:
         )
         return Running(job, slot, workspace, request, context, self._keeper.watch(workspace, self._inputs(pinned)))
 
-    def _index(self, job: Job) -> int:
+    def _index(self, job: Job, slot: Slot) -> int:
         if isinstance(job.remake, Lost):
             return job.remake.run
         made = self._keeper.runs(job.remake) if job.remake is not None else ()
-        return made[0].index if made else self._keeper.reserve(job.key.home)
+        return made[0].index if made else self._keeper.reserve(job.key.home, first=slot.first)
 
     def _arguments(self, pinned: Pinned) -> dict[str, Any]:
         inputs = pinned.inputs

@@ -23,7 +23,7 @@ class Handlers:
     """What the process does with signals at this moment. A handler that was not set by Python is not known."""
 
     def __init__(self) -> None:
-        self._handlers: list[Any] = [getsignal(number) for number in _NUMBERS]
+        self._handlers: list[Any] = list(map(getsignal, _NUMBERS))
         self._blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if _HAS_MASK else set()
         self._alarm = _HAS_ALARM and signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0)
 
@@ -32,8 +32,8 @@ class Handlers:
         if _HAS_ALARM and not self._alarm and signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0):
             signal.setitimer(signal.ITIMER_REAL, 0)
         if threading.current_thread() is threading.main_thread():  # else Python sets no handler
-            for number, before in zip(_NUMBERS, self._handlers, strict=True):
-                if getsignal(number) is not before and before is not None:
+            for number, before, now in zip(_NUMBERS, self._handlers, map(getsignal, _NUMBERS), strict=True):
+                if now is not before and before is not None:
                     signal.signal(number, before)
         if _HAS_MASK and signal.pthread_sigmask(signal.SIG_BLOCK, ()) != self._blocked:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)

@@ -176,6 +176,8 @@ class Launch:
 
     def _gone_since(self) -> Failure | None:
         """What is broken of the promises now that all has ended: what the builder left had time to break them."""
+        if not self.request.has_out:
+            return None
         promises = {name: replace(promise, check=None) for name, promise in self.request.promises.items()}
         return check(self.request.out, promises)
 

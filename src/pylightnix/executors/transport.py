@@ -52,7 +52,7 @@ def _header(request: BuildRequest) -> dict[str, Any]:
     try:
         cwd = os.getcwd()
     except OSError:
-        cwd = request.out
+        cwd = os.path.abspath(os.sep)
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     file = getattr(main, "__file__", None)

@@ -73,7 +73,7 @@ def _perform(request: BuildRequest, stream: TextIO, tell: Tell) -> tuple[Failure
             value = encode_value(returned, request.stage)
         except Exception as error:
             return _no_value(error), None, error
-    return check(request.out, request.promises), value, None
+    return check(request.out, request.promises) if request.has_out else None, value, None
 
 
 def _no_value(error: Exception) -> Failure:

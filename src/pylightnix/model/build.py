@@ -78,7 +78,8 @@ class BuildRequest:
         key: what the run is keyed by, for messages.
         run: index of the run.
         seed: for `Build.seed`.
-        out: an existing empty directory for the artifacts; this and the following are absolute paths, as texts.
+        out: an empty directory for the artifacts, there if `has_out`; this and the following are absolute paths, as
+            texts.
         scratch: a directory, made when the builder asks for it; the executor removes nothing.
         checkpoint: a directory that may exist with what an earlier attempt left; made when the builder asks for it.
         log: the file that gets standard output and error; made when something is written, and of bounded size.
@@ -96,6 +97,11 @@ class BuildRequest:
     scratch: str
     checkpoint: str
     log: str
+
+    @property
+    def has_out(self) -> bool:
+        """Whether the builder can know of `out`; if it cannot, there is none."""
+        return self.wants_build or bool(self.promises)
 
 
 FailureKind = Literal["exception", "promise", "value", "artifact", "input", "exit", "killed", "transport"]

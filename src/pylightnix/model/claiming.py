@@ -50,6 +50,11 @@ class Slot(Protocol):
         """Who had one when this one was taken."""
         ...
 
+    @property
+    def first(self) -> bool:
+        """Whether it is the first that there ever was of its key: then nothing was ever made under it."""
+        ...
+
     def release(self) -> None:
         """Give it back: the run's result is visible to all, or there is none. The second time does nothing."""
         ...

@@ -20,7 +20,7 @@ class Workspace(NamedTuple):
 
     Attributes:
         notes: a directory for what is written about the run; it becomes the record.
-        out: a directory for the artifacts.
+        out: a directory for the artifacts; not there if `has_out` is False: then there will be none.
         scratch, checkpoint: directories for the builder, made when it asks for them.
         log: the file for what the builder writes.
     """
@@ -30,6 +30,7 @@ class Workspace(NamedTuple):
     scratch: str
     checkpoint: str
     log: str
+    has_out: bool
 
 
 class Sealed(NamedTuple):
@@ -134,12 +135,12 @@ class Keeper(Shelf, Protocol):
         """Call this, in whatever thread, once everything registered so far is visible to others; perhaps now."""
         ...
 
-    def reserve(self, home: KeyRef) -> int:
-        """A run index of this key that nobody had before."""
+    def reserve(self, home: KeyRef, *, first: bool = False) -> int:
+        """A run index of this key that nobody had before; `first` if the slot that we hold is the first of the key."""
         ...
 
-    def workspace(self, home: KeyRef, run: int) -> Workspace:
-        """A new place to build in."""
+    def workspace(self, home: KeyRef, run: int, *, has_out: bool = True) -> Workspace:
+        """A new place to build in, with a directory for artifacts or without one."""
         ...
 
     def watch(self, workspace: Workspace, records: Iterable[Record]) -> Watch:

@@ -1,6 +1,6 @@
 """Slots: who makes a run of which key, as locked files in `locks/`. Unaware of runs, and of how many are wanted.
 
-`locks/<digit>/key.lock` is held for the moment of taking a slot; it stays. A slot is
+`locks/<digit>/key.lock` is held for the moment of taking a slot, but for the first of a key; it stays. A slot is
 `locks/<digit>/<key>@<host>@<id>@<seconds>.lock`, locked by its holder and removed when it is given back; one that
 is not locked belonged to somebody who died. The name says all, so a slot costs no writing, and nobody reads half of it.
 
@@ -54,12 +54,16 @@ class HeldSlot:
     Args:
         others: who had one when this one was taken.
         give_back: what to do when it is given back.
+        first: whether nobody has ever had one of this key before.
     """
 
-    __slots__ = ("_give_back", "others")
+    __slots__ = ("_give_back", "first", "others")
 
-    def __init__(self, others: Sequence[Other], give_back: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, others: Sequence[Other], give_back: Callable[[], None] | None = None, *, first: bool = False
+    ) -> None:
         self.others = others
+        self.first = first
         self._give_back = give_back
 
     def release(self) -> None:
@@ -151,8 +155,12 @@ class Claims:
         self._problem: str | None = None
         self._tested = False
 
-    def claim(self, home: KeyRef) -> HeldSlot:
+    def claim(self, home: KeyRef, begin: Callable[[], bool] | None = None) -> HeldSlot:
         """Take a slot of a key. Where locks do not work there is a warning, once, and a slot that excludes nobody.
+
+        Args:
+            home: the key.
+            begin: makes what is there from the first slot of the key on, and says whether that was not there.
 
         Raises:
             StoreError: the store cannot be written.
@@ -161,7 +169,7 @@ class Claims:
         if self._problem is None:
             try:
                 with writing(self._directory):
-                    return self._take(home)
+                    return self._take(home, begin)
             except Exception as error:
                 cause = error.__cause__
                 if not isinstance(cause, OSError) or cause.errno not in UNSUPPORTED:
@@ -186,13 +194,16 @@ class Claims:
         self._problem = problem
         warn_of_locks(self._directory, problem)
 
-    def _take(self, home: KeyRef) -> HeldSlot:
+    def _take(self, home: KeyRef, begin: Callable[[], bool] | None) -> HeldSlot:
         shard = f"{self._directory}/{home[:_SHARD]}"
         name = f"{home}@{host_name()}@{fresh_id()}@{int(time.time())}.lock"
         try:
-            with self._gates.closed(shard):
-                others = list(_others(shard, f"{home}@"))
-                give_back = self._occupy(f"{shard}/{name}")
+            give_back = self._be_first(shard, name, begin) if begin is not None else None
+            first, others = give_back is not None, list[Other]()
+            if give_back is None:
+                with self._gates.closed(shard):
+                    others.extend(_others(shard, f"{home}@"))
+                    give_back = self._occupy(f"{shard}/{name}")
         except BaseException:
             self._let_go()
             raise
@@ -203,7 +214,27 @@ class Claims:
             give_back()
             self._let_go()
 
-        return HeldSlot(others, end)
+        return HeldSlot(others, end, first=first)
+
+    def _be_first(self, shard: str, name: str, begin: Callable[[], bool]) -> Callable[[], None] | None:
+        """Take the first slot that there ever was of a key; None if there was one.
+
+        Whoever is not the first looks at the slots after he has found so, and sees that of the first, which was there
+        before. So the first need not look at anything.
+        """
+        try:
+            give_back = self._occupy(f"{shard}/{name}")
+        except FileNotFoundError:
+            changes.make_directories(shard)
+            give_back = self._occupy(f"{shard}/{name}")
+        try:
+            if begin():
+                return give_back
+        except BaseException:
+            give_back()
+            raise
+        give_back()
+        return None
 
     def _let_go(self) -> None:
         """Keep no file at hand where nothing is held."""

@@ -18,6 +18,7 @@ from pylightnix.store.files import read_small, write_new
 from pylightnix.store.trees import EMPTY, hash_tree, remove_tree, seal_top
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
+_SEALED = 0o555
 
 
 def put_artifacts(sealed: Sealed, payload: str, is_taken: Callable[[], bool]) -> bool:
@@ -35,13 +36,24 @@ def put_artifacts(sealed: Sealed, payload: str, is_taken: Callable[[], bool]) ->
         OSError: the system refused.
         StoreError: the same, in the artifacts.
     """
-    workspace = sealed.workspace
-    moved = _move(workspace, workspace.out, payload)
+    moved = _put(sealed.workspace, payload)
     if not moved and not (is_taken() or _is_whole(payload, sealed.record)):
-        _make_way(workspace, payload)
-        moved = _move(workspace, workspace.out, payload)
-    seal_top(payload)
+        _make_way(sealed.workspace, payload)
+        moved = _put(sealed.workspace, payload)
+    if sealed.workspace.has_out or not moved:
+        seal_top(payload)
     return moved
+
+
+def _put(workspace: Workspace, place: str) -> bool:
+    """Move the artifacts to their place; False if something is there. Where there can be none, make it, sealed."""
+    if workspace.has_out:
+        return _move(workspace, workspace.out, place)
+    try:
+        changes.make_directory(place, _SEALED)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _move(workspace: Workspace, directory: str, place: str) -> bool:
@@ -84,10 +96,9 @@ def bring_back(sealed: Sealed, payload: str, sync: Callable[[], None]) -> bool:
         OSError: the system refused.
         StoreError: the same, in the artifacts.
     """
-    out = sealed.workspace.out
     beside = beside_of(payload)
-    changes.move(out, beside)
     try:
+        _put(sealed.workspace, beside)
         seal_top(beside)
         sync()
         moved = _move(sealed.workspace, beside, payload)

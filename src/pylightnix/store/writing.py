@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import json
 import os
 import re
@@ -128,7 +129,8 @@ class Writer(Reader):
 
     def claim(self, home: KeyRef) -> HeldSlot:
         self.layout.ensure()
-        return self._claims.claim(home)
+        may_be_first = not self._looked.get(home) and home not in self._next
+        return self._claims.claim(home, functools.partial(self._begin, home) if may_be_first else None)
 
     def together(self) -> contextlib.AbstractContextManager[None]:
         return self._pending.together()
@@ -139,43 +141,51 @@ class Writer(Reader):
     def when_settled(self, act: Callable[[], None]) -> None:
         self._pending.when_settled(act)
 
-    def reserve(self, home: KeyRef) -> int:
+    def reserve(self, home: KeyRef, *, first: bool = False) -> int:
         self.layout.ensure()
         base = f"{self.layout.records}/{home}"
         with writing(base):
-            index = self._next.get(home)
+            index = 0 if first else self._next.get(home)
             if index is None:
-                index = self._first_free(home, base)
-            while True:
+                index = 0 if self._begin(home) else self._first_free(base)
+            while index:
                 try:
                     self._mark(f"{base}/{index}.run")
                 except FileExistsError:
                     index += 1
                 except FileNotFoundError:
-                    changes.make_directories(base)
+                    index = 0 if self._begin(home) else index
                 else:
-                    self._next[home] = index + 1
                     self._expect_one_more(home)
-                    return index
+                    break
+            self._next[home] = index + 1
+            return index
 
-    def _first_free(self, home: KeyRef, base: str) -> int:
-        """The first index above all that were reserved under a key; its directory is made if it is not there."""
-        try:
-            changes.make_directory(base)
-        except FileExistsError:
-            self._new.discard(home)
-            if not is_directory(base):
-                raise StoreError(
-                    "in the place of a directory of the store there is a link, or a file", where=printable(base),
-                    hint="pylightnix verify --repair moves it away",
-                ) from None  # fmt: skip
-            forms = filter(None, map(_is_reserved, os.listdir(base)))
-            return max((int(form[1]) for form in forms), default=-1) + 1
-        except FileNotFoundError:
-            changes.make_directories(base)
-        else:
-            self._new.add(home)
-        return 0
+    def _begin(self, home: KeyRef) -> bool:
+        """Make the directory of a key, unless it is there: whoever makes it has run 0, and needs no mark for that."""
+        with writing(home):
+            while True:
+                try:
+                    changes.make_directory(f"{self.layout.records}/{home}")
+                except FileExistsError:
+                    self._new.discard(home)
+                    return False
+                except FileNotFoundError:
+                    changes.make_directories(self.layout.records)
+                else:
+                    self._new.add(home)
+                    return True
+
+    @staticmethod
+    def _first_free(base: str) -> int:
+        """The first index above all that were reserved under a key that is there."""
+        if not is_directory(base):
+            raise StoreError(
+                "in the place of a directory of the store there is a link, or a file", where=printable(base),
+                hint="pylightnix verify --repair moves it away",
+            )  # fmt: skip
+        forms = filter(None, map(_is_reserved, os.listdir(base)))
+        return max((int(form[1]) for form in forms), default=0) + 1
 
     def _mark(self, path: str) -> None:
         """Make an empty file: one more name of one that is there, since that costs a quarter; else a new one."""
@@ -196,19 +206,21 @@ class Writer(Reader):
         if home in self._looked:
             self._looked[home] += 1
 
-    def workspace(self, home: KeyRef, run: int) -> Workspace:
+    def workspace(self, home: KeyRef, run: int, *, has_out: bool = True) -> Workspace:
         unique = fresh_id()
         notes = f"{self.layout.tmp}/{unique}"
         with writing(notes):
             changes.make_directory(notes)
-            try:
-                changes.make_directory(f"{notes}.out")
-            except BaseException:
-                remove_quietly(notes)
-                raise
+            if has_out:
+                try:
+                    changes.make_directory(f"{notes}.out")
+                except BaseException:
+                    remove_quietly(notes)
+                    raise
         checkpoint = take(self.layout.checkpoints, home, run, unique, look=home not in self._new)
         self._new.discard(home)
-        return Workspace(notes, f"{notes}.out", f"{notes}.scratch", checkpoint, f"{notes}/run-{run}-{unique}.log")
+        log = f"{notes}/run-{run}-{unique}.log"
+        return Workspace(notes, f"{notes}.out", f"{notes}.scratch", checkpoint, log, has_out)
 
     def watch(self, workspace: Workspace, records: Iterable[Record]) -> Watch:
         return Watch(self.layout, workspace.notes, records, self.settle)
@@ -226,7 +238,7 @@ class Writer(Reader):
         return Sealed(workspace, ref, record)
 
     def _seal(self, workspace: Workspace, promises: Mapping[str, str]) -> Tree:
-        if not promises and is_empty(workspace.out):
+        if not (workspace.has_out and (promises or not is_empty(workspace.out))):
             return Tree(EMPTY, 0, 0, {})
         manifest = f"{workspace.notes}/manifest.jsonl"
         with writing(manifest), NewFile(manifest) as sink:

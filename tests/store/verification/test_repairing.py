@@ -328,7 +328,7 @@ def test_a_seed_or_a_name_that_cannot_be_is_found(full: Full) -> None:
 
 
 def test_the_mark_of_a_used_index_comes_back(full: Full) -> None:
-    mark = full.notes("report").parent / "0.run"
+    mark = full.notes("model").parent / "1.run"
     mark.unlink()
     found = full.store.verify(repair=True)
     assert [(r.finding.kind, r.outcome) for r in found.repairs] == [(Kind.INDEX, Outcome.RESTORED)]

@@ -178,7 +178,7 @@ class _Check:
         self._contexts.append(run.context)
         if run.log is not None and not is_file(f"{self._place}/{run.log}"):
             yield self._found(Kind.RUN, name, f"its log {run.log} is not there")
-        if status(f"{self._layout.records}/{self._home}/{run.index}.run") is None:
+        if run.index and status(f"{self._layout.records}/{self._home}/{run.index}.run") is None:
             index = f"{run.index}.run"
             yield self._found(
                 Kind.INDEX, index, "it is not there, and its seed could be used again", f"records/{self._home}"
