@@ -10,7 +10,7 @@ import contextlib
 import errno
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from pylightnix.errors import CollectionError, StoreError
@@ -114,6 +114,24 @@ class Holds:
                 self._begin_anew()
 
 
+class _Looking:
+    """Inside the gate, if there is one. Every run needs some, and this costs a third of a generator."""
+
+    __slots__ = ("_enter", "_entered", "_leave")
+
+    def __init__(self, enter: Callable[[], bool], leave: Callable[[], None]) -> None:
+        self._enter = enter
+        self._leave = leave
+        self._entered = False
+
+    def __enter__(self) -> None:
+        self._entered = self._enter()
+
+    def __exit__(self, *_: object) -> None:
+        if self._entered:
+            self._leave()
+
+
 class Holding:
     """Implements `model.holding.Holding`."""
 
@@ -126,15 +144,9 @@ class Holding:
         self._stays = False
         self._over = False
 
-    @contextlib.contextmanager
-    def looking(self) -> Iterator[None]:
+    def looking(self) -> _Looking:
         """Where what is added cannot be written down, nothing is collected until the end instead."""
-        entered = self._holds.enter()
-        try:
-            yield
-        finally:
-            if entered:
-                self._leave()
+        return _Looking(self._holds.enter, self._leave)
 
     def _leave(self) -> None:
         stays = False
