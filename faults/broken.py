@@ -79,7 +79,7 @@ def errors_of_the_system() -> contextlib.AbstractContextManager[None]:
 
 def slots_for_everybody() -> contextlib.AbstractContextManager[None]:
     """Nobody learns of others that make the same."""
-    return _instead([claims.Claims], "claim", lambda self, home: HeldSlot(()))
+    return _instead([claims.Claims], "claim", lambda self, home, begin=None: HeldSlot(()))
 
 
 def visible_at_once() -> contextlib.AbstractContextManager[None]:
