@@ -181,6 +181,19 @@ def test_an_index_is_used_once(store: Store, make: Make) -> None:
     assert names(store.path / "records" / HOME) == [f"{i}.run" for i in range(1, 5)], "0 is the directory"
 
 
+def test_a_key_that_cannot_be_begun_is_told_with_its_place(store: Store) -> None:
+    store.create()
+
+    def refuse(name: str, about: tuple[object, ...]) -> None:
+        if name == "mkdir" and str(about[0]).endswith(HOME):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with changes.observed(refuse), pytest.raises(StoreError, match="No space") as caught:
+        store.keeper.claim(HOME)
+    assert caught.value.where == f"{store.path}/records/{HOME}"
+    assert [name for name in names(store.path / "locks") if name.endswith(".lock")] == []
+
+
 def test_an_index_is_above_all_that_were_used(store: Store) -> None:
     store.create()
     (store.path / "records" / HOME).mkdir()

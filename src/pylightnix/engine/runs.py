@@ -11,7 +11,7 @@ from pylightnix.engine.decide import Decider, broken
 from pylightnix.engine.failing import Kept, failure_text, last_lines, spoilt_by
 from pylightnix.engine.keys import Key
 from pylightnix.errors import ArtifactError, BuildError, MatcherError, PromiseError, PylightnixError
-from pylightnix.model.build import BuildRequest, BuildResult, Failure
+from pylightnix.model.build import BuildRequest, BuildResult, Failure, knows_out
 from pylightnix.model.claiming import Slot
 from pylightnix.model.closure import Pinned
 from pylightnix.model.config import decode
@@ -85,7 +85,7 @@ class Runs:
         context = self._decider.context_of(pinned)
         self._keeper.write_derivation(pinned.ref, pinned.document)
         index = self._index(job, slot)
-        has_out = pinned.wants_build or bool(pinned.promises)
+        has_out = knows_out(pinned.wants_build, pinned.promises)
         workspace = self._keeper.workspace(job.key.home, index, has_out=has_out)
         request = BuildRequest(
             stage=pinned.name,

@@ -101,7 +101,12 @@ class BuildRequest:
     @property
     def has_out(self) -> bool:
         """Whether the builder can know of `out`; if it cannot, there is none."""
-        return self.wants_build or bool(self.promises)
+        return knows_out(self.wants_build, self.promises)
+
+
+def knows_out(wants_build: bool, promises: Mapping[str, Promise]) -> bool:
+    """Whether a builder can know of its directory for artifacts: by its `Build`, or by the path of a promise."""
+    return wants_build or bool(promises)
 
 
 FailureKind = Literal["exception", "promise", "value", "artifact", "input", "exit", "killed", "transport"]

@@ -198,11 +198,12 @@ class Claims:
         shard = f"{self._directory}/{home[:_SHARD]}"
         name = f"{home}@{host_name()}@{fresh_id()}@{int(time.time())}.lock"
         try:
+            others: list[Other] = []
             give_back = self._be_first(shard, name, begin) if begin is not None else None
-            first, others = give_back is not None, list[Other]()
+            first = give_back is not None
             if give_back is None:
                 with self._gates.closed(shard):
-                    others.extend(_others(shard, f"{home}@"))
+                    others = list(_others(shard, f"{home}@"))
                     give_back = self._occupy(f"{shard}/{name}")
         except BaseException:
             self._let_go()

@@ -163,10 +163,11 @@ class Writer(Reader):
 
     def _begin(self, home: KeyRef) -> bool:
         """Make the directory of a key, unless it is there: whoever makes it has run 0, and needs no mark for that."""
-        with writing(home):
+        base = f"{self.layout.records}/{home}"
+        with writing(base):
             while True:
                 try:
-                    changes.make_directory(f"{self.layout.records}/{home}")
+                    changes.make_directory(base)
                 except FileExistsError:
                     self._new.discard(home)
                     return False
