@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+from resource import RUSAGE_CHILDREN, getrusage
 from typing import Any
 
 import click
@@ -94,15 +94,19 @@ def test_rich_is_imported_for_a_live_display_only(cli: Any) -> None:
 
 
 def cpu_seconds(cli: Any, *command: str) -> float:
-    before = os.times()
+    before = getrusage(RUSAGE_CHILDREN)  # in microseconds, where `os.times` counts hundredths of a second
     subprocess.run(command, env=cli.environ, cwd=cli.directory, capture_output=True, check=True)
-    after = os.times()
-    return after.children_user + after.children_system - before.children_user - before.children_system
+    after = getrusage(RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def test_help_is_quick(cli: Any) -> None:
-    """Processor time over bare Python; the wall clock is for the benchmark."""
-    bare = [sys.executable, "-c", "pass"]
-    command = [cli.command, "--help"]
-    cpu_seconds(cli, *command)
-    assert min(cpu_seconds(cli, *command) for _ in range(7)) - min(cpu_seconds(cli, *bare) for _ in range(7)) < 0.12
+    """Processor time over bare Python; the wall clock is for the benchmark. A busy machine only ever adds to it."""
+    bare: list[float] = []
+    ours: list[float] = []
+    for _ in range(40):
+        bare.append(cpu_seconds(cli, sys.executable, "-c", "pass"))
+        ours.append(cpu_seconds(cli, cli.command, "--help"))
+        if len(ours) >= 7 and min(ours) - min(bare) < 0.12:
+            return
+    pytest.fail(f"it takes {min(ours) - min(bare):.3f} s more than Python alone")
