@@ -123,6 +123,18 @@ class Writer(Reader):
                 raise
             self.memory.withhold()
 
+    def trashed(self) -> Mapping[RealizationRef, str]:
+        from pylightnix.store.collection.trash import Trash  # few need it
+
+        return {one.ref: one.name for one in Trash(self.layout).all() if one.what == "artifacts"}
+
+    def bring_back(self, record: Record, place: str) -> bool:
+        from pylightnix.store.collection.trash import Trash
+
+        with contextlib.suppress(OSError, StoreError):
+            Trash(self.layout).put_back_artifacts(record.ref, place)
+        return self.present(record)
+
     def holding(self) -> Holding:
         return self._holds.begin()
 

@@ -122,6 +122,8 @@ def test_damaged_artifacts_are_made_again_with_their_seed_and_nobody_is_pointed_
     assert full.store.verify().sound
     assert full.store.realization(str(full.top.ref)).deps.best.deps.data.ref == one.ref
     again = full.again()
+    assert BUILDS == []
+    realize(table(), store=Store(full.store.path), quiet=True)
     assert BUILDS == ["table"]
     assert (again.ref, again.deps.best.deps.data.ref) == (full.top.ref, one.ref)
     assert one.path.is_dir()

@@ -121,9 +121,13 @@ class Trash:
                 where=printable(self._layout.trash), hint="realize its stage again", ref=ref,
             )  # fmt: skip
         if "artifacts" in found and not os.path.lexists(f"{self._layout.store}/{ref}"):
-            source, target = f"{self._layout.trash}/{found['artifacts'].name}", f"{self._layout.store}/{ref}"
-            changes.move(source, target)
-            seal_top(target)
+            self.put_back_artifacts(ref, found["artifacts"].name)
+
+    def put_back_artifacts(self, ref: RealizationRef, name: str) -> None:
+        """Move what has this name here to its place, where nothing is. OSError as it comes."""
+        target = f"{self._layout.store}/{ref}"
+        changes.move(f"{self._layout.trash}/{name}", target)
+        seal_top(target)
 
     def _home(self, place: str, ref: RealizationRef) -> KeyRef:
         """The key stands in the record."""
