@@ -156,6 +156,11 @@ def _remarks(collected: Collected, wanted: Wanted) -> list[str]:
         told.append(f"{count(len(collected.in_use), 'realization')} more: some process uses it at this moment")
     if collected.refused:
         told.append(f"{count(len(collected.refused), 'realization')} more: they belong to somebody else")
+    if collected.unkept:
+        told.append(
+            f"{count(len(collected.unkept), 'realization')} more: the disk is full, so --keep-small could keep nothing "
+            "of them; --now frees space, and keeps it in its place"
+        )
     emptied = len(collected.swept.trash)
     if emptied:
         told.append(f"{count(emptied, 'thing')} {would}removed from the trash for good")
@@ -180,6 +185,7 @@ def _document(collected: Collected, store: Store) -> dict[str, Any]:
         "collected": [victim(one) for one in collected.victims],
         "in_use": [victim(one) for one in collected.in_use],
         "refused": [victim(one) for one in collected.refused],
+        "unkept": [victim(one) for one in collected.unkept],
         "size": collected.size,
         "left": collected.left,
         "swept": collected.swept._asdict(),

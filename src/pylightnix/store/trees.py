@@ -11,7 +11,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,7 @@ __all__ = [
     "list_files",
     "read_manifest",
     "remove_tree",
+    "remove_tree_but",
     "seal_top",
     "tree_of",
 ]
@@ -391,7 +392,16 @@ def remove_tree(path: Path | str) -> None:
             vanished = error.where
 
 
-def _remove(path: Path | str) -> None:
+def remove_tree_but(path: Path | str, kept: Collection[bytes]) -> None:
+    """Remove all in a directory, sealed or not, but the files at these paths, with the directories that they are in.
+
+    Raises:
+        StoreError: something cannot be removed.
+    """
+    _remove(path, kept)
+
+
+def _remove(path: Path | str, kept: Collection[bytes] = ()) -> None:
     place: bytes | str | Path = path
     try:
         if os.path.islink(path) or not os.path.isdir(path):
@@ -403,10 +413,12 @@ def _remove(path: Path | str) -> None:
                 place = walk.where(inner)
                 with suppress(FileNotFoundError):
                     if kind == "left":
-                        changes.remove_directory(name, above=walk.fd)
-                    elif kind != "directory":
+                        if not any(one.startswith(inner + b"/") for one in kept):
+                            changes.remove_directory(name, above=walk.fd)
+                    elif kind != "directory" and inner not in kept:
                         changes.remove_file(name, above=walk.fd)
         place = path
-        changes.remove_directory(path)
+        if not kept:
+            changes.remove_directory(path)
     except OSError as error:
         raise failed(place, error) from error
