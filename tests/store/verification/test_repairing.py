@@ -15,6 +15,7 @@ from pylightnix import Build, Dep, Realization, Store, match, plan, promise, rea
 from pylightnix.errors import StoreError
 from pylightnix.hashing import canonical, digest_bytes
 from pylightnix.store import changes
+from pylightnix.store.trees import remove_tree
 from pylightnix.store.verification.findings import Kind, Outcome
 from pylightnix.store.verification.repairing import repair
 
@@ -444,3 +445,28 @@ def test_what_cannot_be_written_is_left(full: Full) -> None:
     refused = {"mkdir"}
     with changes.observed(refuse), pytest.raises(StoreError, match="Read-only file system"):
         Store(full.store.path).verify(repair=True)
+
+
+KEPT: list[Callable[[Path], object]] = [
+    lambda top: put(top / "weights", b"other"),
+    lambda top: (top / "weights").rename(top / "more"),
+    lambda top: (top / "weights").unlink() or (top / "weights").symlink_to("elsewhere"),
+    lambda top: (top / "weights").unlink() or os.mkfifo(top / "weights"),
+    lambda top: top.rename(top.with_name("moved")) and top.symlink_to("moved"),
+]
+
+
+@pytest.mark.parametrize("damage", KEPT, ids=["bytes", "name", "link", "fifo", "top"])
+def test_what_a_collection_kept_is_looked_at(full: Full, damage: Callable[[Path], object]) -> None:
+    one = full.model.ref
+    shutil.copytree(full.model.path, full.store.path / "kept" / one)
+    (full.store.path / "kept" / one).chmod(0o755)
+    remove_tree(full.model.path)
+    assert full.store.verify().sound
+    damage(full.store.path / "kept" / one)
+    (found,) = full.store.verify().findings
+    assert (found.kind, found.ref) == (Kind.KEPT, one)
+    assert found.file.startswith(f"kept/{one}")
+    (done,) = full.store.verify(repair=True).repairs
+    assert done.outcome == Outcome.QUARANTINED
+    assert full.store.verify().sound

@@ -8,11 +8,11 @@ from contextlib import closing
 from typing import NamedTuple
 
 from pylightnix.errors import StoreError
-from pylightnix.model.records import Record
+from pylightnix.model.records import PromiseRecord, Record
 from pylightnix.store.filehash import hash_file
 from pylightnix.store.files import open_plain
 from pylightnix.store.sealing import Walk
-from pylightnix.store.trees import EMPTY, NEVER, Entry, Tree, describe, hash_tree, read_manifest
+from pylightnix.store.trees import EMPTY, NEVER, Entry, Tree, describe, hash_tree, read_manifest, tree_of
 from pylightnix.store.verification.findings import Kind
 from pylightnix.store.verification.newer import newer_manifest
 from pylightnix.store.verification.refusals import BarredError, damage, status
@@ -54,6 +54,31 @@ def check_artifacts(top: str, manifest: str, record: Record) -> Iterator[Seen]:
     if len(writable) > MOST_NAMED:
         yield Seen(Kind.MODE, "", f"and {len(writable) - MOST_NAMED} more may be written to, or have a special bit")
     yield from _compare(top, manifest, record, tree)
+
+
+def check_kept(top: str, record: Record) -> Iterator[Seen]:
+    """What is wrong with the promised files that a collection kept below `top`. Raises as `check_artifacts` does."""
+    if status(top) is None:
+        return
+    promised = {os.fsencode(one.path): one for one in record.promises.values() if one.kind == "file"}
+    try:
+        with closing((walk := Walk(top)).steps()) as steps:
+            for kind, path, name in steps:
+                promise = promised.get(path)
+                if kind in ("directory", "left"):
+                    continue
+                if promise is None or kind != "file":
+                    yield Seen(Kind.KEPT, os.fsdecode(path), f"this {kind} does not belong here")
+                elif not _is_promised(describe(walk, kind, path, name), promise):
+                    yield Seen(Kind.KEPT, os.fsdecode(path), "its bytes were changed")
+    except StoreError as error:
+        yield Seen(Kind.KEPT, "", damage(top, error))
+
+
+def _is_promised(entry: Entry, promise: PromiseRecord) -> bool:
+    """Whether it has the hash of the promise; a copy that was kept does not say whether it was executable."""
+    either = [tree_of([entry._replace(executable=bit)], [promise.path]) for bit in (False, True)]
+    return promise.tree in [tree.artifacts[promise.path].digest for tree in either]
 
 
 def _loose(path: str) -> str:

@@ -15,7 +15,7 @@ from pylightnix.store.documents import parse_context, parse_derivation, parse_re
 from pylightnix.store.files import read_small
 from pylightnix.store.layout import Layout
 from pylightnix.store.reading import is_run
-from pylightnix.store.verification.artifacts import check_artifacts
+from pylightnix.store.verification.artifacts import check_artifacts, check_kept
 from pylightnix.store.verification.findings import Finding, Kind
 from pylightnix.store.verification.newer import newer_file
 from pylightnix.store.verification.refusals import BarredError, barred, damage, status
@@ -144,6 +144,10 @@ class _Check:
             f"{self._layout.root}/{inside}", f"{self._place}/manifest.jsonl", record
         ):
             yield self._found(kind, notes[kind], what) if kind in notes else self._found(kind, path, what, inside)
+        if status(f"{self._layout.root}/{inside}") is None:
+            kept = f"kept/{self._ref}"
+            for kind, path, what in check_kept(f"{self._layout.root}/{kept}", record):
+                yield self._found(kind, path, what, kept)
 
     def _notes(self, record: Record) -> Iterator[Finding]:
         """Runs with their logs, contexts, and what these lead to."""
