@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,9 @@ from pylightnix.store.layout import Layout
 from pylightnix.store.trees import list_files, read_manifest
 
 _LARGEST_ARTIFACT = 1 << 20
+_AT_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Error numbers of a system that has nothing left to read with: they say nothing about what is in the store."""
+
 LOST = ".lost"
 """Ends the name of the mark of a realization that has no artifacts and cannot be made again."""
 
@@ -62,6 +66,7 @@ class Reader:
             self._looked[home] = 0
             return []
         except OSError as error:
+            see_fault(base, error)
             warn_of_damage(base, error.strerror or str(error))
             return []
         if os.path.islink(base):
@@ -107,6 +112,7 @@ class Reader:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (DamageError, OSError) as error:
+            see_fault(path, error)
             warn_of_damage(path, reason(error))
             return None
 
@@ -307,12 +313,23 @@ def _read(path: str, parse: Callable[[str, bytes], T]) -> T | None:
     try:
         return parse(path, read_small(path))
     except (DamageError, OSError) as error:
+        see_fault(path, error)
         warn_of_damage(path, reason(error))
     return None
 
 
 def _derivation_parser(ref: DerivationRef) -> Callable[[str, bytes], Mapping[str, Any]]:
     return lambda path, data: parse_derivation(path, data, ref)
+
+
+def see_fault(where: str, error: Exception) -> None:
+    """See that it is not the system that is at fault where something could not be read.
+
+    Raises:
+        StoreError: it is, so nothing is known of what is there.
+    """
+    if isinstance(error, OSError) and error.errno in _AT_FAULT:
+        raise unreadable(where, error) from error
 
 
 def unreadable(where: str, error: OSError) -> StoreError:
