@@ -167,6 +167,10 @@ def _remarks(collected: Collected, wanted: Wanted) -> list[str]:
     if collected.swept.things > emptied:
         swept = count(collected.swept.things - emptied, "thing")
         told.append(f"{swept} {would}swept that belonged to nobody any more")
+    if collected.swept.refused:
+        refused = count(len(collected.swept.refused), "thing")
+        first = printable(collected.swept.refused[0])
+        told.append(f"{refused} could not be swept, since somebody else made it (was it sudo?), such as {first}")
     if collected.roots:
         told.append(f"roots whose links or files have vanished: {', '.join(collected.roots)}")
     return told
