@@ -103,8 +103,9 @@ class Decider:
             return self._take_over(pinned, remembered)
         key = self._asked.pop(pinned.ref, None) or self._keys.of(pinned)
         candidates = self._candidates(key, self._seen.pop(key.home, None))
-        if lost := self._lost(key.home, candidates):
-            why = f"what run {', '.join(str(one.run) for one in lost)} made was damaged, and its record is lost"
+        if lost := self._keeper.damaged(key.home):  # what no matcher can judge, since its value is not known
+            runs = f"run{'s' if len(lost) > 1 else ''} {', '.join(str(one.run) for one in lost)}"
+            why = f"what {runs} made was damaged, and its record is lost"
             remake = tuple([Remake(one) for one in lost])
             return Decision(Step(pinned.ref, "build", why, "", len(lost), key.home), key, remake=remake)
         verdict = self._ask(pinned, candidates)
@@ -178,12 +179,6 @@ class Decider:
         """One that has decided nothing yet."""
         return Decider(self.closure, self._keeper, self._rebuild, note=self._note, holding=self.holding)
 
-    def _lost(self, home: KeyRef, candidates: Sequence[Realization[Any]]) -> list[Lost]:
-        """What no matcher can judge, since its value is not known."""
-        damaged = self._keeper.damaged(home)
-        there = {candidate.ref for candidate in candidates} if damaged else ()
-        return [lost for lost in damaged if lost.ref not in there]
-
     def _take_over(self, pinned: Pinned, remembered: Remembered) -> Decision:
         """Choose what an earlier realize chose, since it would be chosen again."""
         choice = self.choices[pinned.ref] = remembered.choice
@@ -212,7 +207,7 @@ class Decider:
         if not candidates and (count := self._wanted_first.pop(key.home, None)) is not None:
             return count  # the matcher was asked about this before
         if isinstance(remake, Lost):
-            return int(remake in self._lost(key.home, candidates))
+            return int(remake in self._keeper.damaged(key.home))
         if remake is not None:
             return int(not self._keeper.present(remake) and any(c.ref == remake.ref for c in candidates))
         verdict = self._ask(pinned, candidates)

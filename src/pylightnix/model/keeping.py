@@ -87,7 +87,7 @@ class Keeper(Shelf, Protocol):
         ...
 
     def damaged(self, home: KeyRef) -> Sequence[Lost]:
-        """What the last look at the candidates under a key saw to be lost; their values are not known."""
+        """Which runs the last look at the candidates under a key saw to be lost, and nobody has made again since."""
         ...
 
     def payload_text(self, record: Record) -> str:

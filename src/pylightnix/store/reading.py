@@ -28,7 +28,7 @@ LOST = ".lost"
 """Ends the name of the mark of a realization that has no artifacts and cannot be made again."""
 
 DAMAGED = ".damaged"
-"""Ends the name of the mark of a realization whose record was moved to quarantine; in it the index of its run."""
+"""Ends the name of the mark of a realization whose record was moved to quarantine; in it the indices of its runs."""
 
 _LOG_TAIL = 16 << 10
 _LOG_LIMIT = 16 << 20
@@ -75,7 +75,7 @@ class Reader:
         self._looked[home] = len(names)
         marks = [name for name in names if name.endswith(DAMAGED)]
         if marks or home in self._damaged:
-            self._damaged[home] = list(self._lost(base, home, marks, set(names)))
+            self._damaged[home] = list(self._lost(base, home, marks))
         found = []
         for name in sorted([name for name in names if len(name) == DIGITS]):
             record = self._candidate(base, name, home)
@@ -86,18 +86,26 @@ class Reader:
                 warn_of_damage(f"{base}/{name}", "the record belongs to another key")
         return found
 
-    def _lost(self, base: str, home: KeyRef, marks: list[str], names: set[str]) -> Iterator[Lost]:
+    def _lost(self, base: str, home: KeyRef, marks: list[str]) -> Iterator[Lost]:
         for mark in sorted(marks):
             digits = mark.removesuffix(DAMAGED)
-            if not _is_digits(digits) or digits in names:  # it was put back, or made again
+            if not _is_digits(digits):
                 continue
             try:
-                index = int(read_small(f"{base}/{mark}"))
+                there = {int(name.split("-")[1]) for name in filter(is_run, _listed(f"{base}/{digits}"))}
+            except StoreError as error:
+                warn_of_damage(f"{base}/{digits}", error.what)
+                continue
+            try:
+                indices = [int(text) for text in read_small(f"{base}/{mark}").split()]
             except (DamageError, OSError, ValueError):
+                indices = []
+            if not indices and not there:
                 what = "a realization was here and was damaged; by which run it was made is not known"
                 warn_of_damage(f"{base}/{digits}", what)
-            else:
-                yield Lost(RealizationRef(f"{digits}{home[DIGITS:]}"), home, index)
+            for index in indices:
+                if index not in there:  # nobody put it back, or has made it again
+                    yield Lost(RealizationRef(f"{digits}{home[DIGITS:]}"), home, index)
 
     def damaged(self, home: KeyRef) -> list[Lost]:
         return self._damaged.get(home, [])

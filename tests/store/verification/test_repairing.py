@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pylightnix import Build, Dep, Realization, Store, match, plan, promise, realize, stage
+from pylightnix import Build, Dep, Realization, Store, match, plan, promise, realize, realize_many, stage
 from pylightnix.errors import StoreError
 from pylightnix.hashing import canonical, digest_bytes
 from pylightnix.store import changes
@@ -253,6 +253,33 @@ def test_nobody_is_pointed_to_an_older_one_where_a_record_is_lost(tmp_path: Path
             assert realize(user(), store=store, quiet=True).deps.model == older
     assert BUILDS == ["train 1"]
     assert not plan(user(), store=store).work
+
+
+@stage(code="ignore", matcher=match.all(of=3))
+def same(build: Build, out: Path = promise("out")) -> None:
+    BUILDS.append(f"same {build.run}")
+    out.write_text("same")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_of_a_lost_record_all_runs_are_made_again(tmp_path: Path, jobs: int) -> None:
+    store = Store(tmp_path / "store")
+    (one,) = realize_many(same(), store=store, quiet=True)
+    seeds = {run.index: run.seed for run in one.runs}
+    assert sorted(seeds) == [0, 1, 2]
+    put(Path(store.keeper.place(one.record)) / "record.json", b"{}")
+    (Path(store.keeper.place(one.record)) / "manifest.jsonl").unlink()
+    remove_tree(one.path)
+    assert store.verify(repair=True).repairs[0].outcome == Outcome.QUARANTINED
+    BUILDS.clear()
+    store = Store(store.path)
+    assert plan(same(), store=store).steps[0].why == "what runs 0, 1, 2 made was damaged, and its record is lost"
+    (again,) = realize_many(same(), store=store, quiet=True, jobs=jobs)
+    assert again == one
+    assert {run.index: run.seed for run in again.runs} == seeds
+    assert jobs > 1 or BUILDS == ["same 0", "same 1", "same 2"]
+    assert not list(store.path.glob("records/*/*.damaged"))
+    assert not plan(same(), store=store).work
 
 
 def test_where_no_run_of_a_lost_record_is_known_a_warning_tells_of_it(tmp_path: Path) -> None:
