@@ -90,9 +90,11 @@ def _fail(store: Store) -> None:
 
 
 def _without_artifacts(store: Store) -> None:
+    """Those of the target are gone too: else nobody would need those of its input."""
     build_all(store)
-    for realization in store.realizations(name="model"):
-        remove_tree(realization.path)
+    for name in ("model", "report"):
+        for realization in store.realizations(name=name):
+            remove_tree(realization.path)
 
 
 def _without_record(store: Store) -> None:

@@ -92,6 +92,10 @@ class StoreError(PylightnixError):
     """The store cannot be read or written as it stands."""
 
 
+class CollectedError(StoreError, FileNotFoundError):
+    """An artifact of which only the record of its realization is there."""
+
+
 class ArtifactError(StoreError):
     """What a builder left cannot be kept: neither file, directory nor link, unreadable, or changing meanwhile."""
 

@@ -198,6 +198,18 @@ def test_without_a_scope_it_shows_what_each_would_free(cli: Any) -> None:
     assert len(cli.json("gc", code=2)["scopes"]) == 5
     for others in (["--dry-run"], ["--dry-run", "--forget", "--keep-small", "1k"]):
         assert "give a scope" in cli("gc", *others, code=2).stderr
+    assert "did nothing" not in cli("gc", code=2).stderr
+
+
+def test_what_sweeps_alone_is_told_to_need_a_scope(cli: Any) -> None:
+    cli("realize", "flow.py:numbers")
+    old = cli.store / "failed" / "20200101T000000-numbers-x"
+    old.mkdir(parents=True)
+    assert "--now, --failed did nothing: beside a scope" in cli("gc", "--failed", "0d", "--now", code=2).stderr
+    assert old.exists()
+    cli("gc", "--failed", "0d", "--max-size", "1P")
+    assert not old.exists()
+    assert present(cli) == {"numbers"}
 
 
 def test_a_dry_run_lists_names_parameters_sizes_and_reasons(cli: Any) -> None:

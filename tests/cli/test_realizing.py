@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from pylightnix.cli.options import read_assignments
+
 
 def lines(text: str) -> list[str]:
     return text.splitlines()
@@ -240,3 +242,13 @@ def test_a_reader_that_is_gone_does_not_matter(cli: Any) -> None:
     assert first.startswith("reuse")
     noisy = cli.shell("pylightnix realize flow.py:few 2>&1 >/dev/null | true; pylightnix ls few numbers --json")
     assert len(json.loads(noisy.stdout)["realizations"]) == 2
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_an_integer_of_any_size_is_one(cli: Any, sign: str) -> None:
+    digits = f"{sign}1{'0' * 5000}7"
+    assert cli("plan", "flow.py:numbers", "--set", f"count={digits}").stdout.startswith("build")
+    (given,) = read_assignments((f"count={digits}",)).values()
+    assert given == int(sign + "1") * 10**5001 + int(sign + "7")
+    others = read_assignments(("x=[1, 20, -3]", "y=12.5", "z=1a", "v=-"))
+    assert others == {"x": [1, 20, -3], "y": 12.5, "z": "1a", "v": "-"}

@@ -160,6 +160,20 @@ def never_looks_for_artifacts(patch: Patch) -> None:
     patch.setattr(Writer, "present", lambda *_: True)
 
 
+def makes_again_what_nothing_needs(patch: Patch) -> None:
+    right = Decider._have
+
+    def have(self: Decider, pinned: Pinned, *others: Any) -> Any:
+        self._needed.add(pinned.ref)
+        return right(self, pinned, *others)
+
+    patch.setattr(Decider, "_have", have)
+
+
+def gives_inputs_without_artifacts(patch: Patch) -> None:
+    patch.setattr(Decider, "lacking", lambda *_: [])
+
+
 def is_satisfied_with_one_run(patch: Patch) -> None:
     for module in (ranked, simple):
         patch.setattr(module, "known_runs", lambda candidates, wanted: wanted if candidates else 0)
@@ -261,15 +275,17 @@ WRONG = [
     wrong(follows_no_helpers, chain(RewriteHelper(0, 1)), "stale"),
     wrong(takes_text_for_meaning, chain(Comment()), "idle"),
     wrong(uses_indices_again, chain(RemoveRealization(0), luck=1000), "seed"),
-    wrong(makes_again_with_a_new_seed, chain(LoseArtifacts(0), luck=1000), "store"),
-    wrong(never_looks_for_artifacts, chain(LoseArtifacts(0)), "content"),
+    wrong(makes_again_with_a_new_seed, chain(LoseArtifacts(0), luck=1000, rebuild=(1,)), "store"),
+    wrong(never_looks_for_artifacts, chain(LoseArtifacts(1)), "stale"),
+    wrong(makes_again_what_nothing_needs, chain(LoseArtifacts(0)), "idle"),
+    wrong(gives_inputs_without_artifacts, chain(LoseArtifacts(0), rebuild=(1,)), "stale"),
     wrong(is_satisfied_with_one_run, chain(SetMatcher(0, Picks("all", of=2))), "stale"),
     wrong(prefers_the_worst, chain(luck=1000, picks=Picks("best", of=3)), "choice"),
     wrong(counts_equal_results_once, chain(rebuild=(0,)), "store"),
     wrong(gives_a_derivation_two_names, chain(), "identity"),
     wrong(plans_without_rebuild, chain(rebuild=(0,)), "plan"),
     wrong(builds_for_each_of_equal_keys, History(TWINS), "idle"),
-    wrong(believes_every_memory, once_more(chain(LoseArtifacts(0))), "content"),
+    wrong(believes_every_memory, once_more(chain(LoseArtifacts(1))), "stale"),
     wrong(remembers_without_inputs, once_more(chain(RemoveRealization(0), luck=1000)), "stale"),
 ]
 

@@ -98,8 +98,10 @@ def test_what_cannot_be_made_again_is_told_before_another_is_chosen(store: Store
 
     told(unsteady(), store)
     told(unsteady(), store, rebuild=["unsteady"])
-    newest = pylightnix.realize(user(), store=store, quiet=True).deps.source
+    used = pylightnix.realize(user(), store=store, quiet=True)
+    newest = used.deps.source
     remove_tree(newest.path)
+    remove_tree(used.path)
     lines = told(user(), store)
     warning = f"warning  unsteady {newest.ref.short} cannot be made again: its run 1 gave something else this time"
     assert [line for line in lines if line.startswith("warning")] == [f"{warning}; it counts no more"]

@@ -36,7 +36,7 @@ class Maker:
 
     def sealed(
         self, name: str = "model", content: str = "content", *, n: object = 0, value: object = None,
-        log: str = "", inputs: Inputs | None = None, index: int | None = None,
+        log: str = "", inputs: Inputs | None = None, index: int | None = None, more: Mapping[str, str] | None = None,
     ) -> tuple[Sealed, Run]:  # fmt: skip
         """A run that has ended and is not registered."""
         ref, document = self.describe(name, n, inputs or {})
@@ -46,7 +46,9 @@ class Maker:
         if index is None:
             index = self.keeper.reserve(home)
         workspace = self.keeper.workspace(home, index)
-        Path(workspace.out, "out.txt").write_text(content)
+        for path, text in {"out.txt": content, **(more or {})}.items():
+            Path(workspace.out, path).parent.mkdir(exist_ok=True)
+            Path(workspace.out, path).write_text(text)
         if log:
             Path(workspace.log).write_text(log)
         sealed = self.keeper.seal(workspace, home, key, value, {"out": "out.txt"})

@@ -356,6 +356,9 @@ def test_what_is_in_the_place_of_a_lock_is_named(tmp_path: Path, name: str, how:
             place.mkdir()
         case _:
             place.symlink_to(tmp_path / "there" if how == "link" else tmp_path / "nowhere")
+    if name == "collect.lock":
+        with pytest.raises(StoreError, match="in the place of a file of locks there is a "):
+            realize(report(), store=Store(store.path), rebuild=[report], quiet=True)
     act: Callable[[], object] = {
         "collect.lock": store.gc,
         "roots.lock": lambda: store.root("kept", made),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import shutil
@@ -17,9 +18,12 @@ import pytest
 from pylightnix.errors import DamageError, StoreError
 from pylightnix.model.records import Record, make_context
 from pylightnix.names import DerivationRef, KeyRef
+from pylightnix.store import reading
+from pylightnix.store.collection import edges
 from pylightnix.store.files import DamageWarning
 from pylightnix.store.store import Store
 from pylightnix.store.trees import remove_tree
+from pylightnix.store.verification.rekeying import key_of
 
 Make = Callable[..., Any]
 
@@ -413,3 +417,30 @@ def test_what_reading_meets_is_never_changed(store: Store, make: Make) -> None:
     assert json.loads((place(store, record) / "record.json").read_bytes())["tree"] == record.tree
     assert {p: (p.lstat().st_mtime_ns, p.lstat().st_mode) for p in store.path.rglob("*")} == before
     assert isinstance(again.derivations()[0], DerivationRef)
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+@pytest.mark.parametrize("module", [reading, edges])
+def test_a_system_at_fault_is_no_damage(
+    store: Store, maker: Any, monkeypatch: pytest.MonkeyPatch, module: Any, code: int
+) -> None:
+    make = maker(store)
+    data = make("data")
+    made = make("model", inputs={"data": (data, store.keeper.origin(data))})
+    context = store.keeper.origin(made)
+    assert key_of(store.keeper, context) is not None
+    right = module.read_small
+
+    def read_small(path: str) -> bytes:
+        if path.endswith("record.json"):
+            raise OSError(code, os.strerror(code), path)
+        return right(path)
+
+    monkeypatch.setattr(module, "read_small", read_small)
+    acts: list[Callable[[], object]] = [store.du]
+    if module is reading:
+        acts = [lambda: key_of(store.keeper, context), lambda: store.keeper.candidates(made.home, made.key)]
+    for act in acts:
+        with pytest.raises(StoreError, match=os.strerror(code)) as told:
+            act()
+        assert told.value.fields["errno"] == code

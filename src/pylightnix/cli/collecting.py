@@ -66,7 +66,7 @@ def gc_command(
     """Collect what no root reaches, no process uses, and all scopes that are given agree to.
 
     Scopes: --unreachable, --older-than, --keep-latest, --keep-best (both of each derivation), --max-size. Without any
-    nothing is collected, what each would free is shown, and the exit code is 2.
+    nothing is collected or swept, what each would free is shown, and the exit code is 2.
 
     What is collected loses its artifacts and keeps its record, so it still counts, and is made again where it is
     chosen. It beside is swept what killed processes have left. AGE: 30d, 12h, 2w; SIZE: 50G, 500M, 1Gi.
@@ -80,7 +80,7 @@ def gc_command(
         return _list_trash(where, as_json=as_json)
     wanted = _wanted(given)
     if not Policy.parse(wanted).has_scope:
-        return _show_scopes(where, as_json=as_json)
+        return _show_scopes(where, _in_vain(), as_json=as_json)
     collected = where.gc(dry_run=dry_run, **wanted)
     if as_json:
         out_json({"store": str(where.path), **_document(collected, where)})
@@ -156,12 +156,21 @@ def _remarks(collected: Collected, wanted: Wanted) -> list[str]:
         told.append(f"{count(len(collected.in_use), 'realization')} more: some process uses it at this moment")
     if collected.refused:
         told.append(f"{count(len(collected.refused), 'realization')} more: they belong to somebody else")
+    if collected.unkept:
+        told.append(
+            f"{count(len(collected.unkept), 'realization')} more: the disk is full, so --keep-small could keep nothing "
+            "of them; --now frees space, and keeps it in its place"
+        )
     emptied = len(collected.swept.trash)
     if emptied:
         told.append(f"{count(emptied, 'thing')} {would}removed from the trash for good")
     if collected.swept.things > emptied:
         swept = count(collected.swept.things - emptied, "thing")
         told.append(f"{swept} {would}swept that belonged to nobody any more")
+    if collected.swept.refused:
+        refused = count(len(collected.swept.refused), "thing")
+        first = printable(collected.swept.refused[0])
+        told.append(f"{refused} could not be swept, since somebody else made it (was it sudo?), such as {first}")
     if collected.roots:
         told.append(f"roots whose links or files have vanished: {', '.join(collected.roots)}")
     return told
@@ -180,6 +189,7 @@ def _document(collected: Collected, store: Store) -> dict[str, Any]:
         "collected": [victim(one) for one in collected.victims],
         "in_use": [victim(one) for one in collected.in_use],
         "refused": [victim(one) for one in collected.refused],
+        "unkept": [victim(one) for one in collected.unkept],
         "size": collected.size,
         "left": collected.left,
         "swept": collected.swept._asdict(),
@@ -187,8 +197,16 @@ def _document(collected: Collected, store: Store) -> dict[str, Any]:
     }
 
 
-def _show_scopes(store: Store, *, as_json: bool) -> int:
-    """What each scope would free."""
+def _in_vain() -> list[str]:
+    """The options that were given and say how to collect, and not what."""
+    context = click.get_current_context()
+    names = ("forget", "keep_small", "trash", "now", "failed")
+    given = [one for one in names if context.get_parameter_source(one) is ParameterSource.COMMANDLINE]
+    return [f"--{name.replace('_', '-')}" for name in given]
+
+
+def _show_scopes(store: Store, in_vain: Sequence[str], *, as_json: bool) -> int:
+    """What each scope would free; `in_vain`: options that were given without one."""
     told: list[tuple[str, Collected]] = []
     scopes: Sequence[tuple[str, Wanted]] = (
         ("--unreachable", {"unreachable": True}),
@@ -208,6 +226,9 @@ def _show_scopes(store: Store, *, as_json: bool) -> int:
     for line in table([("scope", "realizations", "frees"), *rows], right=(1, 2)):
         out(line)
     remark(f"nothing was collected: give a scope, and --dry-run to see first; {size(total)} in {store.path}")
+    if in_vain:
+        how = f"{', '.join(in_vain)} did nothing: beside a scope it says how to collect and sweep"
+        remark(f"{how}; --max-size 1P with it takes nothing, and sweeps")
     return NO_SCOPE
 
 

@@ -67,7 +67,7 @@ class LiveTelling(PlainTelling):
     def decided(self, step: Step) -> None:
         """Tell, and count what is finished."""
         super().decided(step)
-        self._finished += step.action == "reuse"
+        self._finished += step.action != "build"
 
     def started(self, request: BuildRequest) -> None:
         """Add a row; the first one opens the display."""

@@ -11,6 +11,9 @@ from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_DIGITS = 600
+"""Of an integer, which Python reads at once, however it is configured."""
+
 
 def _complete_target(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from pylightnix.cli.completing import complete_target
@@ -69,6 +72,16 @@ def read_assignments(assignments: tuple[str, ...]) -> dict[str, Any]:
 
 def _read_value(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=_integer)
     except (ValueError, RecursionError):
         return text
+
+
+def _integer(text: str) -> int:
+    """Of any size, as configurations have them: `int` alone refuses what has more than 4300 digits."""
+    digits = text.lstrip("-")
+    value = 0
+    for start in range(0, len(digits), _DIGITS):
+        part = digits[start : start + _DIGITS]
+        value = value * 10 ** len(part) + int(part)
+    return -value if text != digits else value

@@ -177,7 +177,7 @@ def plan_command(
 ) -> int:
     """Say what realize would do, and why; reads only.
 
-    A line for each derivation: reuse, fetch, build, or waiting (an input must be made first).
+    A line for each derivation: reuse, fetch (from the trash), build, or waiting (an input must be made first).
     """
     where = as_store(store)
     made = plan(asked(targets, read_assignments(assignments), where), store=where, rebuild=rebuild)

@@ -55,7 +55,7 @@ class WatchedTelling(PlainTelling):
     def decided(self, step: Step) -> None:
         """Tell, and count what is finished."""
         super().decided(step)
-        self._done += step.action == "reuse"
+        self._done += step.action != "build"
 
     def started(self, request: BuildRequest) -> None:
         """Tell which run starts."""

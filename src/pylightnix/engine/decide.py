@@ -22,23 +22,30 @@ from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 
 
 class Remake(NamedTuple):
-    """What is to be made again by the run that made it: what was chosen without artifacts, or may be if it is known."""
+    """What is to be made again by the run that made it: what is needed without artifacts, or may be if it is known."""
 
     record: Record | Lost
 
 
 class Decision(NamedTuple):
-    """What is to be done for a derivation now: a choice was made, or these runs are wanted; `step` says why."""
+    """What is to be done for a derivation now: a choice was made, or these runs are wanted; `step` says why.
+
+    `stale`: what was chosen for it before, and others were decided on, cannot be had any more.
+    """
 
     step: Step
     key: Key
     choice: InputChoice | None = None
     remake: tuple[Remake, ...] = ()
     extra: bool = False
+    stale: bool = False
 
 
 class Decider:
     """Decides for one derivation after the other, each after its inputs.
+
+    A realization whose artifacts are collected is chosen by its record. They are had back only if somebody needs them:
+    who asked for it, or a run that is given it; then it is decided again, and the choice stays.
 
     Args:
         closure: what is walked.
@@ -71,6 +78,9 @@ class Decider:
         self._made_in: dict[DerivationRef, Context] = {}
         self._seen: dict[KeyRef, dict[RealizationRef, Record]] = {}
         self._rebuild = set(rebuild)
+        self._needed = set(closure.targets)
+        self._bare: dict[DerivationRef, str] = {}
+        self._trash: Mapping[RealizationRef, str] | None = None
         self._note = note
         self._history = History(keeper)
 
@@ -85,14 +95,17 @@ class Decider:
 
     def decide(self, pinned: Pinned) -> Decision:
         """Whether this derivation is satisfied, and if not what is wanted."""
+        if pinned.ref in self.choices:
+            return self._decide_again(pinned)
         if pinned.fixed is not None:
             return self._choose_fixed(pinned, pinned.fixed)
         if pinned.ref not in self._rebuild and (remembered := self._recollection.of(pinned)) is not None:
             return self._take_over(pinned, remembered)
         key = self._asked.pop(pinned.ref, None) or self._keys.of(pinned)
         candidates = self._candidates(key, self._seen.pop(key.home, None))
-        if lost := self._lost(key.home, candidates):
-            why = f"what run {', '.join(str(one.run) for one in lost)} made was damaged, and its record is lost"
+        if lost := self._keeper.damaged(key.home):  # what no matcher can judge, since its value is not known
+            runs = f"run{'s' if len(lost) > 1 else ''} {', '.join(str(one.run) for one in lost)}"
+            why = f"what {runs} made was damaged, and its record is lost"
             remake = tuple([Remake(one) for one in lost])
             return Decision(Step(pinned.ref, "build", why, "", len(lost), key.home), key, remake=remake)
         verdict = self._ask(pinned, candidates)
@@ -106,19 +119,65 @@ class Decider:
             return Decision(Step(pinned.ref, "build", "one more run was asked for", "", 1, key.home), key, extra=True)
         records = tuple([realization.record for realization in verdict.chosen])
         self.holding.add([record.ref for record in records])
-        gone = tuple([Remake(record) for record in records if not self._keeper.present(record)])
-        if gone:
-            why = f"{verdict.why}; chosen, but its artifacts are gone"
-            return Decision(Step(pinned.ref, "build", why, "", len(gone), key.home), key, remake=gone)
+        step, remake = self._have(pinned, key.home, records, verdict.why)
+        if remake:
+            return Decision(step, key, remake=remake)
         choice = self._choose(pinned, key.home, records)
-        self._recollection.note(pinned, choice, verdict.why, lone=len(candidates) == 1)
-        return Decision(Step(pinned.ref, "reuse", verdict.why, "", 0, key.home, choice.chosen), key, choice)
+        lone = len(candidates) == 1 and not self.is_bare(pinned.ref)
+        self._recollection.note(pinned, choice, verdict.why, lone=lone)
+        return Decision(step, key, choice)
 
-    def _lost(self, home: KeyRef, candidates: Sequence[Realization[Any]]) -> list[Lost]:
-        """What no matcher can judge, since its value is not known."""
-        damaged = self._keeper.damaged(home)
-        there = {candidate.ref for candidate in candidates} if damaged else ()
-        return [lost for lost in damaged if lost.ref not in there]
+    def _have(
+        self, pinned: Pinned, home: KeyRef, records: tuple[Record, ...], why: str
+    ) -> tuple[Step, tuple[Remake, ...]]:
+        """What is done with realizations that are chosen, and those whose artifacts are to be made again for that."""
+        refs = tuple([record.ref for record in records])
+        gone = [record for record in records if not self._keeper.present(record)]
+        if gone and pinned.ref not in self._needed:
+            self._bare[pinned.ref] = why
+            why = f"{why}; its artifacts are gone, and nothing needs them"
+            return Step(pinned.ref, "reuse", why, "", 0, home, refs), ()
+        remake = tuple([Remake(record) for record in gone if not self._comes_back(record)])
+        if remake:
+            why = f"{why}; {'needed' if self.is_bare(pinned.ref) else 'chosen'}, but its artifacts are gone"
+            return Step(pinned.ref, "build", why, "", len(remake), home), remake
+        self._bare.pop(pinned.ref, None)
+        if gone:
+            return Step(pinned.ref, "fetch", f"{why}; its artifacts were in the trash", "", 0, home, refs), ()
+        return Step(pinned.ref, "reuse", why, "", 0, home, refs), ()
+
+    def _comes_back(self, record: Record) -> bool:
+        """Whether the artifacts are in the trash still; a walk that may write puts them back."""
+        if self._trash is None:
+            self._trash = self._keeper.trashed()
+        place = self._trash.get(record.ref)
+        return place is not None and (not self._note or self._keeper.bring_back(record, place))
+
+    def _decide_again(self, pinned: Pinned) -> Decision:
+        """What was chosen without its artifacts has to have them."""
+        choice, records = self.choices[pinned.ref], self.records(pinned.ref)
+        key = Key(records[0].key, records[0].home)
+        self._seen.pop(key.home, None)
+        counting = {record.ref for record in self._keeper.candidates(key.home, key.full)}
+        if not counting.issuperset(choice.chosen):
+            why = "what was chosen cannot be made again"
+            return Decision(Step(pinned.ref, "waiting", why, "", 0, key.home), key, stale=True)
+        step, remake = self._have(pinned, key.home, records, self._bare[pinned.ref])
+        return Decision(step, key, None if remake else choice, remake)
+
+    def is_bare(self, ref: DerivationRef) -> bool:
+        """Whether something was chosen for it by records alone: some of its artifacts are collected."""
+        return ref in self._bare
+
+    def lacking(self, pinned: Pinned) -> list[DerivationRef]:
+        """The inputs of which a run of this derivation has to wait for artifacts: they are needed from now on."""
+        found = [ref for ref in dict.fromkeys(i.derivation for i in pinned.inputs) if ref in self._bare]
+        self._needed.update(found)
+        return found
+
+    def anew(self) -> Decider:
+        """One that has decided nothing yet."""
+        return Decider(self.closure, self._keeper, self._rebuild, note=self._note, holding=self.holding)
 
     def _take_over(self, pinned: Pinned, remembered: Remembered) -> Decision:
         """Choose what an earlier realize chose, since it would be chosen again."""
@@ -151,7 +210,7 @@ class Decider:
         if not candidates and (count := self._wanted_first.pop(key.home, None)) is not None:
             return count  # the matcher was asked about this before
         if isinstance(remake, Lost):
-            return int(remake in self._lost(key.home, candidates))
+            return int(remake in self._keeper.damaged(key.home))
         if remake is not None:
             return int(not self._keeper.present(remake) and any(c.ref == remake.ref for c in candidates))
         verdict = self._ask(pinned, candidates)
@@ -235,7 +294,7 @@ class Decider:
     def _choose_fixed(self, pinned: Pinned, realization: Realization[Any]) -> Decision:
         record, why = realization.record, "this realization was given"
         self.holding.add((record.ref,))
-        if not self._keeper.present(record):
+        if not self._keeper.present(record) and not self._comes_back(record):
             raise MatcherError(
                 f"the realization {record.ref} was given, and its artifacts are not in this store",
                 hint="realize its stage again, or give the stage itself",

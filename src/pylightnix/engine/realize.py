@@ -31,11 +31,18 @@ RUN_LIMIT = 10_000
 def plan_steps(closure: Closure, keeper: Keeper, rebuild: Iterable[DerivationRef] = ()) -> list[Step]:
     """What realize would do, in order, and why. Reads only."""
     decider = Decider(closure, keeper, rebuild, note=False)
-    steps = [
-        decider.decide(pinned).step if decider.ready(pinned) else decider.waiting(pinned) for pinned in closure.order
-    ]
+    steps: dict[DerivationRef, Step] = {}
+    for pinned in closure.order:
+        steps[pinned.ref] = decider.decide(pinned).step if decider.ready(pinned) else decider.waiting(pinned)
+        building = [pinned]
+        while building:
+            user = building.pop()
+            for ref in decider.lacking(user) if steps[user.ref].action == "build" else ():
+                if steps[ref].action == "reuse":
+                    steps[ref] = decider.decide(closure.by_ref[ref]).step
+                    building.append(closure.by_ref[ref])
     decider.check_consistency()
-    return steps
+    return list(steps.values())
 
 
 class Realizer:
@@ -62,25 +69,33 @@ class Realizer:
         making: Collection[str] = frozenset(),
     ) -> None:
         self._holding = keeper.holding()
-        self.decider = Decider(closure, keeper, rebuild, holding=self._holding)
         self.steps: dict[DerivationRef, Step] = {}
         self._closure = closure
         self._keeper = keeper
         self._executor = executor
         self._listener = listener
-        self._runs = Runs(self.decider, keeper, facts)
-        self._scheduler = Scheduler[Job](
-            {p.ref: () if p.fixed is not None else [ref for ref, _ in p.inputs] for p in closure.order}
-        )
+        self._facts = facts
+        self._making = making
         self._begun: Counter[DerivationRef] = Counter()
         self._untold: dict[DerivationRef, Step] = {}
         self._told: dict[DerivationRef, Step] = {}
-        self._flight = Flight(self.decider, keeper, listener, making)
-        self._makers: dict[KeyRef, DerivationRef] = {}
-        self._followers: dict[KeyRef, list[DerivationRef]] = {}
         self._open: dict[str, Running] = {}
         self._running: dict[Future[BuildResult], Running] = {}
         self._failure: PylightnixError | None = None
+        self._begin(Decider(closure, keeper, rebuild, holding=self._holding))
+
+    def _begin(self, decider: Decider) -> None:
+        """Nothing is decided yet."""
+        self.decider = decider
+        self._runs = Runs(decider, self._keeper, self._facts)
+        self._flight = Flight(decider, self._keeper, self._listener, self._making)
+        self._scheduler = Scheduler[Job](
+            {p.ref: () if p.fixed is not None else [ref for ref, _ in p.inputs] for p in self._closure.order}
+        )
+        self._makers: dict[KeyRef, DerivationRef] = {}
+        self._followers: dict[KeyRef, list[DerivationRef]] = {}
+        self._unneeded: dict[DerivationRef, Step] = {}
+        self._stale = False
 
     def run(self) -> None:
         """Realize everything; what was chosen is in `decider.choices` afterwards.
@@ -93,6 +108,9 @@ class Realizer:
         try:
             with self._keeper.together():
                 self._loop()
+                while self._stale and self._failure is None:
+                    self._begin(self.decider.anew())
+                    self._loop()
         except BaseException:
             self._abandon()
             raise
@@ -101,6 +119,8 @@ class Realizer:
                 self._keeper.settle()
             finally:
                 self._holding.release()
+            for step in self._unneeded.values():
+                self._tell(step)
             self._listener.end()
         if self._failure is not None:
             raise self._failure
@@ -114,7 +134,7 @@ class Realizer:
             if self._running and (not started or len(self._running) >= self._executor.slots):
                 self._collect()
             elif not started:
-                if self._failure is not None or not self._flight.is_waiting:
+                if self._failure is not None or self._stale or not self._flight.is_waiting:
                     return
                 self._retry(self._flight.wait())
 
@@ -133,13 +153,19 @@ class Realizer:
 
     def _decide(self, pinned: Pinned) -> None:
         decision = self.decider.decide(pinned)
-        if decision.choice is None and self._follows(pinned, decision.key.home):
+        if decision.stale:  # others were decided on what cannot be had any more: all is, once what runs has ended
+            self._stale = True
+            self._scheduler.stop()
             return
         if decision.choice is not None:
-            self._tell(decision.step)
-            self._scheduler.done(pinned.ref)
-            self._release(pinned, decision.key.home)
+            self._chosen(pinned, decision)
             return
+        if self._follows(pinned, decision.key.home):
+            return
+        if lacking := self.decider.lacking(pinned):
+            self._scheduler.wait_for(pinned.ref, lacking)
+            return
+        self._makers[decision.key.home] = pinned.ref
         jobs = [Job(pinned, decision.key, remake.record) for remake in decision.remake]
         if not jobs:
             jobs = [Job(pinned, decision.key, None, decision.extra)] * decision.step.wanted
@@ -147,13 +173,23 @@ class Realizer:
         self._untold[pinned.ref] = decision.step
         self._scheduler.want(pinned.ref, jobs)
 
+    def _chosen(self, pinned: Pinned, decision: Decision) -> None:
+        """Tell, but not yet of what is without artifacts: whether somebody needs them is seen later."""
+        if self.decider.is_bare(pinned.ref):
+            self._unneeded[pinned.ref] = decision.step
+        else:
+            self._unneeded.pop(pinned.ref, None)
+            self._tell(decision.step)
+        self._scheduler.done(pinned.ref)
+        self._release(pinned, decision.key.home)
+
     def _tell(self, step: Step) -> None:
         self.steps.setdefault(step.derivation, step)
         self._listener.decided(step)
 
     def _follows(self, pinned: Pinned, home: KeyRef) -> bool:
         """Whether runs of this key are being made for another derivation: then this one is asked again after it."""
-        maker = self._makers.setdefault(home, pinned.ref)
+        maker = self._makers.get(home, pinned.ref)
         if maker != pinned.ref:
             self._followers.setdefault(home, []).append(pinned.ref)
         return maker != pinned.ref

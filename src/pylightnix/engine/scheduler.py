@@ -31,6 +31,7 @@ class Scheduler(Generic[Task]):
         self._ready: list[int] = []
         self._tasks: deque[tuple[DerivationRef, Task]] = deque()
         self._open: dict[DerivationRef, int] = {}
+        self._waiting: dict[DerivationRef, list[DerivationRef]] = {}
         self._stopped = False
         for ref, needed in inputs.items():
             waits = set(needed)
@@ -53,7 +54,8 @@ class Scheduler(Generic[Task]):
 
     def done(self, ref: DerivationRef) -> None:
         """A choice was made: what waited only for it becomes ready."""
-        for user in self._users.get(ref, ()):
+        waiting = self._waiting.pop(ref, None)
+        for user in self._users.get(ref, ()) if waiting is None else waiting:
             self._missing[user] -= 1
             if self._missing[user] == 0:
                 heapq.heappush(self._ready, self._order[user])
@@ -61,6 +63,16 @@ class Scheduler(Generic[Task]):
     def again(self, ref: DerivationRef) -> None:
         """A derivation that was ready, and of which nothing came, is ready to be decided once more."""
         heapq.heappush(self._ready, self._order[ref])
+
+    def wait_for(self, ref: DerivationRef, needed: Iterable[DerivationRef]) -> None:
+        """A derivation that was ready waits for some that were done, each of which is ready to be decided again."""
+        wanted = set(needed)
+        self._missing[ref] = len(wanted)
+        for again in wanted:
+            if again not in self._waiting:
+                self._waiting[again] = []
+                heapq.heappush(self._ready, self._order[again])
+            self._waiting[again].append(ref)
 
     def want(self, ref: DerivationRef, tasks: Iterable[Task]) -> None:
         """Runs are wanted; when the last of them has finished, the derivation is ready to be decided again."""

@@ -88,15 +88,19 @@ class Keeper(Shelf, Protocol):
         ...
 
     def damaged(self, home: KeyRef) -> Sequence[Lost]:
-        """What the last look at the candidates under a key saw to be lost; their values are not known."""
+        """Which runs the last look at the candidates under a key saw to be lost, and nobody has made again since."""
         ...
 
     def payload_text(self, record: Record) -> str:
         """As `payload`, as a text: paths are slow to make, and most builders do not look at all inputs."""
         ...
 
-    def present(self, record: Record) -> bool:
-        """Whether the artifacts are there."""
+    def trashed(self) -> Mapping[RealizationRef, str]:
+        """Of which realizations artifacts are in the trash at this moment, and where."""
+        ...
+
+    def bring_back(self, record: Record, place: str) -> bool:
+        """Put artifacts back from where they are in the trash; whether that could be done."""
         ...
 
     def history(self, name: str) -> Sequence[Mapping[str, Any]]:

@@ -16,7 +16,8 @@ class Step(NamedTuple):
 
     Attributes:
         derivation: which.
-        action: "reuse", "fetch", "build" or "waiting" (an input must be made first, so the key is not known).
+        action: "reuse", "fetch" (back from the trash), "build" or "waiting" (an input must be made first, so the key
+            is not known).
         why: the reason that was acted on.
         because: what changed since an earlier realization of a stage of this name, if that is known.
         wanted: how many runs are wanted (build).

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 
-from pylightnix.errors import HiddenError, UnknownPromiseError
+from pylightnix.errors import CollectedError, HiddenError, UnknownPromiseError
 from pylightnix.model.closure import Pinned, unslotted
 from pylightnix.model.config import decode
 from pylightnix.model.params import Params
@@ -23,6 +23,10 @@ class Shelf(Protocol):
 
     def payload(self, record: Record) -> Path:
         """The directory of the artifacts; it need not exist any more."""
+        ...
+
+    def present(self, record: Record) -> bool:
+        """Whether the artifacts are there."""
         ...
 
     def runs(self, record: Record) -> tuple[Run, ...]:
@@ -243,11 +247,21 @@ class Realization(Generic[R_co]):
         )
         return made if choice.many else made[0]
 
+    def _there(self) -> Path:
+        """The directory of the artifacts, of which somebody wants to use something."""
+        if not self._shelf.present(self._record):
+            raise CollectedError(
+                "its artifacts are collected, only its record is there", where=f"{self.name} {self.ref.short}",
+                hint="realize its stage itself: that has them back from the trash, or makes them again",
+                ref=self.ref,
+            )  # fmt: skip
+        return self.path
+
     def __truediv__(self, relative: str) -> Path:
-        return self.path / relative
+        return self._there() / relative
 
     def __fspath__(self) -> str:
-        return str(self.path)
+        return str(self._there())
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -256,7 +270,7 @@ class Realization(Generic[R_co]):
             return object.__getattribute__(self, name)
         kept = self._record.promises.get(name)
         if kept is not None:
-            return self.path / kept.path
+            return self._there() / kept.path
         params = self.params
         if name in params:
             return params[name]
@@ -304,6 +318,9 @@ class VisibleInput(Realization[R_co]):
     @property
     def path(self) -> Path:
         return Path(self._place)
+
+    def _there(self) -> Path:
+        return self.path
 
     @property
     def value(self) -> R_co:

@@ -30,7 +30,7 @@ def standing(asked: object, store: Store | None = None) -> Any:
     decider = Decider(closure, found.keeper, note=False)
     for pinned in closure.order:
         decision = decider.decide(pinned)
-        if decision.choice is None:
+        if decision.step.action != "reuse":
             raise TargetError(
                 f"not realized in this store: {decision.step.why}", where=f"{pinned.name} {pinned.ref.short}",
                 hint=f"pylightnix realize makes it; the store is {found.path}", derivation=pinned.ref,

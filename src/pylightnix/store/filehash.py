@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+from collections.abc import Callable
 from queue import SimpleQueue
 
 from pylightnix.errors import StoreError
@@ -29,12 +30,17 @@ _PROCESS = os.getpid()
 """Where this module was loaded. A forked child lacks its parent's hashing threads and would wait for them for ever."""
 
 
-def hash_file(fd: int, size: int) -> str:
+def go_on() -> None:
+    """Nobody stops it."""
+
+
+def hash_file(fd: int, size: int, between: Callable[[], None] = go_on) -> str:
     """The BLAKE3 hash of a regular file's bytes, 64 hexadecimal digits.
 
     Args:
         fd: an open file, at its start; it stays open.
         size: its size in bytes, as the system tells.
+        between: is called between reads of at most 4 MiB; what it raises ends it.
 
     Raises:
         StoreError: there were more or fewer bytes, so the file was changed meanwhile.
@@ -47,13 +53,13 @@ def hash_file(fd: int, size: int) -> str:
         os.lseek(fd, 0, os.SEEK_SET)  # some file systems give less than was asked for
     hasher = content_hasher(threads=size > _SMALL and os.getpid() == _PROCESS)
     with io.FileIO(fd, closefd=False) as file:
-        total = _feed_overlapped(hasher, file, size) if size >= _BIG else _feed(hasher, file, size)
+        total = (_feed_overlapped if size >= _BIG else _feed)(hasher, file, size, between)
     if total != size:
         raise StoreError("the file changed while it was read", hint="no process may write to it any more")
     return hasher.hexdigest()
 
 
-def _feed(hasher: ContentHasher, file: io.FileIO, size: int) -> int:
+def _feed(hasher: ContentHasher, file: io.FileIO, size: int, between: Callable[[], None]) -> int:
     """Hash at most one read more than `size` bytes; returns how many there were."""
     buffer = bytearray(min(size + 1, _CHUNK))
     view = memoryview(buffer)
@@ -61,10 +67,11 @@ def _feed(hasher: ContentHasher, file: io.FileIO, size: int) -> int:
     while total <= size and (count := file.readinto(buffer)):
         hasher.update(view[:count])
         total += count
+        between()
     return total
 
 
-def _feed_overlapped(hasher: ContentHasher, file: io.FileIO, size: int) -> int:
+def _feed_overlapped(hasher: ContentHasher, file: io.FileIO, size: int, between: Callable[[], None]) -> int:
     """As `_feed`, while a second thread fills one of two buffers, the other is hashed."""
     free: SimpleQueue[memoryview | None] = SimpleQueue()
     filled: SimpleQueue[tuple[memoryview, int] | BaseException] = SimpleQueue()
@@ -83,6 +90,7 @@ def _feed_overlapped(hasher: ContentHasher, file: io.FileIO, size: int) -> int:
                 break
             hasher.update(view[:count])
             total += count
+            between()
             free.put(view)
     finally:
         free.put(None)

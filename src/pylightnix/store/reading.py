@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -20,11 +21,14 @@ from pylightnix.store.layout import Layout
 from pylightnix.store.trees import list_files, read_manifest
 
 _LARGEST_ARTIFACT = 1 << 20
+_AT_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Error numbers of a system that has nothing left to read with: they say nothing about what is in the store."""
+
 LOST = ".lost"
 """Ends the name of the mark of a realization that has no artifacts and cannot be made again."""
 
 DAMAGED = ".damaged"
-"""Ends the name of the mark of a realization whose record was moved to quarantine; in it the index of its run."""
+"""Ends the name of the mark of a realization whose record was moved to quarantine; in it the indices of its runs."""
 
 _LOG_TAIL = 16 << 10
 _LOG_LIMIT = 16 << 20
@@ -62,6 +66,7 @@ class Reader:
             self._looked[home] = 0
             return []
         except OSError as error:
+            see_fault(base, error)
             warn_of_damage(base, error.strerror or str(error))
             return []
         if os.path.islink(base):
@@ -70,7 +75,7 @@ class Reader:
         self._looked[home] = len(names)
         marks = [name for name in names if name.endswith(DAMAGED)]
         if marks or home in self._damaged:
-            self._damaged[home] = list(self._lost(base, home, marks, set(names)))
+            self._damaged[home] = list(self._lost(base, home, marks))
         found = []
         for name in sorted([name for name in names if len(name) == DIGITS]):
             record = self._candidate(base, name, home)
@@ -81,18 +86,26 @@ class Reader:
                 warn_of_damage(f"{base}/{name}", "the record belongs to another key")
         return found
 
-    def _lost(self, base: str, home: KeyRef, marks: list[str], names: set[str]) -> Iterator[Lost]:
+    def _lost(self, base: str, home: KeyRef, marks: list[str]) -> Iterator[Lost]:
         for mark in sorted(marks):
             digits = mark.removesuffix(DAMAGED)
-            if not _is_digits(digits) or digits in names:  # it was put back, or made again
+            if not _is_digits(digits):
                 continue
             try:
-                index = int(read_small(f"{base}/{mark}"))
+                there = {int(name.split("-")[1]) for name in filter(is_run, _listed(f"{base}/{digits}"))}
+            except StoreError as error:
+                warn_of_damage(f"{base}/{digits}", error.what)
+                continue
+            try:
+                indices = [int(text) for text in read_small(f"{base}/{mark}").split()]
             except (DamageError, OSError, ValueError):
+                indices = []
+            if not indices and not there:
                 what = "a realization was here and was damaged; by which run it was made is not known"
                 warn_of_damage(f"{base}/{digits}", what)
-            else:
-                yield Lost(RealizationRef(f"{digits}{home[DIGITS:]}"), home, index)
+            for index in indices:
+                if index not in there:  # nobody put it back, or has made it again
+                    yield Lost(RealizationRef(f"{digits}{home[DIGITS:]}"), home, index)
 
     def damaged(self, home: KeyRef) -> list[Lost]:
         return self._damaged.get(home, [])
@@ -107,6 +120,7 @@ class Reader:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (DamageError, OSError) as error:
+            see_fault(path, error)
             warn_of_damage(path, reason(error))
             return None
 
@@ -307,12 +321,23 @@ def _read(path: str, parse: Callable[[str, bytes], T]) -> T | None:
     try:
         return parse(path, read_small(path))
     except (DamageError, OSError) as error:
+        see_fault(path, error)
         warn_of_damage(path, reason(error))
     return None
 
 
 def _derivation_parser(ref: DerivationRef) -> Callable[[str, bytes], Mapping[str, Any]]:
     return lambda path, data: parse_derivation(path, data, ref)
+
+
+def see_fault(where: str, error: Exception) -> None:
+    """See that it is not the system that is at fault where something could not be read.
+
+    Raises:
+        StoreError: it is, so nothing is known of what is there.
+    """
+    if isinstance(error, OSError) and error.errno in _AT_FAULT:
+        raise unreadable(where, error) from error
 
 
 def unreadable(where: str, error: OSError) -> StoreError:

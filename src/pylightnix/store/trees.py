@@ -11,7 +11,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from pylightnix.errors import DamageError, StoreError
 from pylightnix.hashing import ContentHasher, canonical, content_hasher, digest_bytes, kind_tag
 from pylightnix.names import printable
 from pylightnix.store import changes
-from pylightnix.store.filehash import hash_file
+from pylightnix.store.filehash import go_on, hash_file
 from pylightnix.store.files import open_plain
 from pylightnix.store.sealing import Walk, failed, open_file, seal_top, special
 
@@ -36,6 +36,7 @@ __all__ = [
     "list_files",
     "read_manifest",
     "remove_tree",
+    "remove_tree_but",
     "seal_top",
     "tree_of",
 ]
@@ -134,6 +135,7 @@ def hash_tree(
     *,
     seal: bool = False,
     writable: list[str] | None = None,
+    between: Callable[[], None] = go_on,
 ) -> Tree:
     """Hash the artifacts in a directory. Memory holds the names in the directories on one path, never content.
 
@@ -145,6 +147,7 @@ def hash_tree(
             `root` may then not read what is in it. A file with another name, in this tree or elsewhere, becomes a copy.
         writable: gets the paths of files and directories, but not of `root`, that somebody may write to, or that are
             setuid, setgid or sticky.
+        between: is called between entries, and between reads of a file; what it raises ends it.
 
     Raises:
         StoreError: something cannot be read or sealed, is neither file, link nor directory, or changes meanwhile; or a
@@ -160,7 +163,8 @@ def hash_tree(
                 if writable is not None and _is_loose(os.stat(name, dir_fd=walk.fd, follow_symlinks=False)):
                     writable.append(os.fsdecode(path))
                 continue
-            entry = describe(walk, kind, path, name, writable)
+            between()
+            entry = describe(walk, kind, path, name, writable, between)
             line = entry.line()
             manifest.add(line)
             singles.see(entry, line)
@@ -174,8 +178,11 @@ def _is_loose(status: os.stat_result) -> bool:
     return status.st_mode & NEVER != 0
 
 
-def describe(walk: Walk, kind: str, path: bytes, name: bytes, writable: list[str] | None = None) -> Entry:
-    """The entry of a step; seals the file if the walk seals. `writable` gets its path as in `hash_tree`."""
+def describe(
+    walk: Walk, kind: str, path: bytes, name: bytes,
+    writable: list[str] | None = None, between: Callable[[], None] = go_on,
+) -> Entry:  # fmt: skip
+    """The entry of a step; seals the file if the walk seals. `writable` and `between` are as in `hash_tree`."""
     try:
         if kind == "file":
             fd, status = open_file(name, walk.fd, walk.rights)
@@ -183,7 +190,7 @@ def describe(walk: Walk, kind: str, path: bytes, name: bytes, writable: list[str
                 size = status.st_size
                 if writable is not None and _is_loose(status):
                     writable.append(os.fsdecode(path))
-                return Entry("file", path, hash_file(fd, size), size, status.st_mode & 0o100 != 0)
+                return Entry("file", path, hash_file(fd, size, between), size, status.st_mode & 0o100 != 0)
             finally:
                 os.close(fd)
         if kind == "link":
@@ -391,7 +398,16 @@ def remove_tree(path: Path | str) -> None:
             vanished = error.where
 
 
-def _remove(path: Path | str) -> None:
+def remove_tree_but(path: Path | str, kept: Collection[bytes]) -> None:
+    """Remove all in a directory, sealed or not, but the files at these paths, with the directories that they are in.
+
+    Raises:
+        StoreError: something cannot be removed.
+    """
+    _remove(path, kept)
+
+
+def _remove(path: Path | str, kept: Collection[bytes] = ()) -> None:
     place: bytes | str | Path = path
     try:
         if os.path.islink(path) or not os.path.isdir(path):
@@ -403,10 +419,12 @@ def _remove(path: Path | str) -> None:
                 place = walk.where(inner)
                 with suppress(FileNotFoundError):
                     if kind == "left":
-                        changes.remove_directory(name, above=walk.fd)
-                    elif kind != "directory":
+                        if not any(one.startswith(inner + b"/") for one in kept):
+                            changes.remove_directory(name, above=walk.fd)
+                    elif kind != "directory" and inner not in kept:
                         changes.remove_file(name, above=walk.fd)
         place = path
-        changes.remove_directory(path)
+        if not kept:
+            changes.remove_directory(path)
     except OSError as error:
         raise failed(place, error) from error

@@ -124,6 +124,18 @@ class Writer(Reader):
                 raise
             self.memory.withhold()
 
+    def trashed(self) -> Mapping[RealizationRef, str]:
+        from pylightnix.store.collection.trash import Trash  # few need it
+
+        return {one.ref: one.name for one in Trash(self.layout).all() if one.what == "artifacts"}
+
+    def bring_back(self, record: Record, place: str) -> bool:
+        from pylightnix.store.collection.trash import Trash
+
+        with contextlib.suppress(OSError, StoreError):
+            Trash(self.layout).put_back_artifacts(record.ref, place)
+        return self.present(record)
+
     def holding(self) -> Holding:
         return self._holds.begin()
 
@@ -276,7 +288,7 @@ class Writer(Reader):
             new = publish(sealed, place)
         if new:
             self._expect_one_more(sealed.record.home)
-            self._forget_damage(sealed.record)
+        self._forget_damage(sealed.record, ready.run.index)
         _clear(sealed.workspace, all_of_it=not (new and ready.moved))
         drop(sealed.workspace.checkpoint)
 
@@ -289,14 +301,23 @@ class Writer(Reader):
             write_new(path, b"")
         self._forget_damage(record)
 
-    def _forget_damage(self, record: Record | Lost) -> None:
-        """It was made again, or shown to be lost for ever."""
-        if all(lost.ref != record.ref for lost in self.damaged(record.home)):
+    def damaged(self, home: KeyRef) -> list[Lost]:
+        found = super().damaged(home)
+        made = {(ready.sealed.ref, ready.run.index) for ready in self._pending.of(home)} if found else ()
+        return [lost for lost in found if (lost.ref, lost.run) not in made]
+
+    def _forget_damage(self, record: Record | Lost, run: int | None = None) -> None:
+        """A run of it was made again, or it was shown to be lost for ever: the mark goes with the last run."""
+        before = self._damaged.get(record.home, [])
+        of_it = [lost for lost in before if lost.ref == record.ref and run in (None, lost.run)]
+        if not of_it:
+            return
+        after = self._damaged[record.home] = [lost for lost in before if lost not in of_it]
+        if any(lost.ref == record.ref for lost in after):
             return
         path = f"{self.layout.records}/{record.home}/{record.ref.digits}{DAMAGED}"
         with writing(path), contextlib.suppress(FileNotFoundError):
             changes.remove_file(path)
-        self._damaged[record.home] = [lost for lost in self.damaged(record.home) if lost.ref != record.ref]
 
     def keep_failed(self, workspace: Workspace, name: str, facts: Mapping[str, Any]) -> Path:
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())

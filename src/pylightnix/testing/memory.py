@@ -107,6 +107,10 @@ class MemoryShelf:
         """See `Shelf`."""
         return _ROOT / record.ref
 
+    def present(self, record: Record) -> bool:
+        """See `Shelf`."""
+        return record.ref in self._artifacts
+
     def runs(self, record: Record) -> tuple[Run, ...]:
         """See `Shelf`."""
         return tuple(self._runs[record.ref])

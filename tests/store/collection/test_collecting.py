@@ -645,3 +645,21 @@ def test_uses_that_cannot_be_read_stop_it(plant: Any, monkeypatch: pytest.Monkey
     with pytest.raises(CollectionError, match="last used cannot be read: Permission denied"):
         plant.store.gc(older_than="0d")
     assert plant.store.keeper.present(made[0])
+
+
+def test_what_somebody_else_has_put_into_the_trash_is_told(plant: Any) -> None:
+    """As after a collection by root: the trash is his."""
+    made = plant.one("a")
+    plant.store.gc(unreachable=True)
+
+    def refuse(name: str, about: tuple[object, ...]) -> None:
+        if name in ("rename", "unlink", "chmod", "rmdir") and "trash/" in str(about[0]):
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    with changes.observed(refuse):
+        with pytest.raises(StoreError, match=r"cannot be moved out of the trash(.|\n)*sudo(.|\n)*chown -R") as told:
+            plant.store.restore(made[0].ref)
+        collected = plant.store.gc(unreachable=True, trash="0d")
+    assert told.value.fields["errno"] == errno.EACCES
+    assert [path.partition("@artifacts@")[2] for path in collected.swept.refused] == [made[0].ref]
+    assert collected.swept.trash == ()

@@ -53,3 +53,24 @@ def test_a_full_disk_can_be_freed(small_disk: Path, plant_in: Any, forget: bool)
     assert os.statvfs(small_disk).f_bfree * os.statvfs(small_disk).f_frsize >= 290_000
     assert plant.present() == {"kept"}
     assert Store(small_disk / "store").verify().sound
+
+
+def test_what_is_small_is_kept_on_a_full_disk(small_disk: Path, plant_in: Any) -> None:
+    plant = plant_in(small_disk / "store")
+    kept, dead = plant.one("kept", content="k"), plant.one("dead", content="small", more={"big/b": "x" * 300_000})
+    plant.root("paper", kept)
+    store = Store(small_disk / "store")
+    fill(small_disk)
+    held_back = store.gc(unreachable=True, keep_small="10k")
+    assert [victim.record.ref for victim in held_back.unkept] == [dead[0].ref], "the trash frees nothing"
+    assert held_back.victims == ()
+    assert plant.present() == {"kept", "dead"}
+    collected = store.gc(unreachable=True, keep_small="10k", trash="0d")
+    assert [victim.record.ref for victim in collected.victims] == [dead[0].ref]
+    assert os.statvfs(small_disk).f_bfree * os.statvfs(small_disk).f_frsize >= 290_000
+    assert plant.present() == {"kept"}
+    again = Store(small_disk / "store")
+    assert again.keeper.artifact(again.realization(str(dead[0].ref)).promises["out"]) == b"small"
+    assert [path.name for path in (small_disk / "store/kept").rglob("*") if path.is_file()] == ["out.txt"]
+    assert again.verify().sound
+    assert list((small_disk / "store/tmp").iterdir()) == []

@@ -41,6 +41,22 @@ def test_a_root_that_is_there_is_not_set_again_for_what_is_collected(plant: Any)
         plant.root("paper", made)
 
 
+@pytest.mark.parametrize("leads_to", ["nowhere", "mine.txt", "real.lock"])
+def test_no_lock_file_is_written_through_a_link(plant: Any, tmp_path: Path, leads_to: str) -> None:
+    a = plant.realization(plant.one("a"))
+    (tmp_path / "mine.txt").write_text("mine")
+    set_lock(plant.store.keeper, str(tmp_path / "real.lock"), [a])
+    before = (tmp_path / "real.lock").read_bytes()
+    link = tmp_path / "paper.lock"
+    link.symlink_to(leads_to)
+    with pytest.raises(StoreError, match=f"a link to {leads_to}, and no lock file(.|\n)*the file that it leads to"):
+        set_lock(plant.store.keeper, str(link), [a])
+    assert link.is_symlink()
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert (tmp_path / "real.lock").read_bytes() == before
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_a_lock_file_that_is_written_again_keeps_what_was_planned(
     plant: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pylightnix import Build, Dep, Realization, Store, match, plan, promise, realize, stage
+from pylightnix import Build, Dep, Realization, Store, match, plan, promise, realize, realize_many, stage
 from pylightnix.errors import StoreError
 from pylightnix.hashing import canonical, digest_bytes
 from pylightnix.store import changes
+from pylightnix.store.trees import remove_tree
 from pylightnix.store.verification.findings import Kind, Outcome
 from pylightnix.store.verification.repairing import repair
 
@@ -122,6 +123,8 @@ def test_damaged_artifacts_are_made_again_with_their_seed_and_nobody_is_pointed_
     assert full.store.verify().sound
     assert full.store.realization(str(full.top.ref)).deps.best.deps.data.ref == one.ref
     again = full.again()
+    assert BUILDS == []
+    realize(table(), store=Store(full.store.path), quiet=True)
     assert BUILDS == ["table"]
     assert (again.ref, again.deps.best.deps.data.ref) == (full.top.ref, one.ref)
     assert one.path.is_dir()
@@ -250,6 +253,33 @@ def test_nobody_is_pointed_to_an_older_one_where_a_record_is_lost(tmp_path: Path
             assert realize(user(), store=store, quiet=True).deps.model == older
     assert BUILDS == ["train 1"]
     assert not plan(user(), store=store).work
+
+
+@stage(code="ignore", matcher=match.all(of=3))
+def same(build: Build, out: Path = promise("out")) -> None:
+    BUILDS.append(f"same {build.run}")
+    out.write_text("same")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_of_a_lost_record_all_runs_are_made_again(tmp_path: Path, jobs: int) -> None:
+    store = Store(tmp_path / "store")
+    (one,) = realize_many(same(), store=store, quiet=True)
+    seeds = {run.index: run.seed for run in one.runs}
+    assert sorted(seeds) == [0, 1, 2]
+    put(Path(store.keeper.place(one.record)) / "record.json", b"{}")
+    (Path(store.keeper.place(one.record)) / "manifest.jsonl").unlink()
+    remove_tree(one.path)
+    assert store.verify(repair=True).repairs[0].outcome == Outcome.QUARANTINED
+    BUILDS.clear()
+    store = Store(store.path)
+    assert plan(same(), store=store).steps[0].why == "what runs 0, 1, 2 made was damaged, and its record is lost"
+    (again,) = realize_many(same(), store=store, quiet=True, jobs=jobs)
+    assert again == one
+    assert {run.index: run.seed for run in again.runs} == seeds
+    assert jobs > 1 or BUILDS == ["same 0", "same 1", "same 2"]
+    assert not list(store.path.glob("records/*/*.damaged"))
+    assert not plan(same(), store=store).work
 
 
 def test_where_no_run_of_a_lost_record_is_known_a_warning_tells_of_it(tmp_path: Path) -> None:
@@ -442,3 +472,28 @@ def test_what_cannot_be_written_is_left(full: Full) -> None:
     refused = {"mkdir"}
     with changes.observed(refuse), pytest.raises(StoreError, match="Read-only file system"):
         Store(full.store.path).verify(repair=True)
+
+
+KEPT: list[Callable[[Path], object]] = [
+    lambda top: put(top / "weights", b"other"),
+    lambda top: (top / "weights").rename(top / "more"),
+    lambda top: (top / "weights").unlink() or (top / "weights").symlink_to("elsewhere"),
+    lambda top: (top / "weights").unlink() or os.mkfifo(top / "weights"),
+    lambda top: top.rename(top.with_name("moved")) and top.symlink_to("moved"),
+]
+
+
+@pytest.mark.parametrize("damage", KEPT, ids=["bytes", "name", "link", "fifo", "top"])
+def test_what_a_collection_kept_is_looked_at(full: Full, damage: Callable[[Path], object]) -> None:
+    one = full.model.ref
+    shutil.copytree(full.model.path, full.store.path / "kept" / one)
+    (full.store.path / "kept" / one).chmod(0o755)
+    remove_tree(full.model.path)
+    assert full.store.verify().sound
+    damage(full.store.path / "kept" / one)
+    (found,) = full.store.verify().findings
+    assert (found.kind, found.ref) == (Kind.KEPT, one)
+    assert found.file.startswith(f"kept/{one}")
+    (done,) = full.store.verify(repair=True).repairs
+    assert done.outcome == Outcome.QUARANTINED
+    assert full.store.verify().sound

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -292,6 +293,7 @@ def test_what_may_not_be_read_is_told_and_its_owner_gets_the_right(full: Full, o
 
 NOT_OURS = """
 import sys
+import time
 from pathlib import Path
 from pylightnix import Store
 report = Store(sys.argv[1]).verify(repair=True)
@@ -377,8 +379,8 @@ def test_what_is_damaged_is_not_noted_as_sound(full: Full, monkeypatch: pytest.M
 def test_what_is_removed_meanwhile_is_no_damage(full: Full, monkeypatch: pytest.MonkeyPatch) -> None:
     right = verifying.check_realization
 
-    def slow(layout: object, home: object, digits: str) -> object:
-        found = right(layout, home, digits)  # type: ignore[arg-type]
+    def slow(layout: object, home: object, digits: str, *others: object) -> object:
+        found = right(layout, home, digits, *others)  # type: ignore[arg-type]
         if digits == full.source.ref.digits and full.notes.exists():
             shutil.rmtree(full.notes)
         return found
@@ -391,3 +393,20 @@ def test_what_is_removed_meanwhile_is_no_damage(full: Full, monkeypatch: pytest.
 def test_an_empty_store_is_sound(tmp_path: Path) -> None:
     assert Store(tmp_path / "none").verify().sound
     assert not (tmp_path / "none").exists()
+
+
+def test_who_interrupts_does_not_wait_for_the_end_of_a_large_file(full: Full) -> None:
+    large = full.artifacts / "tool"
+    large.chmod(0o644)
+    with large.open("r+b") as file:
+        file.truncate(100 << 30)  # a hole, which takes minutes to hash and no room
+    interrupted = 0.0
+
+    def interrupt(*_: int) -> None:
+        nonlocal interrupted
+        interrupted = time.monotonic()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        verifying.verify(full.store.keeper, progress=interrupt, workers=4)
+    assert time.monotonic() - interrupted < 3

@@ -6,6 +6,7 @@ What is collected loses its artifacts and keeps its record, so it still counts, 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import time
@@ -29,7 +30,9 @@ from pylightnix.store.collection.trash import Trash
 from pylightnix.store.files import fresh_id, is_directory, read_start, write_once
 from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
-from pylightnix.store.trees import Entry, hash_tree, remove_tree, seal_top, tree_of
+from pylightnix.store.trees import Entry, hash_tree, remove_tree, remove_tree_but, seal_top, tree_of
+
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class Collected(NamedTuple):
@@ -44,6 +47,7 @@ class Collected(NamedTuple):
         trashed: whether the victims are in the trash.
         dry: whether nothing was done.
         refused: what would have been collected, and this user may not move.
+        unkept: what would have been collected, but there was no room for the small files of it that were to be kept.
     """
 
     victims: tuple[Victim, ...]
@@ -54,6 +58,7 @@ class Collected(NamedTuple):
     trashed: bool
     dry: bool
     refused: tuple[Victim, ...] = ()
+    unkept: tuple[Victim, ...] = ()
 
     @property
     def size(self) -> int:
@@ -163,14 +168,14 @@ class Collector:
             standings = self._survey()
             wanted = choose(self._policy, standings, needed.reaches, time.time(), self._measure, held=needed.holds)
             swept, roots = self._sweep(needed)
-            collected, in_use, refused = self._take_all(wanted, needed)
+            collected, in_use, refused, unkept = self._take_all(wanted, needed)
         taken = {victim.record.ref for victim in collected}
         left = sum(one.size for one in standings if one.record.ref not in taken)
         if not self._dry:
             forget_uses(self._layout, [o.record.ref for o in standings if o.present and o.record.ref not in taken])
         return Collected(
             tuple(collected), tuple(in_use), swept, tuple(roots), left, self._policy.trash > 0, self._dry,
-            tuple(refused),
+            tuple(refused), tuple(unkept),
         )  # fmt: skip
 
     def remove(self, record: Record, *, force: bool = False) -> None:
@@ -247,24 +252,28 @@ class Collector:
                         seal_top(path)
                         changes.move(path, str(self._reader.payload(record)))
 
-    def _take_all(self, wanted: Iterable[Victim], needed: Needed) -> tuple[list[Victim], list[Victim], list[Victim]]:
-        """What was collected, what is in use, and what belongs to somebody else."""
+    def _take_all(self, wanted: Iterable[Victim], needed: Needed) -> tuple[list[Victim], ...]:
+        """What was collected, what is in use, what belongs to somebody else, and of what nothing could be kept."""
         collected: list[Victim] = []
         in_use: list[Victim] = []
         refused: list[Victim] = []
+        unkept: list[Victim] = []
         for victim in wanted:
             try:
                 taken = not needed.holds(victim.record.ref) if self._dry else self._take(victim.record, needed)
             except PermissionError:
                 refused.append(victim)
+            except _NoRoom:
+                unkept.append(victim)
             else:
                 (collected if taken else in_use).append(victim)
-        return collected, in_use, refused
+        return collected, in_use, refused, unkept
 
     def _take(self, record: Record, needed: Needed) -> bool:
         """Collect one, unless it is needed by now."""
+        instead: frozenset[bytes] = frozenset()
         if self._policy.keep_small is not None:
-            self._keep_small(record, self._policy.keep_small)
+            instead = self._keep_small(record, self._policy.keep_small)
         away: list[str] = []
         with needed.second_look(record.ref) as is_needed:
             if is_needed:
@@ -272,6 +281,8 @@ class Collector:
             if self._policy.forget:
                 self._move(self._reader.place(record), "record", record, away)
             self._move(str(self._reader.payload(record)), "artifacts", record, away)
+        if instead and away:
+            self._reduce(record, away.pop(), instead)
         if self._policy.trash == 0:
             for path in away:
                 remove_tree(path)
@@ -292,15 +303,43 @@ class Collector:
                 away.append(target)
                 return
 
-    def _keep_small(self, record: Record, most: int) -> None:
-        """Copy promised files that are small, before the rest goes; what is damaged is not kept."""
+    def _keep_small(self, record: Record, most: int) -> frozenset[bytes]:
+        """Copy promised files that are small, before the rest goes; what is damaged is not kept.
+
+        Returns:
+            The paths of those of which there is no copy, since the disk is full, and which are to stay themselves.
+
+        Raises:
+            _NoRoom: there is no copy, and they cannot stay, since all is to go to the trash.
+        """
         payload = str(self._reader.payload(record))
-        for promise in record.promises.values():
-            data = _small(payload, promise, most) if promise.kind == "file" else None
-            if data is not None:
-                target = f"{self._layout.kept}/{record.ref}/{promise.path}"
-                changes.make_directories(os.path.dirname(target))
-                write_once(self._layout.tmp, target, data)
+        files = [promise for promise in record.promises.values() if promise.kind == "file"]
+        try:
+            for promise in files:
+                data = _small(payload, promise, most)
+                if data is not None:
+                    target = f"{self._layout.kept}/{record.ref}/{promise.path}"
+                    changes.make_directories(os.path.dirname(target))
+                    write_once(self._layout.tmp, target, data)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            if self._policy.trash > 0 or self._policy.forget:
+                raise _NoRoom from error
+            return frozenset(os.fsencode(one.path) for one in files if _small(payload, one, most) is not None)
+        return frozenset()
+
+    def _reduce(self, record: Record, place: str, small: frozenset[bytes]) -> None:
+        """Of artifacts that were moved to a place only these stay, and become what is kept: that needs no room."""
+        remove_tree_but(place, small)
+        kept = f"{self._layout.kept}/{record.ref}"
+        changes.make_directories(self._layout.kept)
+        remove_tree(kept)
+        changes.move(place, kept)
+
+
+class _NoRoom(Exception):  # noqa: N818
+    """What was to be kept cannot be: nothing was changed."""
 
 
 def _small(payload: str, promise: PromiseRecord, most: int) -> bytes | None:

@@ -8,6 +8,7 @@ has the number of a process that holds no lock.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import time
@@ -38,13 +39,14 @@ _FAILED = re.compile(r"([0-9]{8}T[0-9]{6})-.*")
 
 
 class Swept(NamedTuple):
-    """What was swept, or would be: paths below the store."""
+    """What was swept, or would be: paths below the store; `refused` is what this user may not remove."""
 
     tmp: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     artifacts: tuple[str, ...] = ()
     trash: tuple[str, ...] = ()
     locks: int = 0
+    refused: tuple[str, ...] = ()
 
     @property
     def things(self) -> int:
@@ -67,6 +69,7 @@ class Sweeper:
         self._gate = gate
         self._is_needed = is_needed
         self._dry = dry
+        self._refused: list[str] = []
 
     def sweep(self, failed_days: float, trash: Trash, *, whole_trash: bool) -> Swept:
         """Sweep all; it only frees, so it can be done on a full disk.
@@ -88,16 +91,22 @@ class Sweeper:
             tuple(self._artifacts(held)),
             self._away(due),
             locks,
+            tuple(self._refused),
         )
 
     def _away(self, paths: list[str]) -> tuple[str, ...]:
         """Remove these; what cannot be removed is left for the next time."""
         gone = []
         for path in paths:
-            with contextlib.suppress(StoreError):
+            inside = path.removeprefix(f"{self._layout.root}/")
+            try:
                 if not self._dry:
                     remove_tree(path)
-                gone.append(path.removeprefix(f"{self._layout.root}/"))
+            except StoreError as error:
+                if error.fields.get("errno") in (errno.EACCES, errno.EPERM):
+                    self._refused.append(inside)
+            else:
+                gone.append(inside)
         return tuple(gone)
 
     def _locks(self) -> int:

@@ -14,7 +14,7 @@ from pylightnix.errors import DamageError
 from pylightnix.hashing import DIGITS
 from pylightnix.names import is_prefix
 from pylightnix.store.files import read_small
-from pylightnix.store.reading import Reader
+from pylightnix.store.reading import Reader, see_fault
 
 _SIZE = re.compile(rb'","size":([0-9]{1,18}),"tree":"')
 _CONTEXT = re.compile(
@@ -33,7 +33,11 @@ class Node(NamedTuple):
 
 
 def nodes(reader: Reader) -> dict[str, Node]:
-    """All realizations, by reference."""
+    """All realizations, by reference.
+
+    Raises:
+        StoreError: the system has nothing left to read with.
+    """
     layout = reader.layout
     try:
         there = set(os.listdir(layout.store))
@@ -56,7 +60,8 @@ def nodes(reader: Reader) -> dict[str, Node]:
 def _node(place: str, present: bool) -> Node | None:
     try:
         form = _SIZE.search(read_small(f"{place}/record.json"))
-    except (OSError, DamageError):
+    except (OSError, DamageError) as error:
+        see_fault(place, error)
         return None
     if form is None:
         return None
@@ -68,7 +73,8 @@ def _inputs(place: str) -> Iterator[str]:
         if name.endswith(".json") and name.startswith(("run-", "context-")):
             try:
                 form = _CONTEXT.match(read_small(f"{place}/{name}"))
-            except (OSError, DamageError):
+            except (OSError, DamageError) as error:
+                see_fault(f"{place}/{name}", error)
                 continue
             for chosen in _CHOSEN.findall(form[1]) if form is not None else ():
                 yield from (ref.decode() for ref in _REF.findall(chosen))
@@ -77,5 +83,6 @@ def _inputs(place: str) -> Iterator[str]:
 def _listed(directory: str) -> list[str]:
     try:
         return os.listdir(directory)
-    except OSError:
+    except OSError as error:
+        see_fault(directory, error)
         return []

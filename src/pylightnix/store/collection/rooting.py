@@ -128,6 +128,11 @@ def _lock_there(path: str) -> bytes | None:
     """The lock file that is there, None if there is none; nothing else is overwritten."""
     if not os.path.lexists(path):
         return None
+    if os.path.islink(path):
+        raise StoreError(
+            f"this is there, a link to {printable(os.readlink(path))}, and no lock file", where=printable(path),
+            hint="give the path of the file that it leads to, or another path",
+        )  # fmt: skip
     try:
         data = read_small(path)
         parse_lock(path, data)

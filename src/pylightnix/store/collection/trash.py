@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pylightnix.errors import DamageError, UnknownReferenceError
+from pylightnix.errors import DamageError, StoreError, UnknownReferenceError
 from pylightnix.hashing import DIGITS
 from pylightnix.names import KeyRef, RealizationRef, is_prefix, printable
 from pylightnix.store import changes
@@ -90,12 +90,25 @@ class Trash:
         with writing(self._layout.trash), self._undisturbed():
             try:
                 self._put_back(refs[0], newest)
+            except PermissionError as error:
+                raise self._not_ours(newest, error) from error
             except FileNotFoundError as error:
                 raise UnknownReferenceError(
                     f"{refs[0]} was removed from the trash at this moment", where=printable(self._layout.trash),
                     hint="realize its stage again", ref=prefix,
                 ) from error  # fmt: skip
         return refs
+
+    def _not_ours(self, found: dict[str, Trashed], error: PermissionError) -> StoreError:
+        """The error for what somebody else has put into the trash, or into a trash that is somebody else's."""
+        places = [self._layout.trash, *(f"{self._layout.trash}/{one.name}" for one in found.values())]
+        owners = {os.lstat(place).st_uid: place for place in places if os.path.lexists(place)}
+        whose = next((f"it belongs to user {uid}" for uid in owners if uid != os.geteuid()), "its mode does not let us")
+        return StoreError(
+            f"it cannot be moved out of the trash: {whose}", where=printable(self._layout.trash), errno=error.errno,
+            hint="who collected, perhaps with sudo, can restore it; or give the trash to the owner of the store: "
+            f"chown -R --reference={printable(self._layout.store)} {printable(self._layout.trash)}",
+        )  # fmt: skip
 
     @contextlib.contextmanager
     def _undisturbed(self) -> Iterator[None]:
@@ -121,9 +134,13 @@ class Trash:
                 where=printable(self._layout.trash), hint="realize its stage again", ref=ref,
             )  # fmt: skip
         if "artifacts" in found and not os.path.lexists(f"{self._layout.store}/{ref}"):
-            source, target = f"{self._layout.trash}/{found['artifacts'].name}", f"{self._layout.store}/{ref}"
-            changes.move(source, target)
-            seal_top(target)
+            self.put_back_artifacts(ref, found["artifacts"].name)
+
+    def put_back_artifacts(self, ref: RealizationRef, name: str) -> None:
+        """Move what has this name here to its place, where nothing is. OSError as it comes."""
+        target = f"{self._layout.store}/{ref}"
+        changes.move(f"{self._layout.trash}/{name}", target)
+        seal_top(target)
 
     def _home(self, place: str, ref: RealizationRef) -> KeyRef:
         """The key stands in the record."""

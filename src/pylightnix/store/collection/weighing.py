@@ -12,7 +12,7 @@ from pylightnix.names import RealizationRef
 from pylightnix.store.collection.edges import Node, nodes
 from pylightnix.store.collection.reach import reach
 from pylightnix.store.collection.roots import Root, Roots
-from pylightnix.store.reading import Reader
+from pylightnix.store.reading import Reader, see_fault
 
 
 class Weight(NamedTuple):
@@ -123,13 +123,15 @@ def _on_disk(directory: str) -> int:
     """Bytes in all files below a directory."""
     total, waiting = 0, [directory]
     while waiting:
+        above = waiting.pop()
         try:
-            with os.scandir(waiting.pop()) as entries:
+            with os.scandir(above) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
                     else:
                         total += entry.stat(follow_symlinks=False).st_size
-        except OSError:
+        except OSError as error:
+            see_fault(above, error)
             continue
     return total

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import NamedTuple
 
 from pylightnix.errors import StoreError
-from pylightnix.model.records import Record
-from pylightnix.store.filehash import hash_file
+from pylightnix.model.records import PromiseRecord, Record
+from pylightnix.store.filehash import go_on, hash_file
 from pylightnix.store.files import open_plain
 from pylightnix.store.sealing import Walk
-from pylightnix.store.trees import EMPTY, NEVER, Entry, Tree, describe, hash_tree, read_manifest
+from pylightnix.store.trees import EMPTY, NEVER, Entry, Tree, describe, hash_tree, read_manifest, tree_of
 from pylightnix.store.verification.findings import Kind
 from pylightnix.store.verification.newer import newer_manifest
 from pylightnix.store.verification.refusals import BarredError, damage, status
@@ -29,8 +29,10 @@ class Seen(NamedTuple):
     what: str
 
 
-def check_artifacts(top: str, manifest: str, record: Record) -> Iterator[Seen]:
+def check_artifacts(top: str, manifest: str, record: Record, between: Callable[[], None] = go_on) -> Iterator[Seen]:
     """What is wrong with the artifacts below `top`, and with their manifest. Nothing is where there are none.
+
+    `between` is as in `hash_tree`.
 
     Raises:
         BarredError: something but the artifacts themselves may not be read.
@@ -43,7 +45,7 @@ def check_artifacts(top: str, manifest: str, record: Record) -> Iterator[Seen]:
             yield _of_manifest(manifest, what)
         return
     try:
-        tree = _hash(top, record, writable)
+        tree = _hash(top, record, writable, between)
     except StoreError as error:
         yield from _unread(top, error)
         return
@@ -53,7 +55,32 @@ def check_artifacts(top: str, manifest: str, record: Record) -> Iterator[Seen]:
         yield Seen(Kind.MODE, path, _loose(os.path.join(top, path)))
     if len(writable) > MOST_NAMED:
         yield Seen(Kind.MODE, "", f"and {len(writable) - MOST_NAMED} more may be written to, or have a special bit")
-    yield from _compare(top, manifest, record, tree)
+    yield from _compare(top, manifest, record, tree, between)
+
+
+def check_kept(top: str, record: Record) -> Iterator[Seen]:
+    """What is wrong with the promised files that a collection kept below `top`. Raises as `check_artifacts` does."""
+    if status(top) is None:
+        return
+    promised = {os.fsencode(one.path): one for one in record.promises.values() if one.kind == "file"}
+    try:
+        with closing((walk := Walk(top)).steps()) as steps:
+            for kind, path, name in steps:
+                promise = promised.get(path)
+                if kind in ("directory", "left"):
+                    continue
+                if promise is None or kind != "file":
+                    yield Seen(Kind.KEPT, os.fsdecode(path), f"this {kind} does not belong here")
+                elif not _is_promised(describe(walk, kind, path, name), promise):
+                    yield Seen(Kind.KEPT, os.fsdecode(path), "its bytes were changed")
+    except StoreError as error:
+        yield Seen(Kind.KEPT, "", damage(top, error))
+
+
+def _is_promised(entry: Entry, promise: PromiseRecord) -> bool:
+    """Whether it has the hash of the promise; a copy that was kept does not say whether it was executable."""
+    either = [tree_of([entry._replace(executable=bit)], [promise.path]) for bit in (False, True)]
+    return promise.tree in [tree.artifacts[promise.path].digest for tree in either]
 
 
 def _loose(path: str) -> str:
@@ -90,18 +117,18 @@ def _barred(top: str) -> list[str]:
     return found
 
 
-def _hash(top: str, record: Record, writable: list[str]) -> Tree:
+def _hash(top: str, record: Record, writable: list[str], between: Callable[[], None]) -> Tree:
     """All hashes from one pass; a second one only where a promise is not there, which is damage."""
     try:
-        return hash_tree(top, [kept.path for kept in record.promises.values()], writable=writable)
+        return hash_tree(top, [kept.path for kept in record.promises.values()], writable=writable, between=between)
     except StoreError as error:
         if "path" not in error.fields:
             raise
     writable.clear()
-    return hash_tree(top, (), writable=writable)
+    return hash_tree(top, (), writable=writable, between=between)
 
 
-def _compare(top: str, manifest: str, record: Record, tree: Tree) -> Iterator[Seen]:
+def _compare(top: str, manifest: str, record: Record, tree: Tree, between: Callable[[], None]) -> Iterator[Seen]:
     if tree.digest == record.tree:
         if tree.digest != EMPTY and not _is_of(manifest, tree):
             yield _of_manifest(manifest, wrong_manifest(manifest, record) or "it was changed meanwhile")
@@ -115,7 +142,7 @@ def _compare(top: str, manifest: str, record: Record, tree: Tree) -> Iterator[Se
         yield Seen(Kind.ARTIFACTS, "", "something was changed; what it was, only the manifest knew")
         return
     try:
-        found = differences(top, entries)
+        found = differences(top, entries, between)
     except StoreError as error:
         yield from _unread(top, error)
         return
@@ -158,11 +185,11 @@ Difference = tuple[bytes, Entry | None, Entry | None]
 """A path, what should be there, and what is."""
 
 
-def differences(top: str, manifest: list[Entry]) -> list[Difference]:
-    """What differs from a manifest, in byte order of the paths."""
+def differences(top: str, manifest: list[Entry], between: Callable[[], None] = go_on) -> list[Difference]:
+    """What differs from a manifest, in byte order of the paths. `between` is as in `hash_tree`."""
     wanted = {entry.name: entry for entry in manifest}
     with closing((walk := Walk(top)).steps()) as steps:
-        there = {path: describe(walk, kind, path, name) for kind, path, name in steps if kind != "left"}
+        there = {path: describe(walk, kind, path, name, None, between) for kind, path, name in steps if kind != "left"}
     names = sorted(wanted.keys() | there.keys())
     return [(name, wanted.get(name), there.get(name)) for name in names if wanted.get(name) != there.get(name)]
 

@@ -12,10 +12,11 @@ from pylightnix.hashing import DIGITS, digest_bytes
 from pylightnix.model.records import Context, Record, Run, seed_of
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 from pylightnix.store.documents import parse_context, parse_derivation, parse_record, parse_run
+from pylightnix.store.filehash import go_on
 from pylightnix.store.files import read_small
 from pylightnix.store.layout import Layout
 from pylightnix.store.reading import is_run
-from pylightnix.store.verification.artifacts import check_artifacts
+from pylightnix.store.verification.artifacts import check_artifacts, check_kept
 from pylightnix.store.verification.findings import Finding, Kind
 from pylightnix.store.verification.newer import newer_file
 from pylightnix.store.verification.refusals import BarredError, barred, damage, status
@@ -24,9 +25,12 @@ _is_hash = re.compile(r"[0-9a-f]{64}").fullmatch
 NO_DIRECTORY = "it is no directory, or a link to one"
 
 
-def check_realization(layout: Layout, home: KeyRef, digits: str) -> list[Finding]:
-    """All damage of one realization: record, manifest, artifacts, runs, contexts, and the documents that these need."""
-    return list(_Check(layout, home, digits).findings())
+def check_realization(layout: Layout, home: KeyRef, digits: str, between: Callable[[], None] = go_on) -> list[Finding]:
+    """All damage of one realization: record, manifest, artifacts, runs, contexts, and the documents that these need.
+
+    `between` is called between reads of artifacts; what it raises ends it.
+    """
+    return list(_Check(layout, home, digits, between).findings())
 
 
 def check_documents(layout: Layout, home: KeyRef, digits: str) -> list[Finding]:
@@ -84,7 +88,7 @@ def _check(layout: Layout, kind: Kind, inside: str, parse: Callable[[bytes], obj
 
 
 class _Check:
-    def __init__(self, layout: Layout, home: KeyRef, digits: str) -> None:
+    def __init__(self, layout: Layout, home: KeyRef, digits: str, between: Callable[[], None] = go_on) -> None:
         self._layout = layout
         self._home = home
         self._ref = RealizationRef(f"{digits}{home[DIGITS:]}")
@@ -92,6 +96,7 @@ class _Check:
         self._place = f"{layout.root}/{self._inside}"
         self._contexts: list[Context] = []
         self._unread = False
+        self._between = between
         self._record: Record | None = None
 
     def findings(self) -> Iterator[Finding]:
@@ -141,9 +146,13 @@ class _Check:
         inside = f"store/{self._ref}"
         notes = {Kind.MANIFEST: "manifest.jsonl", Kind.RECORD: "record.json", Kind.NEWER: "manifest.jsonl"}
         for kind, path, what in check_artifacts(
-            f"{self._layout.root}/{inside}", f"{self._place}/manifest.jsonl", record
+            f"{self._layout.root}/{inside}", f"{self._place}/manifest.jsonl", record, self._between
         ):
             yield self._found(kind, notes[kind], what) if kind in notes else self._found(kind, path, what, inside)
+        if status(f"{self._layout.root}/{inside}") is None:
+            kept = f"kept/{self._ref}"
+            for kind, path, what in check_kept(f"{self._layout.root}/{kept}", record):
+                yield self._found(kind, path, what, kept)
 
     def _notes(self, record: Record) -> Iterator[Finding]:
         """Runs with their logs, contexts, and what these lead to."""

@@ -23,6 +23,8 @@ class Kind(StrEnum):
     """An artifact is not read-only."""
     MANIFEST = "manifest"
     """The list of artifacts cannot be used."""
+    KEPT = "kept"
+    """What a collection kept of the artifacts is not what was promised."""
     RUN = "run"
     """The document of a run cannot be used."""
     CONTEXT = "context"

@@ -303,6 +303,9 @@ class _Realization:
         restoring.write(self._layout, inside, data)
         return Outcome.RESTORED, "it was written anew from the artifacts", place
 
+    def kept(self, findings: list[Finding]) -> Done:
+        return Outcome.QUARANTINED, _AGAIN, self._quarantine(findings[0].file, findings)
+
     def run(self, findings: list[Finding]) -> Done:
         inside = findings[0].file
         what = "the realization has one run less"
@@ -340,6 +343,7 @@ _MEND: dict[Kind, Callable[[_Realization, list[Finding]], Done]] = {
     Kind.ARTIFACTS: _Realization.artifacts,
     Kind.MODE: _Realization.mode,
     Kind.MANIFEST: _Realization.manifest,
+    Kind.KEPT: _Realization.kept,
     Kind.RUN: _Realization.run,
     Kind.CONTEXT: _Realization.context,
     Kind.INDEX: _Realization.index,

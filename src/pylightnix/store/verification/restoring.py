@@ -44,14 +44,14 @@ def mark(layout: Layout, inside: str) -> None:
 
 
 def mark_damaged(layout: Layout, inside: str) -> None:
-    """Note beside a record that nothing tells any more which run made it first, as far as names tell that."""
+    """Note beside a record that nothing tells any more which runs made it, as far as names tell that."""
     path = f"{layout.root}/{inside}"
     try:
-        indices = [int(name.split("-")[1]) for name in os.listdir(path) if is_run(name)]
+        indices = {int(name.split("-")[1]) for name in os.listdir(path) if is_run(name)}
     except OSError:
-        indices = []
+        indices = set()
     with writing(path):
-        write_once(layout.tmp, f"{path}{DAMAGED}", str(min(indices, default="")).encode())
+        write_once(layout.tmp, f"{path}{DAMAGED}", " ".join(map(str, sorted(indices))).encode())
 
 
 def seal(layout: Layout, inside: str) -> None:

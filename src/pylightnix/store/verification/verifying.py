@@ -7,6 +7,7 @@ import functools
 import os
 import re
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -132,29 +133,40 @@ def _in_parallel(
 ) -> Iterator[tuple[tuple[KeyRef, str], list[Finding]]]:
     """The findings of each, as they come; only a few are under way at a time."""
     waiting = iter(todo)
+    stopped = threading.Event()
+
+    def between() -> None:
+        if stopped.is_set():
+            raise _Stopped
+
     with ThreadPoolExecutor(workers, thread_name_prefix="verify") as pool:
         running: dict[Future[list[Finding]], tuple[KeyRef, str]] = {}
         try:
             while True:
                 while len(running) < 4 * workers and (place := next(waiting, None)) is not None:
-                    running[pool.submit(_check, layout, *place)] = place
+                    running[pool.submit(_check, layout, *place, between)] = place
                 if not running:
                     return
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     yield running.pop(future), future.result()
         finally:
+            stopped.set()  # who interrupts does not wait for the end of what is read
             pool.shutdown(cancel_futures=True)
 
 
-def _check(layout: Layout, home: KeyRef, digits: str) -> list[Finding]:
+class _Stopped(Exception):  # noqa: N818
+    """Nobody wants to know any more."""
+
+
+def _check(layout: Layout, home: KeyRef, digits: str, between: Callable[[], None]) -> list[Finding]:
     """Look, and if something is wrong, look again: it may have been removed, or mended, while we looked."""
-    found = _look(layout, home, digits)
-    return found and _look(layout, home, digits)
+    found = _look(layout, home, digits, between)
+    return found and _look(layout, home, digits, between)
 
 
-def _look(layout: Layout, home: KeyRef, digits: str) -> list[Finding]:
+def _look(layout: Layout, home: KeyRef, digits: str, between: Callable[[], None]) -> list[Finding]:
     try:
-        found = check_realization(layout, home, digits)
+        found = check_realization(layout, home, digits, between)
     except FileNotFoundError:
         return []  # removed under our eyes, as below
     try:

@@ -74,17 +74,30 @@ class Audit:
             raise Violation("idle", f"{told}, {most} would have done")
 
     def _check_remakes(self, seen: str, indices: Sequence[int], remade: Sequence[int]) -> None:
-        """The first run of each chosen realization whose artifacts were gone is made again, once."""
+        """The first run of each chosen realization whose artifacts were gone, and are needed, is made again, once."""
         before = self._reckoning.count(seen)
         gone = [kept for kept in self._reckoning.gone if kept.sight == seen]
-        chosen = [kept for index in indices for kept in self._choice(index)]
+        chosen = [kept for index in indices if self._is_needed(index, surely=True) for kept in self._choice(index)]
         needed = {min(kept.seeds) for kept in gone if kept in chosen and max(kept.seeds) < before}
-        allowed = needed if len(indices) == 1 else {min(kept.seeds) for kept in gone}
+        perhaps = [kept for index in indices if self._is_needed(index, surely=False) for kept in self._choice(index)]
+        allowed = {min(kept.seeds) for kept in gone if kept in perhaps or len(indices) > 1}
         told = f"made again were the runs {list(remade)} of {self._told(*indices)}"
         if not needed <= set(remade):
             raise Violation("stale", f"{told}; gone, and chosen, are {sorted(needed)}")
         if len(set(remade)) < len(remade) or not set(remade) <= allowed:
             raise Violation("idle", f"{told}; {sorted(allowed)} would have done")
+
+    def _is_needed(self, index: int, *, surely: bool) -> bool:
+        """Whether artifacts are asked for, or given to a run; surely not where that may have been another's run."""
+        return self._reckoning.is_target(index) or any(
+            execution.sight == seen
+            for execution in self._executions
+            for seen, users in self._sharing.items()
+            if not surely or len(users) == 1
+            for user in users
+            for use in self._reckoning.world.nodes[user].given.uses
+            if self._reckoning.identities[use.node] == self._reckoning.identities[index]
+        )
 
     def _check_choice(self, seen: str, index: int, alone: bool) -> None:
         """The choice is the matcher's of all candidates; beside others that see the same, of those at some moment."""

@@ -88,12 +88,31 @@ class Reckoning:
             found[identity] = self._decide(index, seen)
             if found[identity].action == "reuse":
                 chosen[identity] = self.ledger.chosen(seen, self.picks(index))
+            self._foresee_inputs(index, found, chosen)
         return found
+
+    def _foresee_inputs(self, index: int, found: dict[str, Foreseen], chosen: Mapping[str, Sequence[Kept]]) -> None:
+        """A run is given artifacts: those that are gone are made again, and so on."""
+        building = [index]
+        while building:
+            user = building.pop()
+            if found[self.identities[user]].action != "build":
+                continue
+            for use in self.world.nodes[user].given.uses:
+                identity = self.identities[use.node]
+                gone = sum(not kept.present for kept in chosen[identity])
+                if found[identity].action == "reuse" and gone:
+                    found[identity] = Foreseen("build", gone)
+                    building.append(use.node)
+
+    def is_target(self, index: int) -> bool:
+        """Whether it was asked for."""
+        return self.identities[index] in {self.identities[target] for target in self.world.targets}
 
     def _decide(self, index: int, seen: str) -> Foreseen:
         missing = self.ledger.missing(seen, self.picks(index))
         if missing == 0 and self.identities[index] in self.rebuild:
             missing = 1
         choice = [] if missing else self.ledger.chosen(seen, self.picks(index))
-        wanted = missing or sum(not kept.present for kept in choice)
+        wanted = missing or (sum(not kept.present for kept in choice) if self.is_target(index) else 0)
         return Foreseen("build", wanted) if wanted else Foreseen("reuse", 0, tuple(kept.ref for kept in choice))

@@ -58,10 +58,12 @@ class Walk:
             raise Violation("identity", f"stage {index} is now called {realization.context.derivation}")
         self._compare("name", realization.name, self._world.name(index))
         self._compare("parameter", realization.x, node.x)
-        files, value = self._kept[realization.ref].outcome
-        self._compare("files", sorted(texts_in(realization.path).items()), sorted(files.items()))
+        kept = self._kept[realization.ref]
+        files, value = kept.outcome
         self._compare("value", realization.value, value)
-        for name, path in PROMISES.items():
+        if kept.present:
+            self._compare("files", sorted(texts_in(realization.path).items()), sorted(files.items()))
+        for name, path in PROMISES.items() if kept.present else ():
             self._compare(name, realization.promises[name].read_text(), files[path])
         if not node.given.uses:
             self._compare("inputs", len(realization.deps), 0)
