@@ -349,7 +349,7 @@ def test_foreign_names_are_ignored(store: Store, make: Make) -> None:
         assert [run.index for run in keeper.runs(record)] == [0]
         assert len(list(keeper.contexts(record))) == 1
         assert keeper.derivations() == [keeper.origin(record).derivation]
-        homes = [f"{'1' * 40}-empty", record.home]
+        homes = [f"{'0' * 40}-file", f"{'1' * 40}-empty", record.home]
         assert list(keeper.homes()) == sorted(homes)
         assert len(keeper.history("model")) == 1
         assert keeper.reserve(record.home) == 1

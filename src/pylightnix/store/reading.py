@@ -112,8 +112,8 @@ class Reader:
 
     def homes(self, name: str | None = None) -> Iterator[KeyRef]:
         """All keys, of one stage's name or of all, in byte order."""
-        for entry, is_plain in _scanned(self.layout.records, is_home):
-            if is_plain and (name is None or entry[DIGITS + 1 :] == name):
+        for entry in sorted(_listed(self.layout.records)):
+            if (name is None or entry[DIGITS + 1 :] == name) and is_home(entry):
                 yield KeyRef(entry)
 
     def entries(self, home: KeyRef) -> list[str]:
@@ -132,8 +132,10 @@ class Reader:
             yield from self.records_of(home)
 
     def records_of(self, home: KeyRef) -> list[Record]:
-        """All records under one of the `homes`, ordered by reference."""
+        """All records under a key, ordered by reference; none if a link leads there."""
         base = f"{self.layout.records}/{home}"
+        if not is_directory(base):
+            return []
         found = [self._candidate(base, digits, home, is_plain) for digits, is_plain in _scanned(base, _is_digits)]
         return [record for record in found if record is not None]
 
