@@ -93,6 +93,10 @@ class Lock:
             self.release()
         return False
 
+    def size(self) -> int:
+        """How many bytes the file has."""
+        return os.fstat(self._handle).st_size
+
     def append(self, data: bytes) -> bool:
         """Write to the end of the file, in which nobody else writes; False if it was removed meanwhile."""
         if not os.fstat(self._handle).st_nlink:
@@ -116,6 +120,9 @@ class _Elsewhere(Lock):
     def resume(self, *, exclusive: bool = False) -> bool:
         self._lock.acquire()
         return True
+
+    def size(self) -> int:
+        return os.stat(self.path).st_size
 
     def append(self, data: bytes) -> bool:
         handle = changes.open_new(self.path, os.O_WRONLY | os.O_APPEND, 0o664)

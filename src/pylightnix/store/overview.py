@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pylightnix.errors import DamageError
 from pylightnix.model.records import Record
 from pylightnix.store.files import read_small
-from pylightnix.store.reading import Reader
+from pylightnix.store.reading import Reader, is_run
 from pylightnix.store.trees import EMPTY, Entry, read_manifest
 
 _STARTED = re.compile(rb',"started":"([^"\\\\]*)"\}$')
@@ -39,13 +39,11 @@ class Glance(NamedTuple):
 def glances(reader: Reader, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[Glance]:
     """All realizations of the stages whose names are wanted, ordered by key."""
     present = _names(reader.layout.store)
+    records = reader.layout.records
     for home in reader.homes():
-        if not wanted(home.name):
-            continue
-        for digits in reader.entries(home):
-            record = reader.record_at(home, digits)
-            if record is not None:
-                yield Glance(record, record.ref in present, *_runs(reader.place(record)))
+        if wanted(home.name):
+            for record in reader.records_of(home):
+                yield Glance(record, record.ref in present, *_runs(f"{records}/{home}/{record.ref.digits}"))
 
 
 def _names(directory: str) -> set[str]:
@@ -57,16 +55,17 @@ def _names(directory: str) -> set[str]:
 
 def _runs(place: str) -> tuple[int, str, str]:
     """How many runs there are, when the newest of them started, and when that of the highest index did."""
-    found: dict[int, list[str]] = {}
     try:
         names = os.listdir(place)
     except OSError:  # removed meanwhile
         return 0, "", ""
-    for name in names:
-        if name.startswith("run-") and name.endswith(".json"):
-            index = name[4:].partition("-")[0]
-            if index.isdecimal():
-                found.setdefault(int(index), []).append(f"{place}/{name}")
+    runs = [name for name in names if name.startswith("run-") and is_run(name)]
+    if len(runs) == 1:  # as nearly always
+        moment = _started(f"{place}/{runs[0]}")
+        return 1, moment, moment
+    found: dict[int, list[str]] = {}
+    for name in runs:
+        found.setdefault(int(name[4:].partition("-")[0]), []).append(f"{place}/{name}")
     if not found:
         return 0, "", ""
     last = max(found)

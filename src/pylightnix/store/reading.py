@@ -110,11 +110,11 @@ class Reader:
     def damaged(self, home: KeyRef) -> list[Lost]:
         return self._damaged.get(home, [])
 
-    def _candidate(self, base: str, digits: str, home: KeyRef) -> Record | None:
+    def _candidate(self, base: str, digits: str, home: KeyRef, is_plain: bool = False) -> Record | None:
         path = f"{base}/{digits}/record.json"
         try:
             record = parse_record(path, read_small(path), digits, home)
-            if os.path.islink(f"{base}/{digits}"):
+            if not is_plain and os.path.islink(f"{base}/{digits}"):
                 raise DamageError("it is reached through a link")
             return record
         except (FileNotFoundError, NotADirectoryError):
@@ -143,9 +143,15 @@ class Reader:
     def records(self, name: str | None = None) -> Iterator[Record]:
         """All records, of one stage's name or of all."""
         for home in self.homes(name):
-            for digits in self.entries(home):
-                if (record := self.record_at(home, digits)) is not None:
-                    yield record
+            yield from self.records_of(home)
+
+    def records_of(self, home: KeyRef) -> list[Record]:
+        """All records under a key, ordered by reference; none if a link leads there."""
+        base = f"{self.layout.records}/{home}"
+        if not is_directory(base):
+            return []
+        found = [self._candidate(base, digits, home, is_plain) for digits, is_plain in _scanned(base, _is_digits)]
+        return [record for record in found if record is not None]
 
     def payload(self, record: Record) -> Path:
         return Path(self.payload_text(record))
@@ -310,6 +316,17 @@ def _listed(directory: str) -> list[str]:
     """The names in a directory of the store; none if it is not there."""
     try:
         return os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise unreadable(directory, error) from error
+
+
+def _scanned(directory: str, is_meant: Callable[[str], object]) -> list[tuple[str, bool]]:
+    """As `_listed`, those that are meant, in byte order; with each whether it is a directory, and no link to one."""
+    try:
+        with os.scandir(directory) as entries:
+            return sorted([(e.name, e.is_dir(follow_symlinks=False)) for e in entries if is_meant(e.name)])
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

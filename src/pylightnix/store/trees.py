@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -22,7 +22,7 @@ from pylightnix.hashing import ContentHasher, canonical, content_hasher, digest_
 from pylightnix.names import printable
 from pylightnix.store import changes
 from pylightnix.store.filehash import go_on, hash_file
-from pylightnix.store.files import open_plain
+from pylightnix.store.files import is_directory, open_plain
 from pylightnix.store.sealing import Walk, failed, open_file, seal_top, special
 
 __all__ = [
@@ -388,12 +388,17 @@ def remove_tree(path: Path | str) -> None:
         StoreError: something cannot be removed; what came before it is gone.
     """
     vanished = ""
-    while os.path.lexists(path):
+    while True:
         try:
             _remove(path)
+            return
         except StoreError as error:
             # Somebody else removes the same tree: begin again, unless there is no progress.
-            if error.fields.get("errno") != errno.ENOENT or error.where == vanished:
+            if error.fields.get("errno") != errno.ENOENT:
+                raise
+            if not os.path.lexists(path):
+                return
+            if error.where == vanished:
                 raise
             vanished = error.where
 
@@ -408,23 +413,35 @@ def remove_tree_but(path: Path | str, kept: Collection[bytes]) -> None:
 
 
 def _remove(path: Path | str, kept: Collection[bytes] = ()) -> None:
-    place: bytes | str | Path = path
+    walk = Walk(path, unlock=0o500)
+    place = b""
     try:
-        if os.path.islink(path) or not os.path.isdir(path):
+        if not is_directory(path):
             changes.remove_file(path)
             return
-        walk = Walk(path, unlock=True)
         with closing(walk.steps()) as steps:
             for kind, inner, name in steps:
-                place = walk.where(inner)
-                with suppress(FileNotFoundError):
-                    if kind == "left":
-                        if not any(one.startswith(inner + b"/") for one in kept):
-                            changes.remove_directory(name, above=walk.fd)
-                    elif kind != "directory" and inner not in kept:
-                        changes.remove_file(name, above=walk.fd)
-        place = path
+                place = inner
+                if kind == "left":
+                    if not any(one.startswith(inner + b"/") for one in kept):
+                        _remove_from(walk, name, changes.remove_directory)
+                elif kind != "directory" and inner not in kept:
+                    _remove_from(walk, name, changes.remove_file)
+        place = b""
         if not kept:
             changes.remove_directory(path)
     except OSError as error:
-        raise failed(place, error) from error
+        raise failed(walk.where(place) if place else path, error) from error
+
+
+def _remove_from(walk: Walk, name: bytes, remove: Callable[..., None]) -> None:
+    """Remove what the current directory of a walk has, which root may though it is sealed, and others may not."""
+    try:
+        try:
+            remove(name, above=walk.fd)
+        except PermissionError:
+            if not walk.let_change():
+                raise
+            remove(name, above=walk.fd)
+    except FileNotFoundError:
+        pass

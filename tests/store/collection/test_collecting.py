@@ -532,6 +532,8 @@ def test_a_root_that_is_set_while_it_is_removed_keeps_it(plant: Any, monkeypatch
 def test_what_cannot_be_listed_is_not_taken_for_empty(plant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     made = plant.one("a")
     plant.root("paper", made)
+    strange = plant.store.path / "store" / f"{'0' * 40}-strange"
+    strange.mkdir()  # is there a record of it?
     listdir, records = os.listdir, str(plant.store.path / "records")
 
     def refuse(path: Any) -> list[str]:
@@ -550,6 +552,7 @@ def test_what_cannot_be_listed_is_not_taken_for_empty(plant: Any, monkeypatch: p
     with pytest.raises(CollectionError, match="cannot be read"):
         plant.store.gc(older_than="9000d")
     assert plant.store.keeper.present(made[0])
+    assert strange.is_dir()
 
 
 @pytest.mark.parametrize("rooted", [True, False])

@@ -160,14 +160,14 @@ class Collector:
         self._layout.check()
         if not os.path.lexists(self._layout.store):
             return Collected((), (), Swept(), (), 0, trashed=False, dry=self._dry)
-        with writing(self._layout.root):
+        with writing(self._layout.root), self._gate.at_hand():
             self._gate.test()
             needed = self._needed()
             if not self._dry:
                 self._put_back(needed)
             standings = self._survey()
             wanted = choose(self._policy, standings, needed.reaches, time.time(), self._measure, held=needed.holds)
-            swept, roots = self._sweep(needed)
+            swept, roots = self._sweep(needed, frozenset(one.record.ref for one in standings))
             collected, in_use, refused, unkept = self._take_all(wanted, needed)
         taken = {victim.record.ref for victim in collected}
         left = sum(one.size for one in standings if one.record.ref not in taken)
@@ -203,7 +203,7 @@ class Collector:
                 if record.ref in held_now(self._layout, but=os.getpid()).refs:
                     raise _in_use(record)
                 self._move(self._reader.place(record), "record", record, away)
-                self._move(str(self._reader.payload(record)), "artifacts", record, away)
+                self._move(self._reader.payload_text(record), "artifacts", record, away)
             if self._policy.trash == 0:
                 for path in away:
                     remove_tree(path)
@@ -232,11 +232,13 @@ class Collector:
     def _measure(self, record: Record, metric: str) -> float | None:
         return measure(self._reader, record, metric)
 
-    def _sweep(self, needed: Needed) -> tuple[Swept, list[str]]:
+    def _sweep(self, needed: Needed, known: frozenset[str]) -> tuple[Swept, list[str]]:
         """Debris goes first: it frees what the rest may need on a full disk."""
         gone = [root for root in needed.roots if not root.stands]
         roots = [root.name for root in gone] if self._dry else Roots(self._layout).sweep(gone)
-        return self._sweeper(needed).sweep(self._policy.failed, self._trash, whole_trash=self._policy.trash == 0), roots
+        sweeper = self._sweeper(needed)
+        whole = self._policy.trash == 0
+        return sweeper.sweep(self._policy.failed, self._trash, whole_trash=whole, known=known), roots
 
     def _sweeper(self, needed: Needed) -> Sweeper:
         return Sweeper(self._layout, self._gate, needed.reaches, dry=self._dry)
@@ -250,7 +252,7 @@ class Collector:
                 with contextlib.suppress(OSError, StoreError):
                     if hash_tree(path).digest == record.tree:
                         seal_top(path)
-                        changes.move(path, str(self._reader.payload(record)))
+                        changes.move(path, self._reader.payload_text(record))
 
     def _take_all(self, wanted: Iterable[Victim], needed: Needed) -> tuple[list[Victim], ...]:
         """What was collected, what is in use, what belongs to somebody else, and of what nothing could be kept."""
@@ -280,7 +282,7 @@ class Collector:
                 return False
             if self._policy.forget:
                 self._move(self._reader.place(record), "record", record, away)
-            self._move(str(self._reader.payload(record)), "artifacts", record, away)
+            self._move(self._reader.payload_text(record), "artifacts", record, away)
         if instead and away:
             self._reduce(record, away.pop(), instead)
         if self._policy.trash == 0:
@@ -312,7 +314,7 @@ class Collector:
         Raises:
             _NoRoom: there is no copy, and they cannot stay, since all is to go to the trash.
         """
-        payload = str(self._reader.payload(record))
+        payload = self._reader.payload_text(record)
         files = [promise for promise in record.promises.values() if promise.kind == "file"]
         try:
             for promise in files:
