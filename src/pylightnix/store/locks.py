@@ -82,6 +82,9 @@ class Lock:
             changes.lock(self._handle, _BACK)
         except OSError:
             self.release()
+        except BaseException:  # interrupted: nobody knows that it is held
+            self.release()
+            raise
 
     def resume(self, *, exclusive: bool = False) -> bool:
         """Take it again, as `take` would; False, and it is released, if the file was removed or is not ours."""

@@ -20,8 +20,9 @@ from pylightnix.store.collection.holds import Holds
 from pylightnix.store.collection.policy import Policy, choose
 from pylightnix.store.collection.surveying import survey
 from pylightnix.store.locks import take
+from pylightnix.store.removal import remove_tree
 from pylightnix.store.store import Store
-from pylightnix.store.trees import hash_tree, remove_tree
+from pylightnix.store.trees import hash_tree
 
 
 def names(collected: Any) -> list[str]:

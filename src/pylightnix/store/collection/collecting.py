@@ -30,7 +30,8 @@ from pylightnix.store.collection.trash import Trash
 from pylightnix.store.files import fresh_id, is_directory, read_start, write_once
 from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
-from pylightnix.store.trees import Entry, hash_tree, remove_tree, remove_tree_but, seal_top, tree_of
+from pylightnix.store.removal import remove_tree
+from pylightnix.store.trees import Entry, hash_tree, seal_top, tree_of
 
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
@@ -166,6 +167,8 @@ class Collector:
             if not self._dry:
                 self._put_back(needed)
             standings = self._survey()
+            if not self._dry:
+                self._finish_keeping(standings)
             wanted = choose(self._policy, standings, needed.reaches, time.time(), self._measure, held=needed.holds)
             swept, roots = self._sweep(needed, frozenset(one.record.ref for one in standings))
             collected, in_use, refused, unkept = self._take_all(wanted, needed)
@@ -254,6 +257,17 @@ class Collector:
                         seal_top(path)
                         changes.move(path, self._reader.payload_text(record))
 
+    def _finish_keeping(self, standings: Iterable[Standing]) -> None:
+        """What is kept of artifacts was promised; all else was to go when a collection ended half-way."""
+        try:
+            kept = frozenset(os.listdir(self._layout.kept))
+        except OSError:
+            return
+        for one in standings:
+            if one.record.ref in kept and not one.present:
+                with contextlib.suppress(StoreError):
+                    remove_tree(self._kept(one.record), [os.fsencode(p.path) for p in one.record.promises.values()])
+
     def _take_all(self, wanted: Iterable[Victim], needed: Needed) -> tuple[list[Victim], ...]:
         """What was collected, what is in use, what belongs to somebody else, and of what nothing could be kept."""
         collected: list[Victim] = []
@@ -282,13 +296,26 @@ class Collector:
                 return False
             if self._policy.forget:
                 self._move(self._reader.place(record), "record", record, away)
-            self._move(self._reader.payload_text(record), "artifacts", record, away)
-        if instead and away:
-            self._reduce(record, away.pop(), instead)
+            if instead:
+                self._keep_all(record)
+            else:
+                self._move(self._reader.payload_text(record), "artifacts", record, away)
+        if instead:
+            remove_tree(self._kept(record), instead)
         if self._policy.trash == 0:
             for path in away:
                 remove_tree(path)
         return True
+
+    def _kept(self, record: Record) -> str:
+        return f"{self._layout.kept}/{record.ref}"
+
+    def _keep_all(self, record: Record) -> None:
+        """Let all artifacts stand where the small ones are kept, until the others are removed: that needs no room."""
+        payload, kept = self._reader.payload_text(record), self._kept(record)
+        if os.path.lexists(payload):  # else somebody else has collected it, and kept what is small
+            remove_tree(kept)
+            set_aside(payload, kept)
 
     def _move(self, source: str, what: str, record: Record, away: list[str]) -> None:
         """To the trash; where nothing is to be kept, to `tmp/`, which needs no new directory."""
@@ -320,7 +347,7 @@ class Collector:
             for promise in files:
                 data = _small(payload, promise, most)
                 if data is not None:
-                    target = f"{self._layout.kept}/{record.ref}/{promise.path}"
+                    target = f"{self._kept(record)}/{promise.path}"
                     changes.make_directories(os.path.dirname(target))
                     write_once(self._layout.tmp, target, data)
         except OSError as error:
@@ -328,16 +355,12 @@ class Collector:
                 raise
             if self._policy.trash > 0 or self._policy.forget:
                 raise _NoRoom from error
+            try:
+                changes.make_directories(self._layout.kept)
+            except OSError:
+                raise _NoRoom from error
             return frozenset(os.fsencode(one.path) for one in files if _small(payload, one, most) is not None)
         return frozenset()
-
-    def _reduce(self, record: Record, place: str, small: frozenset[bytes]) -> None:
-        """Of artifacts that were moved to a place only these stay, and become what is kept: that needs no room."""
-        remove_tree_but(place, small)
-        kept = f"{self._layout.kept}/{record.ref}"
-        changes.make_directories(self._layout.kept)
-        remove_tree(kept)
-        changes.move(place, kept)
 
 
 class _NoRoom(Exception):  # noqa: N818

@@ -27,7 +27,7 @@ from pylightnix.store.collection.trash import Trash
 from pylightnix.store.files import ID, fresh_id
 from pylightnix.store.layout import Layout
 from pylightnix.store.locks import is_free, remove_if_free
-from pylightnix.store.trees import remove_tree
+from pylightnix.store.removal import remove_tree
 
 ABANDONED = 86_400.0
 """Seconds after which something unfinished is nobody's, if nobody with its number of a process holds a lock, even if
