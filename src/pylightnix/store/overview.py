@@ -39,11 +39,10 @@ class Glance(NamedTuple):
 def glances(reader: Reader, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[Glance]:
     """All realizations of the stages whose names are wanted, ordered by key."""
     present = _names(reader.layout.store)
-    records = reader.layout.records
     for home in reader.homes():
         if wanted(home.name):
-            for record in reader.records_of(home):
-                yield Glance(record, record.ref in present, *_runs(f"{records}/{home}/{record.ref.digits}"))
+            for record, (runs, started, latest) in reader.look_at(home, _runs):
+                yield Glance(record, record.ref in present, runs, started, latest)
 
 
 def _names(directory: str) -> set[str]:
@@ -53,7 +52,7 @@ def _names(directory: str) -> set[str]:
         return set()
 
 
-def _runs(place: str) -> tuple[int, str, str]:
+def _runs(place: int) -> tuple[int, str, str]:
     """How many runs there are, when the newest of them started, and when that of the highest index did."""
     try:
         names = os.listdir(place)
@@ -61,23 +60,23 @@ def _runs(place: str) -> tuple[int, str, str]:
         return 0, "", ""
     runs = [name for name in names if name.startswith("run-") and is_run(name)]
     if len(runs) == 1:  # as nearly always
-        moment = _started(f"{place}/{runs[0]}")
+        moment = _started(runs[0], place)
         return 1, moment, moment
     found: dict[int, list[str]] = {}
     for name in runs:
-        found.setdefault(int(name[4:].partition("-")[0]), []).append(f"{place}/{name}")
+        found.setdefault(int(name[4:].partition("-")[0]), []).append(name)
     if not found:
         return 0, "", ""
     last = max(found)
     # One that was made again may be newer than that of the highest index.
-    started = {i: [_started(path) for path in paths] for i, paths in found.items() if i == last or len(paths) > 1}
+    started = {i: [_started(name, place) for name in same] for i, same in found.items() if i == last or len(same) > 1}
     known = [moment for moment in started[last] if moment]
     return len(found), max(max(moments) for moments in started.values()), min(known, default="")
 
 
-def _started(path: str) -> str:
+def _started(name: str, place: int) -> str:
     try:
-        data = read_small(path)
+        data = read_small(name, place)
         if match := _STARTED.search(data, max(len(data) - 80, 0)):
             return match[1].decode()
         document = json.loads(data)

@@ -16,13 +16,15 @@ from pylightnix.model.keeping import Lost, Workspace
 from pylightnix.model.records import Context, InputChoice, Record, Run
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store.documents import parse_context, parse_derivation, parse_record, parse_run
-from pylightnix.store.files import ID, is_directory, read_small, read_start, reason, warn_of_damage
+from pylightnix.store.files import DIRECTORY, ID, is_directory, read_small, read_start, reason, warn_of_damage
 from pylightnix.store.layout import Layout
 from pylightnix.store.trees import list_files, read_manifest
 
 _LARGEST_ARTIFACT = 1 << 20
 _AT_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Error numbers of a system that has nothing left to read with: they say nothing about what is in the store."""
+
+_NO_DIRECTORY = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 LOST = ".lost"
 """Ends the name of the mark of a realization that has no artifacts and cannot be made again."""
@@ -110,11 +112,11 @@ class Reader:
     def damaged(self, home: KeyRef) -> list[Lost]:
         return self._damaged.get(home, [])
 
-    def _candidate(self, base: str, digits: str, home: KeyRef, is_plain: bool = False) -> Record | None:
+    def _candidate(self, base: str, digits: str, home: KeyRef) -> Record | None:
         path = f"{base}/{digits}/record.json"
         try:
             record = parse_record(path, read_small(path), digits, home)
-            if not is_plain and os.path.islink(f"{base}/{digits}"):
+            if os.path.islink(f"{base}/{digits}"):
                 raise DamageError("it is reached through a link")
             return record
         except (FileNotFoundError, NotADirectoryError):
@@ -147,11 +149,37 @@ class Reader:
 
     def records_of(self, home: KeyRef) -> list[Record]:
         """All records under a key, ordered by reference; none if a link leads there."""
+        return [record for record, _ in self.look_at(home, lambda _: None)]
+
+    def look_at(self, home: KeyRef, look: Callable[[int], T]) -> list[tuple[Record, T]]:
+        """All records under a key, as `records_of`, each with what `look` sees, given its directory as descriptor."""
         base = f"{self.layout.records}/{home}"
-        if not is_directory(base):
-            return []
-        found = [self._candidate(base, digits, home, is_plain) for digits, is_plain in _scanned(base, _is_digits)]
-        return [record for record in found if record is not None]
+        try:
+            top = os.open(base, DIRECTORY)
+            try:
+                there = sorted(filter(_is_digits, os.listdir(top)))
+                found = [self._look_at(f"{base}/{digits}", digits, home, top, look) for digits in there]
+            finally:
+                os.close(top)
+        except OSError as error:
+            if error.errno in _NO_DIRECTORY:
+                return []
+            raise unreadable(base, error) from error
+        return [one for one in found if one is not None]
+
+    def _look_at(
+        self, path: str, digits: str, home: KeyRef, top: int, look: Callable[[int], T]
+    ) -> tuple[Record, T] | None:
+        try:
+            place = os.open(digits, DIRECTORY, dir_fd=top)
+            try:
+                return parse_record(path, read_small("record.json", place), digits, home), look(place)
+            finally:
+                os.close(place)
+        except (DamageError, OSError) as error:
+            see_fault(path, error)
+            self.record_at(home, digits)  # which tells what is wrong
+            return None
 
     def payload(self, record: Record) -> Path:
         return Path(self.payload_text(record))
@@ -316,17 +344,6 @@ def _listed(directory: str) -> list[str]:
     """The names in a directory of the store; none if it is not there."""
     try:
         return os.listdir(directory)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise unreadable(directory, error) from error
-
-
-def _scanned(directory: str, is_meant: Callable[[str], object]) -> list[tuple[str, bool]]:
-    """As `_listed`, those that are meant, in byte order; with each whether it is a directory, and no link to one."""
-    try:
-        with os.scandir(directory) as entries:
-            return sorted([(e.name, e.is_dir(follow_symlinks=False)) for e in entries if is_meant(e.name)])
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

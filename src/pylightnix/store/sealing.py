@@ -17,10 +17,9 @@ from typing import Literal
 from pylightnix.errors import StoreError
 from pylightnix.names import printable
 from pylightnix.store import changes
+from pylightnix.store.files import DIRECTORY, NO_LINK
 
-_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
-_FILE = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0)
-_DIRECTORY = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_DIRECTORY", 0)
+_FILE = os.O_RDONLY | NO_LINK | getattr(os, "O_NONBLOCK", 0)
 _OWNER = 0o700
 _NO_MODES = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 _CHUNK = 1 << 20
@@ -177,7 +176,7 @@ def open_directory(name: bytes | str | Path, above: int | None = None, unlock: i
         above: a descriptor.
         unlock: the rights that its owner, us, must have: gets all if one of these is missing.
     """
-    fd = _open(name, _DIRECTORY, above, bool(unlock))
+    fd = _open(name, DIRECTORY, above, bool(unlock))
     try:
         status = os.fstat(fd)
         if status.st_mode & unlock != unlock:
@@ -253,7 +252,7 @@ def let_owner_read(name: bytes | str | Path, above: int | None, directories: int
     if not hasattr(os, "O_PATH"):
         changes.set_mode(name, mode, above=above, follow=False)
         return
-    fd = os.open(name, os.O_PATH | _NOFOLLOW, dir_fd=above)  # fchmod refuses it, its name in /proc does not
+    fd = os.open(name, os.O_PATH | NO_LINK, dir_fd=above)  # fchmod refuses it, its name in /proc does not
     try:
         if os.path.samestat(os.fstat(fd), status):
             changes.set_mode(f"/proc/self/fd/{fd}", mode)
@@ -264,7 +263,7 @@ def let_owner_read(name: bytes | str | Path, above: int | None, directories: int
 def _make_ours(name: bytes, above: int, fd: int, status: os.stat_result) -> int:
     """Put a copy in the place of a file that has other names too; returns its descriptor and closes the other one."""
     unique = f".{os.urandom(12).hex()}"
-    copy = changes.open_new(unique, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW, 0o600, above=above)
+    copy = changes.open_new(unique, os.O_RDWR | os.O_CREAT | os.O_EXCL | NO_LINK, 0o600, above=above)
     try:
         _copy(fd, copy)
         changes.set_mode_of(copy, status.st_mode & 0o777)
