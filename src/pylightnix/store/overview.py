@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from pylightnix.errors import DamageError
 from pylightnix.model.records import Record
+from pylightnix.names import KeyRef
 from pylightnix.store.files import read_small
 from pylightnix.store.reading import Reader, is_run
 from pylightnix.store.trees import EMPTY, Entry, read_manifest
@@ -36,20 +37,12 @@ class Glance(NamedTuple):
     latest: str
 
 
-def glances(reader: Reader, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[Glance]:
-    """All realizations of the stages whose names are wanted, ordered by key."""
-    present = _names(reader.layout.store)
-    for home in reader.homes():
-        if wanted(home.name):
-            for record, (runs, started, latest) in reader.look_at(home, _runs):
-                yield Glance(record, record.ref in present, runs, started, latest)
-
-
-def _names(directory: str) -> set[str]:
-    try:
-        return set(os.listdir(directory))
-    except OSError:
-        return set()
+def glances(reader: Reader, homes: Iterable[KeyRef] | None = None) -> Iterator[Glance]:
+    """All realizations under these keys, default all, ordered by key."""
+    present = reader.payloads()
+    for home in reader.homes() if homes is None else homes:
+        for record, (runs, started, latest) in reader.look_at(home, _runs):
+            yield Glance(record, record.ref in present, runs, started, latest)
 
 
 def _runs(place: int) -> tuple[int, str, str]:

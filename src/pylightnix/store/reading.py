@@ -187,6 +187,13 @@ class Reader:
     def payload_text(self, record: Record) -> str:
         return f"{self.layout.store}/{record.ref}"
 
+    def payloads(self) -> set[str]:
+        """The names of all artifacts that are there, as references."""
+        try:
+            return set(os.listdir(self.layout.store))
+        except OSError:
+            return set()
+
     def present(self, record: Record) -> bool:
         """Whether the artifacts are there."""
         return is_directory(f"{self.layout.store}/{record.ref}")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pylightnix.errors import StoreError
 from pylightnix.store import changes
-from pylightnix.store.files import is_directory
 from pylightnix.store.sealing import Walk, failed
+
+_NO_DIRECTORY = (errno.ENOTDIR, errno.ELOOP)
 
 
 def remove_tree(path: Path | str, but: Collection[bytes] = ()) -> None:
@@ -42,11 +43,8 @@ def remove_tree(path: Path | str, but: Collection[bytes] = ()) -> None:
 
 def _remove(path: Path | str, but: Collection[bytes]) -> None:
     walk = Walk(path, unlock=0o500)
-    place = b""
+    place: bytes | str | Path = path
     try:
-        if not is_directory(path):
-            changes.remove_file(path)
-            return
         with closing(walk.steps()) as steps:
             for kind, inner, name in steps:
                 place = inner
@@ -55,11 +53,22 @@ def _remove(path: Path | str, but: Collection[bytes]) -> None:
                         _remove_from(walk, name, changes.remove_directory)
                 elif kind != "directory" and inner not in but:
                     _remove_from(walk, name, changes.remove_file)
-        place = b""
+        place = path
         if not but:
             changes.remove_directory(path)
     except OSError as error:
-        raise failed(walk.where(place) if place else path, error) from error
+        raise failed(walk.where(place) if isinstance(place, bytes) else place, error) from error
+    except StoreError as error:
+        if walk.fd >= 0 or error.fields.get("errno") not in _NO_DIRECTORY:
+            raise
+        _remove_one(path)
+
+
+def _remove_one(path: Path | str) -> None:
+    try:
+        changes.remove_file(path)
+    except OSError as error:
+        raise failed(path, error) from error
 
 
 def _remove_from(walk: Walk, name: bytes, remove: Callable[..., None]) -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from pylightnix.errors import CollectionError, StoreError, UnknownReferenceError
 from pylightnix.hashing import digest_bytes
+from pylightnix.model.allocation import collector_paused
 from pylightnix.model.records import PromiseRecord, Record
 from pylightnix.names import RealizationRef, printable
 from pylightnix.store import changes
@@ -40,7 +41,7 @@ class Collected(NamedTuple):
     """What a collection did, or would do.
 
     Attributes:
-        victims: what was collected, the least recently used first.
+        victims: what was collected, the least recently used first if a scope asks for that, else by reference.
         in_use: what would have been, but is used by some process at this moment.
         swept: debris.
         roots: names of roots that are gone since their links or files have vanished.
@@ -161,7 +162,7 @@ class Collector:
         self._layout.check()
         if not os.path.lexists(self._layout.store):
             return Collected((), (), Swept(), (), 0, trashed=False, dry=self._dry)
-        with writing(self._layout.root), self._gate.at_hand():
+        with writing(self._layout.root), self._gate.at_hand(), collector_paused():
             self._gate.test()
             needed = self._needed()
             if not self._dry:
@@ -230,7 +231,7 @@ class Collector:
 
     def _survey(self) -> list[Standing]:
         per_derivation = self._policy.keep_latest is not None or self._policy.keep_best is not None
-        return survey(self._reader, derivations=per_derivation)
+        return survey(self._reader, times=self._policy.asks_when, derivations=per_derivation)
 
     def _measure(self, record: Record, metric: str) -> float | None:
         return measure(self._reader, record, metric)
