@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ def main() -> None:
     unknown = set(asked.groups) - GROUPS.keys()
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    print(f"Python {platform.python_version()}, {platform.python_compiler()}, {platform.machine()}", flush=True)
     place = Path(tempfile.mkdtemp(prefix="bench-"))
     missed = 0
     try:

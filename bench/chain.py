@@ -1,7 +1,7 @@
 """Chain and fan of no-op stages, inline, cold and warm, against the floors; and whether time per stage grows.
 
 The floor leaves it to the system when anything reaches the disk. So cold is compared with it at durability `none`; what
-the default, `batch`, adds to that is shown beside.
+the default, `batch`, adds to that is shown beside. The store is there before, and empty, as the floor's directory is.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Sample:
         self._place = place
         self._ours: dict[str, list[float]] = {state: [] for state in LIMITS}
         self._floor: dict[str, list[float]] = {"cold": [], "warm": []}
+        self._start_up: list[float] = []
 
     def repeat(self) -> None:
         """One more repetition: floor and ours, cold and warm."""
@@ -43,22 +44,24 @@ class Sample:
         size = str(self.count)
         stages = [str(HERE / "links.py"), self.shape, size]
         environment = {"PYLIGHTNIX_STORE": str(store), "PYLIGHTNIX_DURABILITY": "none"}
+        for made in (store, lasting):
+            python(["-m", "pylightnix", "init", str(made)])
         self._floor["cold"].append(python([str(HERE / "floors.py"), "cold", size, str(plain)]).inside)
         self._ours["cold"].append(python(stages, environment).inside)
         self._ours["cold, batch"].append(python(stages, {"PYLIGHTNIX_STORE": str(lasting)}).inside)
         self._floor["warm"].append(python([str(HERE / "floors.py"), "warm", size, str(plain)]).inside)
-        self._ours["warm"].append(python(stages, environment).outside - self._start_up(place))
+        self._ours["warm"].append(python(stages, environment).outside)
+        self._start_up.append(self._start_up_of(place / "one"))
 
-    def _start_up(self, place: Path) -> float:
+    def _start_up_of(self, store: Path) -> float:
         """What a warm realize of one stage takes in a new process: imports, and reading the code of the stage."""
-        environment = {"PYLIGHTNIX_STORE": str(place / "one")}
-        single = [str(HERE / "links.py"), self.shape, "1"]
+        single, environment = [str(HERE / "links.py"), self.shape, "1"], {"PYLIGHTNIX_STORE": str(store)}
         python(single, environment)
         return python(single, environment).outside
 
     def ours(self, state: str) -> float:
-        """Our median in one of the states."""
-        return median(self._ours[state])
+        """Our median in one of the states, without the median of starting up."""
+        return median(self._ours[state]) - (median(self._start_up) if state == "warm" else 0.0)
 
     def floor(self, state: str) -> float:
         """The median of the floor in one of the states."""

@@ -26,11 +26,10 @@ def python(arguments: Sequence[str], environment: Mapping[str, str] | None = Non
 
 
 def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Took:
-    """Run a command; what it tells is thrown away unless it fails."""
+    """Run a command; what it tells is thrown away unless it fails. Python keeps what it compiles, as usual."""
+    around = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     began = time.perf_counter()
-    done = subprocess.run(
-        command, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, env={**around, **(environment or {})}, capture_output=True, text=True, check=False)
     outside = time.perf_counter() - began
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")

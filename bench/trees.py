@@ -17,7 +17,8 @@ from pathlib import Path
 from blake3 import blake3
 
 from bench.rows import Row, table
-from pylightnix.store.trees import hash_tree, remove_tree, seal_top
+from pylightnix.store.removal import remove_tree
+from pylightnix.store.trees import hash_tree, seal_top
 
 BIG = 2_000_000_000
 MANY = 20_000

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.chain import discard
 from bench.processes import HERE, python
-from bench.rows import Row, against
+from bench.rows import Row, against, interleaved
 from pylightnix.store.store import Store
 from pylightnix.store.trees import hash_tree
 
@@ -20,6 +20,7 @@ SMALL = 3_000
 BIG_COUNT = 8
 BIG = 64_000_000
 SECOND = 1.0
+COPIES = 3
 
 
 def measure(scale: float, place: Path) -> list[Row]:
@@ -33,7 +34,8 @@ def measure(scale: float, place: Path) -> list[Row]:
     rows = [_list(f"ls of {name}", ["ls"], many), _list(f"du of {name}", ["du"], many)]
     rows.append(_verify(f"verifying {BIG_COUNT * BIG * scale / 1e6:,.0f} MB in big files", big, 1 / 0.8))
     rows.append(_verify(f"verifying {name} of one small file", many, None))
-    rows.append(_collect(f"collecting {name}, against rmtree", many, place / "plain"))
+    rows.append(_collect(f"collecting {name}, against rmtree", many, place / "trashed", "7d"))
+    rows.append(_collect("the same with --now, against rmtree", many, place / "removed", "0d"))
     discard(many)
     discard(big)
     return rows
@@ -57,18 +59,30 @@ def _verify(name: str, store: Path, limit: float | None) -> Row:
     return against(f"{name}, against hashing them", ours, floor, limit)
 
 
-def _collect(name: str, store: Path, plain: Path) -> Row:
-    """Collecting all at once, against `shutil.rmtree` of a copy of the same files, made writable."""
-    shutil.copytree(store / "store", plain, symlinks=True)
-    for directory, _, _ in os.walk(plain):
-        os.chmod(directory, 0o755)
-    began = time.perf_counter()
-    collected = Store(store).gc(unreachable=True, trash="0d")
-    ours = time.perf_counter() - began
-    assert len(collected.victims) > 0
-    began = time.perf_counter()
-    shutil.rmtree(plain)
-    return against(name, ours, time.perf_counter() - began, 3.0)
+def _collect(name: str, store: Path, place: Path, trash: str) -> Row:
+    """Collecting all at once, against `shutil.rmtree` of the same files, made writable; copies of it, in turn."""
+    turns = iter(range(COPIES * 2))
+
+    def collect() -> float:
+        copy = shutil.copytree(store, place / str(next(turns)), symlinks=True)
+        began = time.perf_counter()
+        collected = Store(copy).gc(unreachable=True, trash=trash)
+        took = time.perf_counter() - began
+        if not collected.victims or any((copy / "store").iterdir()):
+            raise SystemExit("the collection has not collected all")
+        return took
+
+    def remove() -> float:
+        copy = shutil.copytree(store / "store", place / str(next(turns)), symlinks=True)
+        for directory, _, _ in os.walk(copy):
+            os.chmod(directory, 0o755)
+        began = time.perf_counter()
+        shutil.rmtree(copy)
+        return time.perf_counter() - began
+
+    ours, floor = interleaved([collect, remove], COPIES)
+    discard(place)
+    return against(name, ours, floor, 3.0)
 
 
 def _in_turn(ours: Callable[[], object], floor: Callable[[], object], times: int) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from faults.stages import data, failing, lucky, model, report, same_data
 from pylightnix import Store, match, realize
 from pylightnix.errors import BuildError, CollectionError, UnknownReferenceError
 from pylightnix.store.collection.trash import Trash
-from pylightnix.store.trees import remove_tree
+from pylightnix.store.removal import remove_tree
 
 Act = Callable[[Store], object]
 """What it returns is what it has in hand; the artifacts of realizations among that must be there."""

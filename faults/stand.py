@@ -25,7 +25,7 @@ from pylightnix.store import pending
 from pylightnix.store.collection import debris as debris_
 from pylightnix.store.files import DamageWarning
 from pylightnix.store.pending import Durability
-from pylightnix.store.trees import remove_tree
+from pylightnix.store.removal import remove_tree
 from pylightnix.store.verification import verifying
 
 HELD = "locks/held/"

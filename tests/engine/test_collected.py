@@ -9,7 +9,7 @@ import pytest
 import pylightnix
 from pylightnix import Build, Dep, Store, match, promise, stage
 from pylightnix.errors import CollectedError
-from pylightnix.store.trees import remove_tree
+from pylightnix.store.removal import remove_tree
 
 CALLS: list[str] = []
 

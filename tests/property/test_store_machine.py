@@ -24,8 +24,8 @@ from pylightnix.store.collection.collecting import Collector
 from pylightnix.store.collection.reach import Reached
 from pylightnix.store.files import DamageWarning
 from pylightnix.store.reading import Reader
+from pylightnix.store.removal import remove_tree
 from pylightnix.store.store import Store
-from pylightnix.store.trees import remove_tree
 from pylightnix.store.verification import checking
 from pylightnix.store.writing import Writer
 

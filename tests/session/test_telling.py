@@ -16,7 +16,7 @@ from pylightnix.model.claiming import Holder
 from pylightnix.model.plan import Step
 from pylightnix.names import DerivationRef
 from pylightnix.session.telling import MOST_LINES, PlainTelling
-from pylightnix.store.trees import remove_tree
+from pylightnix.store.removal import remove_tree
 
 
 @stage(code="ignore")

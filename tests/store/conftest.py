@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from pylightnix.hashing import canonical, digest_bytes, digest_document, kind_ta
 from pylightnix.model.keeping import Sealed
 from pylightnix.model.records import Context, InputChoice, Record, Run, make_context, seed_of
 from pylightnix.names import DerivationRef, KeyRef
+from pylightnix.store.removal import remove_tree
 from pylightnix.store.store import Store
+from tests.store.samples import SAMPLE, make_tree
 
 STARTED = "2026-03-01T12:00:00.000000+00:00"
 
@@ -117,3 +120,17 @@ def ordinary(tmp_path: Path) -> Script:
     if probe.stdout != "False\n":
         pytest.skip("modes stop nobody here")
     return run
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    return make_tree(tmp_path / "sample", SAMPLE)
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """A directory that every user can reach and write."""
+    place = Path(tempfile.mkdtemp())
+    place.chmod(0o777)
+    yield place
+    remove_tree(place)

@@ -33,7 +33,7 @@ def test_the_first_write_makes_it(tmp_path: Path) -> None:
     layout.ensure()
     root = tmp_path / "a" / "b"
     assert (root / "format.json").read_bytes() == b'{"pylightnix":"store/1"}'
-    places = {"derivations", "store", "records", "environments", "roots", "tmp", "failed", "locks"}
+    places = {"derivations", "store", "records", "environments", "roots", "tmp", "failed", "locks", "kept"}
     assert set(os.listdir(root)) == {"format.json", *places}
     assert os.listdir(root / "tmp") == []
     Layout(root).check()

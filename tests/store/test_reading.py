@@ -21,8 +21,8 @@ from pylightnix.names import DerivationRef, KeyRef
 from pylightnix.store import reading
 from pylightnix.store.collection import edges
 from pylightnix.store.files import DamageWarning
+from pylightnix.store.removal import remove_tree
 from pylightnix.store.store import Store
-from pylightnix.store.trees import remove_tree
 from pylightnix.store.verification.rekeying import key_of
 
 Make = Callable[..., Any]
@@ -367,7 +367,7 @@ from pathlib import Path
 from pylightnix.errors import StoreError
 from pylightnix.store.files import DamageWarning
 from pylightnix.store.store import Store
-from pylightnix.store.trees import remove_tree
+from pylightnix.store.removal import remove_tree
 warnings.simplefilter("always")
 path, home, key, ref = sys.argv[1:]
 keeper = Store(path).keeper

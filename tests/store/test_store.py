@@ -22,7 +22,8 @@ from pylightnix.hashing import digest_bytes
 from pylightnix.model.records import PromiseRecord, Record, hash_realization, hash_value
 from pylightnix.names import KeyRef, RealizationRef
 from pylightnix.store.documents import record_bytes
-from pylightnix.store.trees import hash_tree, remove_tree
+from pylightnix.store.removal import remove_tree
+from pylightnix.store.trees import hash_tree
 
 Make = Callable[..., Any]
 

@@ -9,16 +9,13 @@ import os
 import pickle
 import random
 import resource
-import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import tempfile
 import threading
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -30,99 +27,12 @@ from hypothesis import strategies as st
 from pylightnix.errors import DamageError, StoreError
 from pylightnix.hashing import canonical
 from pylightnix.store.filehash import hash_file
+from pylightnix.store.removal import remove_tree
 from pylightnix.store.sealing import Walk, open_file
-from pylightnix.store.trees import Artifact, hash_tree, list_files, read_manifest, remove_tree, seal_top
+from pylightnix.store.trees import Artifact, hash_tree, list_files, read_manifest, seal_top
+from tests.store.samples import SAMPLE, Model, as_ordinary_user, make_tree, manifest_of, mode
 
 KIB, MIB = 1 << 10, 1 << 20
-
-Model = dict[bytes, tuple[object, ...]]
-"""What is in a tree: by path ("directory",), ("file", content, executable) or ("link", target)."""
-
-SAMPLE: Model = {
-    b"empty": ("directory",),
-    b"link": ("link", b"plots/roc.png"),
-    b"model.bin": ("file", b"weights", False),
-    b"plots": ("directory",),
-    b"plots/deep": ("directory",),
-    b"plots/deep/a.txt": ("file", b"a\n", False),
-    b"plots/roc.png": ("file", b"\x89PNG", False),
-    b"plots.txt": ("file", b"", False),
-    b"run.sh": ("file", b"#!/bin/sh\n", True),
-    b'odd "name"\n': ("file", b"odd", False),
-    b"\xff\xfe": ("file", b"not UTF-8", False),
-    b"gone": ("link", b"/nowhere/\xff"),
-    "grün".encode(): ("file", b"green", False),
-}
-
-
-def make(root: Path, model: Model) -> Path:
-    """Make the tree of a model."""
-    root.mkdir(exist_ok=True)
-    for path, (kind, *rest) in model.items():
-        place = os.path.join(os.fsencode(root), path)
-        if kind == "directory":
-            os.makedirs(place, exist_ok=True)
-            continue
-        os.makedirs(os.path.dirname(place), exist_ok=True)
-        if kind == "link":
-            os.symlink(rest[0], place)  # type: ignore[arg-type]
-        else:
-            Path(os.fsdecode(place)).write_bytes(rest[0])  # type: ignore[arg-type]
-            os.chmod(place, 0o755 if rest[1] else 0o644)
-    return root
-
-
-def manifest_of(root: Path) -> bytes:
-    sink = io.BytesIO()
-    hash_tree(root, (), sink)
-    return sink.getvalue()
-
-
-def mode(path: Path | str) -> int:
-    return stat.S_IMODE(os.lstat(path).st_mode)
-
-
-@pytest.fixture
-def sample(tmp_path: Path) -> Path:
-    return make(tmp_path / "sample", SAMPLE)
-
-
-@pytest.fixture
-def open_place() -> Iterator[Path]:
-    """A directory that every user can reach and write."""
-    place = Path(tempfile.mkdtemp())
-    place.chmod(0o777)
-    yield place
-    remove_tree(place)
-
-
-def as_ordinary_user(work: Callable[[], object]) -> object:
-    """What a function gives when it is run by a user whom modes bind: in a forked child if we are root."""
-    if os.geteuid() != 0:
-        return work()
-    there, here = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if not child:
-        try:
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
-            result: object = work()
-        except BaseException as error:
-            result = error
-        os.write(here, pickle.dumps(result))
-        os._exit(0)
-    os.close(here)
-    with open(there, "rb") as stream:
-        data = stream.read()
-    os.waitpid(child, 0)
-    result = pickle.loads(data)
-    if isinstance(result, BaseException):
-        raise result
-    return result
-
 
 # What the hash is
 
@@ -182,7 +92,7 @@ def test_the_tree_hash_is_that_of_the_manifest_and_every_line_is_canonical(sampl
 
 def test_a_long_manifest_is_hashed_and_written_in_portions(tmp_path: Path) -> None:
     model: Model = {b"many/%05d" % i: ("link", b"x" * 100) for i in range(2000)}
-    make(tmp_path / "tree", {**model, b"zero": ("file", b"0", False)})
+    make_tree(tmp_path / "tree", {**model, b"zero": ("file", b"0", False)})
     sink = io.BytesIO()
     tree = hash_tree(tmp_path / "tree", ["many", "many/00007"], sink)
     assert len(sink.getvalue()) > 200_000
@@ -248,8 +158,8 @@ def models(draw: st.DrawFn) -> Model:
 @settings(deadline=None, max_examples=150)
 def test_two_trees_have_equal_hashes_iff_they_are_equal(one: Model, other: Model) -> None:
     with tempfile.TemporaryDirectory() as place:
-        first, second = make(Path(place, "1"), one), make(Path(place, "2"), other)
-        again = make(Path(place, "3"), dict(reversed(one.items())))
+        first, second = make_tree(Path(place, "1"), one), make_tree(Path(place, "2"), other)
+        again = make_tree(Path(place, "3"), dict(reversed(one.items())))
         assert (hash_tree(first).digest == hash_tree(second).digest) == (one == other)
         assert hash_tree(first).digest == hash_tree(again).digest
         read = {
@@ -308,9 +218,9 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 
 def test_every_damage_gives_another_hash(tmp_path: Path) -> None:
-    seen = {hash_tree(make(tmp_path / "whole", SAMPLE)).digest: "whole"}
+    seen = {hash_tree(make_tree(tmp_path / "whole", SAMPLE)).digest: "whole"}
     for name, damage in DAMAGE.items():
-        root = make(tmp_path / name, SAMPLE)
+        root = make_tree(tmp_path / name, SAMPLE)
         damage(root)
         digest = hash_tree(root).digest
         assert digest not in seen, (name, seen[digest])
@@ -603,7 +513,7 @@ def test_a_copy_that_fails_leaves_no_debris(sample: Path, tmp_path: Path) -> Non
 
 def test_what_its_owner_cannot_read_is_made_readable(open_place: Path) -> None:
     def work() -> list[int]:
-        root = make(open_place / "tree", {**SAMPLE, b"dark/inner/f": ("file", b"f", False)})
+        root = make_tree(open_place / "tree", {**SAMPLE, b"dark/inner/f": ("file", b"f", False)})
         expected = hash_tree(root).digest
         for path in ("model.bin", "dark/inner/f", "dark/inner", "dark", "empty"):
             (root / path).chmod(0)
@@ -620,7 +530,7 @@ def test_what_its_owner_cannot_read_is_made_readable(open_place: Path) -> None:
 
 def test_somebody_elses_unreadable_file_is_not_made_readable(open_place: Path) -> None:
     def work() -> int:
-        root = make(open_place / "tree", SAMPLE)
+        root = make_tree(open_place / "tree", SAMPLE)
         (open_place / "mine").write_bytes(b"secret")
         os.link(open_place / "mine", root / "secret")
         (open_place / "mine").chmod(0)
@@ -653,84 +563,6 @@ def test_a_very_deep_tree_is_hashed_listed_sealed_and_removed(tmp_path: Path) ->
     assert list_files(tmp_path) == ("dd/" * depth + "leaf", "zz")
     remove_tree(tmp_path / "dd")
     assert os.listdir(tmp_path) == ["zz"]
-
-
-# Removing
-
-
-def test_a_sealed_tree_is_removed_by_its_owner(open_place: Path) -> None:
-    def work() -> bool:
-        root = make(open_place / "tree", SAMPLE)
-        hash_tree(root, seal=True)
-        seal_top(root)
-        (root / "plots").chmod(0)
-        with pytest.raises(PermissionError):
-            shutil.rmtree(root)
-        remove_tree(root)
-        return root.exists()
-
-    assert as_ordinary_user(work) is False
-
-
-def test_removing_never_goes_through_a_link(tmp_path: Path) -> None:
-    mine = make(tmp_path / "mine", SAMPLE)
-    mine.chmod(0o555)
-    before = manifest_of(mine)
-    root = tmp_path / "tree"
-    root.mkdir()
-    (root / "link").symlink_to(mine)
-    (tmp_path / "top-link").symlink_to(mine)
-    remove_tree(root)
-    remove_tree(tmp_path / "top-link")
-    assert os.listdir(tmp_path) == ["mine"]
-    assert (manifest_of(mine), mode(mine)) == (before, 0o555)
-
-
-def test_removing_takes_anything_and_nothing(sample: Path) -> None:
-    os.mkfifo(sample / "pipe")
-    remove_tree(sample)
-    remove_tree(sample)
-    (sample.parent / "file").touch()
-    remove_tree(sample.parent / "file")
-    assert os.listdir(sample.parent) == []
-
-
-def test_what_cannot_be_removed_is_named(open_place: Path) -> None:
-    above = open_place / "above"
-    make(above, {b"tree/x": ("file", b"", False)})
-    above.chmod(0o555)
-
-    def work() -> None:
-        remove_tree(above / "tree")
-
-    above.parent.chmod(0o755)
-    with pytest.raises(StoreError) as caught:
-        as_ordinary_user(work)
-    assert str(above / "tree") in caught.value.where
-
-
-def test_two_may_remove_one_tree_at_the_same_time(tmp_path: Path) -> None:
-    model: Model = {b"%d/%d/%d" % (i, j, k): ("directory",) for i in range(6) for j in range(6) for k in range(6)}
-    failures: list[BaseException] = []
-
-    def work(root: Path) -> None:
-        try:
-            remove_tree(root)
-        except BaseException as error:
-            failures.append(error)
-
-    for attempt in range(4):
-        root = make(
-            tmp_path / str(attempt),
-            model if attempt % 2 else dict.fromkeys(map(b"%d".__mod__, range(1000)), ("directory",)),
-        )
-        threads = [threading.Thread(target=work, args=(root,)) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert not failures
-        assert not root.exists()
 
 
 # Listing

@@ -26,8 +26,9 @@ from pylightnix.model.records import Record, Run, make_context, seed_of
 from pylightnix.names import KeyRef
 from pylightnix.store import changes
 from pylightnix.store.files import DamageWarning
+from pylightnix.store.removal import remove_tree
 from pylightnix.store.store import Store
-from pylightnix.store.trees import hash_tree, remove_tree
+from pylightnix.store.trees import hash_tree
 
 Make = Callable[..., Any]
 HOME = KeyRef.of("a" * 64, "model")

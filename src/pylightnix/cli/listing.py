@@ -37,7 +37,8 @@ def ls_command(stages: tuple[str, ...], by_stage: bool, store: str | None, as_js
     """
     where = as_store(store)
     with collector_paused():
-        found = sorted(glances(where.keeper, lambda name: _wanted(name, stages)), key=lambda g: g.started, reverse=True)
+        homes = [home for home in where.keeper.homes() if _wanted(home.name, stages)]
+        found = sorted(glances(where.keeper, homes), key=lambda glance: glance.started, reverse=True)
         found.sort(key=lambda glance: glance.record.ref.name)
     if as_json:
         rows = _stages(found) if by_stage else [_document(glance) for glance in found]

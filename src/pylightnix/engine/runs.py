@@ -128,7 +128,10 @@ class Runs:
         if promise is not None:
             return Path(path, record.promises[promise].path)
         pinned = self._decider.closure.by_ref[ref]
-        params = {name: decode(tree, pinned.types) for name, tree in pinned.params.shown_trees().items()}
+
+        def params() -> dict[str, Any]:
+            return {name: decode(tree, pinned.types) for name, tree in pinned.params.shown_trees().items()}
+
         promises = {name: kept.path for name, kept in pinned.promises.items()}
         seen: VisibleInput[Any] = VisibleInput(
             path, promises, params, decode(record.value, {}), self._keeper.list_files

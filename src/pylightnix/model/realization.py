@@ -299,19 +299,19 @@ class Realization(Generic[R_co]):
 class VisibleInput(Realization[R_co]):
     """A realization as a builder sees it: what is in the builder's key, and nothing else."""
 
-    __slots__ = ("_list_files", "_params", "_place", "_promises", "_value")
+    __slots__ = ("_given", "_list_files", "_place", "_promises", "_value")
 
     def __init__(
         self,
         path: Path | str,
         promises: Mapping[str, str],
-        params: Mapping[str, Any],
+        params: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
         value: object,
         list_files: Callable[[Path], tuple[str, ...]],
     ) -> None:
         self._place = str(path)
-        self._promises = dict(promises)
-        self._params = dict(params)
+        self._promises = promises
+        self._given = params
         self._value = value
         self._list_files = list_files
 
@@ -329,6 +329,12 @@ class VisibleInput(Realization[R_co]):
     @property
     def promises(self) -> Named:
         return Named("promise", {name: Path(self._place, inner) for name, inner in self._promises.items()})
+
+    @property
+    def _params(self) -> Mapping[str, Any]:
+        if callable(self._given):  # few builders ask, so it is found out when one does
+            self._given = self._given()
+        return self._given
 
     @property
     def params(self) -> Named:

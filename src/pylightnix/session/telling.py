@@ -82,7 +82,8 @@ class PlainTelling:
             return  # a program without a console; print would take standard output
         with contextlib.suppress(OSError, ValueError, LookupError, AttributeError):
             # a reader that is gone must not end the work
-            print(_encodable(printable(line), stream), file=stream, flush=True)
+            stream.write(f"{_encodable(printable(line), stream)}\n")  # at once: print would write the end apart
+            stream.flush()
 
 
 def _who(holders: Sequence[Holder]) -> str:

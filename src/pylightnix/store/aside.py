@@ -65,6 +65,6 @@ def beside(layout: Layout) -> Iterator[tuple[str, str]]:
     """What stands beside artifacts so: each path, and the part of it that tells whose it is."""
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(layout.store):
-            ref, _, unique = name.partition("@")
-            if is_reference(ref) and ID.fullmatch(unique):
+            ref, at, unique = name.partition("@")
+            if at and is_reference(ref) and ID.fullmatch(unique):
                 yield f"{layout.store}/{name}", unique

@@ -18,7 +18,7 @@ from pylightnix.hashing import DIGITS, digest_bytes
 from pylightnix.names import KeyRef
 from pylightnix.store import changes
 from pylightnix.store.files import ID, read_start
-from pylightnix.store.trees import remove_tree
+from pylightnix.store.removal import remove_tree
 
 _LEFT = "left"
 FORM = re.compile(rf"[0-9a-f]{{{DIGITS}}}-(?P<run>[0-9]{{1,9}})-(?P<place>{_LEFT}|[0-9a-f]{{8}})-{ID.pattern}")

@@ -25,6 +25,9 @@ ID = re.compile(r"([0-9]{1,10})-[0-9a-f]{12}")
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 """For opening what must not be reached through a link."""
 
+DIRECTORY = os.O_RDONLY | NO_LINK | getattr(os, "O_DIRECTORY", 0)
+"""For opening a directory that is not reached through a link."""
+
 _FIRST = 16384
 _FLAGS = ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")  # a fifo must not hang, a link must not be followed
 _READ = os.O_RDONLY | sum(getattr(os, name, 0) for name in _FLAGS)
@@ -54,9 +57,14 @@ def reason(error: DamageError | OSError) -> str:
     return error.what if isinstance(error, DamageError) else error.strerror or str(error)
 
 
-def read_small(path: str) -> bytes:
-    """The bytes of a document, which ends in a brace. OSError as it comes; DamageError if it is too large for one."""
-    handle = os.open(path, _READ)
+def read_small(path: str, above: int | None = None) -> bytes:
+    """The bytes of a document, which ends in a brace. OSError as it comes; DamageError if it is too large for one.
+
+    Args:
+        path: of its file, or its name in the directory `above`.
+        above: a descriptor.
+    """
+    handle = os.open(path, _READ, dir_fd=above)
     try:
         data = os.read(handle, _FIRST)
         if len(data) < _FIRST and data.endswith(b"}"):  # else it may be all that the file system gave at once

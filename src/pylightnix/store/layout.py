@@ -15,8 +15,10 @@ from pylightnix.store.files import ID, InTheWayError, decode_json, is_in_the_way
 FORMAT = 1
 """Version of the layout that this package writes, and the newest that it reads."""
 
-_PLACES = ("derivations", "store", "records", "environments", "roots", "failed", "locks")
-_LATER = ("tmp", "tmp/checkpoints", "cache", "cache/used", "locks/held", "quarantine", "trash", "kept")
+_PLACES = ("derivations", "store", "records", "environments", "roots", "failed", "locks", "kept")
+"""Made with the store; `kept` too, since it is needed where there may be no room for a directory any more."""
+
+_LATER = ("tmp", "tmp/checkpoints", "cache", "cache/used", "locks/held", "quarantine", "trash")
 _DIRECTORIES = (*_PLACES, *_LATER)
 _VERSION = re.compile(r"store/([1-9][0-9]{0,8})")
 

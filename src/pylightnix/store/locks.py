@@ -82,6 +82,9 @@ class Lock:
             changes.lock(self._handle, _BACK)
         except OSError:
             self.release()
+        except BaseException:  # interrupted: nobody knows that it is held
+            self.release()
+            raise
 
     def resume(self, *, exclusive: bool = False) -> bool:
         """Take it again, as `take` would; False, and it is released, if the file was removed or is not ours."""
@@ -92,6 +95,10 @@ class Lock:
                     return True
             self.release()
         return False
+
+    def size(self) -> int:
+        """How many bytes the file has."""
+        return os.fstat(self._handle).st_size
 
     def append(self, data: bytes) -> bool:
         """Write to the end of the file, in which nobody else writes; False if it was removed meanwhile."""
@@ -116,6 +123,9 @@ class _Elsewhere(Lock):
     def resume(self, *, exclusive: bool = False) -> bool:
         self._lock.acquire()
         return True
+
+    def size(self) -> int:
+        return os.stat(self.path).st_size
 
     def append(self, data: bytes) -> bool:
         handle = changes.open_new(self.path, os.O_WRONLY | os.O_APPEND, 0o664)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from pylightnix.errors import DamageError
 from pylightnix.model.records import Record
+from pylightnix.names import KeyRef
 from pylightnix.store.files import read_small
-from pylightnix.store.reading import Reader
+from pylightnix.store.reading import Reader, is_run
 from pylightnix.store.trees import EMPTY, Entry, read_manifest
 
 _STARTED = re.compile(rb',"started":"([^"\\\\]*)"\}$')
@@ -36,49 +37,39 @@ class Glance(NamedTuple):
     latest: str
 
 
-def glances(reader: Reader, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[Glance]:
-    """All realizations of the stages whose names are wanted, ordered by key."""
-    present = _names(reader.layout.store)
-    for home in reader.homes():
-        if not wanted(home.name):
-            continue
-        for digits in reader.entries(home):
-            record = reader.record_at(home, digits)
-            if record is not None:
-                yield Glance(record, record.ref in present, *_runs(reader.place(record)))
+def glances(reader: Reader, homes: Iterable[KeyRef] | None = None) -> Iterator[Glance]:
+    """All realizations under these keys, default all, ordered by key."""
+    present = reader.payloads()
+    for home in reader.homes() if homes is None else homes:
+        for record, (runs, started, latest) in reader.look_at(home, _runs):
+            yield Glance(record, record.ref in present, runs, started, latest)
 
 
-def _names(directory: str) -> set[str]:
-    try:
-        return set(os.listdir(directory))
-    except OSError:
-        return set()
-
-
-def _runs(place: str) -> tuple[int, str, str]:
+def _runs(place: int) -> tuple[int, str, str]:
     """How many runs there are, when the newest of them started, and when that of the highest index did."""
-    found: dict[int, list[str]] = {}
     try:
         names = os.listdir(place)
     except OSError:  # removed meanwhile
         return 0, "", ""
-    for name in names:
-        if name.startswith("run-") and name.endswith(".json"):
-            index = name[4:].partition("-")[0]
-            if index.isdecimal():
-                found.setdefault(int(index), []).append(f"{place}/{name}")
+    runs = [name for name in names if name.startswith("run-") and is_run(name)]
+    if len(runs) == 1:  # as nearly always
+        moment = _started(runs[0], place)
+        return 1, moment, moment
+    found: dict[int, list[str]] = {}
+    for name in runs:
+        found.setdefault(int(name[4:].partition("-")[0]), []).append(name)
     if not found:
         return 0, "", ""
     last = max(found)
     # One that was made again may be newer than that of the highest index.
-    started = {i: [_started(path) for path in paths] for i, paths in found.items() if i == last or len(paths) > 1}
+    started = {i: [_started(name, place) for name in same] for i, same in found.items() if i == last or len(same) > 1}
     known = [moment for moment in started[last] if moment]
     return len(found), max(max(moments) for moments in started.values()), min(known, default="")
 
 
-def _started(path: str) -> str:
+def _started(name: str, place: int) -> str:
     try:
-        data = read_small(path)
+        data = read_small(name, place)
         if match := _STARTED.search(data, max(len(data) - 80, 0)):
             return match[1].decode()
         document = json.loads(data)

@@ -16,13 +16,15 @@ from pylightnix.model.keeping import Lost, Workspace
 from pylightnix.model.records import Context, InputChoice, Record, Run
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store.documents import parse_context, parse_derivation, parse_record, parse_run
-from pylightnix.store.files import ID, is_directory, read_small, read_start, reason, warn_of_damage
+from pylightnix.store.files import DIRECTORY, ID, is_directory, read_small, read_start, reason, warn_of_damage
 from pylightnix.store.layout import Layout
 from pylightnix.store.trees import list_files, read_manifest
 
 _LARGEST_ARTIFACT = 1 << 20
 _AT_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Error numbers of a system that has nothing left to read with: they say nothing about what is in the store."""
+
+_NO_DIRECTORY = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 LOST = ".lost"
 """Ends the name of the mark of a realization that has no artifacts and cannot be made again."""
@@ -143,15 +145,54 @@ class Reader:
     def records(self, name: str | None = None) -> Iterator[Record]:
         """All records, of one stage's name or of all."""
         for home in self.homes(name):
-            for digits in self.entries(home):
-                if (record := self.record_at(home, digits)) is not None:
-                    yield record
+            yield from self.records_of(home)
+
+    def records_of(self, home: KeyRef) -> list[Record]:
+        """All records under a key, ordered by reference; none if a link leads there."""
+        return [record for record, _ in self.look_at(home, lambda _: None)]
+
+    def look_at(self, home: KeyRef, look: Callable[[int], T]) -> list[tuple[Record, T]]:
+        """All records under a key, as `records_of`, each with what `look` sees, given its directory as descriptor."""
+        base = f"{self.layout.records}/{home}"
+        try:
+            top = os.open(base, DIRECTORY)
+            try:
+                there = sorted(filter(_is_digits, os.listdir(top)))
+                found = [self._look_at(f"{base}/{digits}", digits, home, top, look) for digits in there]
+            finally:
+                os.close(top)
+        except OSError as error:
+            if error.errno in _NO_DIRECTORY:
+                return []
+            raise unreadable(base, error) from error
+        return [one for one in found if one is not None]
+
+    def _look_at(
+        self, path: str, digits: str, home: KeyRef, top: int, look: Callable[[int], T]
+    ) -> tuple[Record, T] | None:
+        try:
+            place = os.open(digits, DIRECTORY, dir_fd=top)
+            try:
+                return parse_record(path, read_small("record.json", place), digits, home), look(place)
+            finally:
+                os.close(place)
+        except (DamageError, OSError) as error:
+            see_fault(path, error)
+            self.record_at(home, digits)  # which tells what is wrong
+            return None
 
     def payload(self, record: Record) -> Path:
         return Path(self.payload_text(record))
 
     def payload_text(self, record: Record) -> str:
         return f"{self.layout.store}/{record.ref}"
+
+    def payloads(self) -> set[str]:
+        """The names of all artifacts that are there, as references."""
+        try:
+            return set(os.listdir(self.layout.store))
+        except OSError:
+            return set()
 
     def present(self, record: Record) -> bool:
         """Whether the artifacts are there."""

@@ -17,10 +17,9 @@ from typing import Literal
 from pylightnix.errors import StoreError
 from pylightnix.names import printable
 from pylightnix.store import changes
+from pylightnix.store.files import DIRECTORY, NO_LINK
 
-_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
-_FILE = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0)
-_DIRECTORY = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_DIRECTORY", 0)
+_FILE = os.O_RDONLY | NO_LINK | getattr(os, "O_NONBLOCK", 0)
 _OWNER = 0o700
 _NO_MODES = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 _CHUNK = 1 << 20
@@ -38,18 +37,18 @@ class Walk:
     Args:
         root: the top directory.
         seal: whether to seal directories as they are left, all but the top one, and files by `open_file`.
-        unlock: whether to give us the rights to change directories where they are missing; `seal` does so too.
+        unlock: the rights to directories that their owner, us, gets where they are missing; `seal` gives all.
 
     Raises:
         StoreError: while iterating, if a directory cannot be read or is moved.
     """
 
-    def __init__(self, root: Path | str, *, seal: bool = False, unlock: bool = False) -> None:
+    def __init__(self, root: Path | str, *, seal: bool = False, unlock: int = 0) -> None:
         self.fd = -1
         self.rights: int | None = None
         self._root = os.fsencode(root)
         self._seal = seal
-        self._unlock = seal or unlock
+        self._unlock = _OWNER if seal else unlock
         self._prefix = b""
         self._above: list[tuple[bytes, os.stat_result, Iterator[tuple[bytes, Kind]]]] = []
 
@@ -83,6 +82,14 @@ class Walk:
             if self.fd >= 0:
                 os.close(self.fd)
 
+    def let_change(self) -> bool:
+        """Give us all rights to the current directory; whether one was missing."""
+        mode = stat.S_IMODE(os.fstat(self.fd).st_mode)
+        if mode & _OWNER == _OWNER:
+            return False
+        changes.set_mode_of(self.fd, mode | _OWNER)
+        return True
+
     def _enter(self, name: bytes, entries: Iterator[tuple[bytes, Kind]]) -> Iterator[tuple[bytes, Kind]]:
         fd, status = open_directory(name, self.fd, self._unlock)
         self._above.append((name, self._status, entries))
@@ -107,7 +114,7 @@ class Walk:
 
 def _list(fd: int) -> list[tuple[bytes, Kind]]:
     with os.scandir(fd) as entries:
-        return sorted((os.fsencode(entry.name), _kind(entry)) for entry in entries)
+        return sorted([(os.fsencode(entry.name), _kind(entry)) for entry in entries])
 
 
 def _kind(entry: os.DirEntry[str]) -> Kind:
@@ -161,20 +168,18 @@ def _change_mode(fd: int, status: os.stat_result, mode: int) -> None:
                 raise
 
 
-def open_directory(
-    name: bytes | str | Path, above: int | None = None, unlock: bool = False
-) -> tuple[int, os.stat_result]:
+def open_directory(name: bytes | str | Path, above: int | None = None, unlock: int = 0) -> tuple[int, os.stat_result]:
     """Open a directory that is no link; OSError if it is something else.
 
     Args:
         name: its path, or its name in the directory `above`.
         above: a descriptor.
-        unlock: whether to give its owner, us, all rights if some are missing.
+        unlock: the rights that its owner, us, must have: gets all if one of these is missing.
     """
-    fd = _open(name, _DIRECTORY, above, unlock)
+    fd = _open(name, DIRECTORY, above, bool(unlock))
     try:
         status = os.fstat(fd)
-        if unlock and status.st_mode & _OWNER != _OWNER:
+        if status.st_mode & unlock != unlock:
             changes.set_mode_of(fd, stat.S_IMODE(status.st_mode) | _OWNER)
             status = os.fstat(fd)
     except BaseException:
@@ -247,7 +252,7 @@ def let_owner_read(name: bytes | str | Path, above: int | None, directories: int
     if not hasattr(os, "O_PATH"):
         changes.set_mode(name, mode, above=above, follow=False)
         return
-    fd = os.open(name, os.O_PATH | _NOFOLLOW, dir_fd=above)  # fchmod refuses it, its name in /proc does not
+    fd = os.open(name, os.O_PATH | NO_LINK, dir_fd=above)  # fchmod refuses it, its name in /proc does not
     try:
         if os.path.samestat(os.fstat(fd), status):
             changes.set_mode(f"/proc/self/fd/{fd}", mode)
@@ -258,7 +263,7 @@ def let_owner_read(name: bytes | str | Path, above: int | None, directories: int
 def _make_ours(name: bytes, above: int, fd: int, status: os.stat_result) -> int:
     """Put a copy in the place of a file that has other names too; returns its descriptor and closes the other one."""
     unique = f".{os.urandom(12).hex()}"
-    copy = changes.open_new(unique, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW, 0o600, above=above)
+    copy = changes.open_new(unique, os.O_RDWR | os.O_CREAT | os.O_EXCL | NO_LINK, 0o600, above=above)
     try:
         _copy(fd, copy)
         changes.set_mode_of(copy, status.st_mode & 0o777)

@@ -6,13 +6,12 @@ The tree hash is the BLAKE3 hash of the manifest. A single artifact has the hash
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -20,7 +19,6 @@ from typing import NamedTuple, Protocol
 from pylightnix.errors import DamageError, StoreError
 from pylightnix.hashing import ContentHasher, canonical, content_hasher, digest_bytes, kind_tag
 from pylightnix.names import printable
-from pylightnix.store import changes
 from pylightnix.store.filehash import go_on, hash_file
 from pylightnix.store.files import open_plain
 from pylightnix.store.sealing import Walk, failed, open_file, seal_top, special
@@ -35,8 +33,6 @@ __all__ = [
     "is_empty",
     "list_files",
     "read_manifest",
-    "remove_tree",
-    "remove_tree_but",
     "seal_top",
     "tree_of",
 ]
@@ -379,52 +375,3 @@ def list_files(root: Path | str) -> tuple[str, ...]:
     """
     with closing(Walk(root).steps()) as steps:
         return tuple(os.fsdecode(path) for kind, path, _ in steps if kind in ("file", "link"))
-
-
-def remove_tree(path: Path | str) -> None:
-    """Remove a file, a link or a whole directory, sealed or not; nothing happens if it is not there.
-
-    Raises:
-        StoreError: something cannot be removed; what came before it is gone.
-    """
-    vanished = ""
-    while os.path.lexists(path):
-        try:
-            _remove(path)
-        except StoreError as error:
-            # Somebody else removes the same tree: begin again, unless there is no progress.
-            if error.fields.get("errno") != errno.ENOENT or error.where == vanished:
-                raise
-            vanished = error.where
-
-
-def remove_tree_but(path: Path | str, kept: Collection[bytes]) -> None:
-    """Remove all in a directory, sealed or not, but the files at these paths, with the directories that they are in.
-
-    Raises:
-        StoreError: something cannot be removed.
-    """
-    _remove(path, kept)
-
-
-def _remove(path: Path | str, kept: Collection[bytes] = ()) -> None:
-    place: bytes | str | Path = path
-    try:
-        if os.path.islink(path) or not os.path.isdir(path):
-            changes.remove_file(path)
-            return
-        walk = Walk(path, unlock=True)
-        with closing(walk.steps()) as steps:
-            for kind, inner, name in steps:
-                place = walk.where(inner)
-                with suppress(FileNotFoundError):
-                    if kind == "left":
-                        if not any(one.startswith(inner + b"/") for one in kept):
-                            changes.remove_directory(name, above=walk.fd)
-                    elif kind != "directory" and inner not in kept:
-                        changes.remove_file(name, above=walk.fd)
-        place = path
-        if not kept:
-            changes.remove_directory(path)
-    except OSError as error:
-        raise failed(place, error) from error

@@ -14,7 +14,7 @@ import pytest
 
 from pylightnix import Build, realize, stage
 from pylightnix.store.collection.debris import ABANDONED, Sweeper
-from pylightnix.store.trees import remove_tree
+from pylightnix.store.removal import remove_tree
 
 
 @stage(code="ignore")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pylightnix.store import changes
 from pylightnix.store.store import Store
 
 
@@ -74,3 +75,47 @@ def test_what_is_small_is_kept_on_a_full_disk(small_disk: Path, plant_in: Any) -
     assert [path.name for path in (small_disk / "store/kept").rglob("*") if path.is_file()] == ["out.txt"]
     assert again.verify().sound
     assert list((small_disk / "store/tmp").iterdir()) == []
+
+
+class Stopped(BaseException):
+    """The process has ended here."""
+
+
+def stopped_without_room(store: Store, point: int) -> bool:
+    """Collect where nothing can be made any more, and stop before one of the changes; whether there were so many."""
+    made = 0
+
+    def observer(name: str, paths: tuple[object, ...]) -> None:
+        nonlocal made
+        if name in ("open", "mkdir") and str(paths[0]).startswith((f"{store.path}/tmp/", f"{store.path}/kept/")):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        made += name in ("rename", "unlink", "rmdir")
+        if made == point:
+            raise Stopped
+
+    with changes.observed(observer):
+        try:
+            collected = store.gc(unreachable=True, keep_small="10k", trash="0d")
+        except Stopped:
+            return True
+    assert len(collected.victims) == 1
+    return False
+
+
+def test_what_is_small_is_not_lost_where_a_collection_on_a_full_disk_ends_half_way(
+    tmp_path: Path, plant_in: Any
+) -> None:
+    point = 1
+    while True:
+        plant = plant_in(tmp_path / str(point))
+        dead = plant.one("dead", content="small", more={"big/b": "x" * 300_000, "a": "x" * 20_000})
+        stopped = stopped_without_room(Store(plant.store.path), point)
+        for _ in range(2):
+            again = Store(plant.store.path)
+            assert again.keeper.artifact(again.realization(str(dead[0].ref)).promises["out"]) == b"small", point
+            again.gc(unreachable=True, keep_small="10k", trash="0d")
+            assert again.verify().sound
+        if not stopped:
+            break
+        point += 1
+    assert point > 5

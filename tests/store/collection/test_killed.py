@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from pylightnix.store import changes
+from pylightnix.store.removal import remove_tree
 from pylightnix.store.store import Store
-from pylightnix.store.trees import hash_tree, remove_tree
+from pylightnix.store.trees import hash_tree
 
 EVERY = int(os.environ.get("PYLIGHTNIX_KILLS", "9"))
 """Of how many changes one is fatal; 1 tries all."""

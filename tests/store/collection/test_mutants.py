@@ -52,8 +52,8 @@ CAUGHT = (AssertionError, pytest.fail.Exception, PylightnixError, OSError)
 MUTANTS = {
     "no gate": Mutant(
         "gate",
-        "            yield os.stat(self.path).st_size\n",
-        "            lock.release()\n            yield os.stat(self.path).st_size\n",
+        "            yield lock.size()\n",
+        "            lock.pause()\n            yield lock.size()\n",
         schedules,
     ),
     "nobody passes the gate": Mutant(

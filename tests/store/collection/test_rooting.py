@@ -13,8 +13,8 @@ from pylightnix.errors import CollectionError, StoreError
 from pylightnix.store.collection.collecting import Collector
 from pylightnix.store.collection.rooting import set_link, set_lock
 from pylightnix.store.collection.roots import Roots
+from pylightnix.store.removal import remove_tree
 from pylightnix.store.store import Store
-from pylightnix.store.trees import remove_tree
 
 
 def collected_while(monkeypatch: pytest.MonkeyPatch, plant: Any, act: Callable[[], object]) -> set[str]:

@@ -15,7 +15,7 @@ from pylightnix import Build, Dep, Realization, Store, match, plan, promise, rea
 from pylightnix.errors import StoreError
 from pylightnix.hashing import canonical, digest_bytes
 from pylightnix.store import changes
-from pylightnix.store.trees import remove_tree
+from pylightnix.store.removal import remove_tree
 from pylightnix.store.verification.findings import Kind, Outcome
 from pylightnix.store.verification.repairing import repair
 

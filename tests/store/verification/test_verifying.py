@@ -18,7 +18,7 @@ import pytest
 from pylightnix import Dep, Realization, Store, promise, realize, stage
 from pylightnix.errors import StoreError, UnknownReferenceError
 from pylightnix.hashing import canonical
-from pylightnix.store.trees import remove_tree
+from pylightnix.store.removal import remove_tree
 from pylightnix.store.verification import verifying
 from pylightnix.store.verification.findings import Kind
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from pylightnix.errors import CollectionError, StoreError, UnknownReferenceError
 from pylightnix.hashing import digest_bytes
+from pylightnix.model.allocation import collector_paused
 from pylightnix.model.records import PromiseRecord, Record
 from pylightnix.names import RealizationRef, printable
 from pylightnix.store import changes
@@ -30,7 +31,8 @@ from pylightnix.store.collection.trash import Trash
 from pylightnix.store.files import fresh_id, is_directory, read_start, write_once
 from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
-from pylightnix.store.trees import Entry, hash_tree, remove_tree, remove_tree_but, seal_top, tree_of
+from pylightnix.store.removal import remove_tree
+from pylightnix.store.trees import Entry, hash_tree, seal_top, tree_of
 
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
@@ -39,7 +41,7 @@ class Collected(NamedTuple):
     """What a collection did, or would do.
 
     Attributes:
-        victims: what was collected, the least recently used first.
+        victims: what was collected, the least recently used first if a scope asks for that, else by reference.
         in_use: what would have been, but is used by some process at this moment.
         swept: debris.
         roots: names of roots that are gone since their links or files have vanished.
@@ -160,14 +162,16 @@ class Collector:
         self._layout.check()
         if not os.path.lexists(self._layout.store):
             return Collected((), (), Swept(), (), 0, trashed=False, dry=self._dry)
-        with writing(self._layout.root):
+        with writing(self._layout.root), self._gate.at_hand(), collector_paused():
             self._gate.test()
             needed = self._needed()
             if not self._dry:
                 self._put_back(needed)
             standings = self._survey()
+            if not self._dry:
+                self._finish_keeping(standings)
             wanted = choose(self._policy, standings, needed.reaches, time.time(), self._measure, held=needed.holds)
-            swept, roots = self._sweep(needed)
+            swept, roots = self._sweep(needed, frozenset(one.record.ref for one in standings))
             collected, in_use, refused, unkept = self._take_all(wanted, needed)
         taken = {victim.record.ref for victim in collected}
         left = sum(one.size for one in standings if one.record.ref not in taken)
@@ -203,7 +207,7 @@ class Collector:
                 if record.ref in held_now(self._layout, but=os.getpid()).refs:
                     raise _in_use(record)
                 self._move(self._reader.place(record), "record", record, away)
-                self._move(str(self._reader.payload(record)), "artifacts", record, away)
+                self._move(self._reader.payload_text(record), "artifacts", record, away)
             if self._policy.trash == 0:
                 for path in away:
                     remove_tree(path)
@@ -227,16 +231,18 @@ class Collector:
 
     def _survey(self) -> list[Standing]:
         per_derivation = self._policy.keep_latest is not None or self._policy.keep_best is not None
-        return survey(self._reader, derivations=per_derivation)
+        return survey(self._reader, times=self._policy.asks_when, derivations=per_derivation)
 
     def _measure(self, record: Record, metric: str) -> float | None:
         return measure(self._reader, record, metric)
 
-    def _sweep(self, needed: Needed) -> tuple[Swept, list[str]]:
+    def _sweep(self, needed: Needed, known: frozenset[str]) -> tuple[Swept, list[str]]:
         """Debris goes first: it frees what the rest may need on a full disk."""
         gone = [root for root in needed.roots if not root.stands]
         roots = [root.name for root in gone] if self._dry else Roots(self._layout).sweep(gone)
-        return self._sweeper(needed).sweep(self._policy.failed, self._trash, whole_trash=self._policy.trash == 0), roots
+        sweeper = self._sweeper(needed)
+        whole = self._policy.trash == 0
+        return sweeper.sweep(self._policy.failed, self._trash, whole_trash=whole, known=known), roots
 
     def _sweeper(self, needed: Needed) -> Sweeper:
         return Sweeper(self._layout, self._gate, needed.reaches, dry=self._dry)
@@ -250,7 +256,18 @@ class Collector:
                 with contextlib.suppress(OSError, StoreError):
                     if hash_tree(path).digest == record.tree:
                         seal_top(path)
-                        changes.move(path, str(self._reader.payload(record)))
+                        changes.move(path, self._reader.payload_text(record))
+
+    def _finish_keeping(self, standings: Iterable[Standing]) -> None:
+        """What is kept of artifacts was promised; all else was to go when a collection ended half-way."""
+        try:
+            kept = frozenset(os.listdir(self._layout.kept))
+        except OSError:
+            return
+        for one in standings:
+            if one.record.ref in kept and not one.present:
+                with contextlib.suppress(StoreError):
+                    remove_tree(self._kept(one.record), [os.fsencode(p.path) for p in one.record.promises.values()])
 
     def _take_all(self, wanted: Iterable[Victim], needed: Needed) -> tuple[list[Victim], ...]:
         """What was collected, what is in use, what belongs to somebody else, and of what nothing could be kept."""
@@ -280,13 +297,26 @@ class Collector:
                 return False
             if self._policy.forget:
                 self._move(self._reader.place(record), "record", record, away)
-            self._move(str(self._reader.payload(record)), "artifacts", record, away)
-        if instead and away:
-            self._reduce(record, away.pop(), instead)
+            if instead:
+                self._keep_all(record)
+            else:
+                self._move(self._reader.payload_text(record), "artifacts", record, away)
+        if instead:
+            remove_tree(self._kept(record), instead)
         if self._policy.trash == 0:
             for path in away:
                 remove_tree(path)
         return True
+
+    def _kept(self, record: Record) -> str:
+        return f"{self._layout.kept}/{record.ref}"
+
+    def _keep_all(self, record: Record) -> None:
+        """Let all artifacts stand where the small ones are kept, until the others are removed: that needs no room."""
+        payload, kept = self._reader.payload_text(record), self._kept(record)
+        if os.path.lexists(payload):  # else somebody else has collected it, and kept what is small
+            remove_tree(kept)
+            set_aside(payload, kept)
 
     def _move(self, source: str, what: str, record: Record, away: list[str]) -> None:
         """To the trash; where nothing is to be kept, to `tmp/`, which needs no new directory."""
@@ -312,13 +342,13 @@ class Collector:
         Raises:
             _NoRoom: there is no copy, and they cannot stay, since all is to go to the trash.
         """
-        payload = str(self._reader.payload(record))
+        payload = self._reader.payload_text(record)
         files = [promise for promise in record.promises.values() if promise.kind == "file"]
         try:
             for promise in files:
                 data = _small(payload, promise, most)
                 if data is not None:
-                    target = f"{self._layout.kept}/{record.ref}/{promise.path}"
+                    target = f"{self._kept(record)}/{promise.path}"
                     changes.make_directories(os.path.dirname(target))
                     write_once(self._layout.tmp, target, data)
         except OSError as error:
@@ -326,16 +356,12 @@ class Collector:
                 raise
             if self._policy.trash > 0 or self._policy.forget:
                 raise _NoRoom from error
+            try:
+                changes.make_directories(self._layout.kept)
+            except OSError:
+                raise _NoRoom from error
             return frozenset(os.fsencode(one.path) for one in files if _small(payload, one, most) is not None)
         return frozenset()
-
-    def _reduce(self, record: Record, place: str, small: frozenset[bytes]) -> None:
-        """Of artifacts that were moved to a place only these stay, and become what is kept: that needs no room."""
-        remove_tree_but(place, small)
-        kept = f"{self._layout.kept}/{record.ref}"
-        changes.make_directories(self._layout.kept)
-        remove_tree(kept)
-        changes.move(place, kept)
 
 
 class _NoRoom(Exception):  # noqa: N818

@@ -27,7 +27,7 @@ from pylightnix.store.collection.trash import Trash
 from pylightnix.store.files import ID, fresh_id
 from pylightnix.store.layout import Layout
 from pylightnix.store.locks import is_free, remove_if_free
-from pylightnix.store.trees import remove_tree
+from pylightnix.store.removal import remove_tree
 
 ABANDONED = 86_400.0
 """Seconds after which something unfinished is nobody's, if nobody with its number of a process holds a lock, even if
@@ -71,13 +71,16 @@ class Sweeper:
         self._dry = dry
         self._refused: list[str] = []
 
-    def sweep(self, failed_days: float, trash: Trash, *, whole_trash: bool) -> Swept:
+    def sweep(
+        self, failed_days: float, trash: Trash, *, whole_trash: bool, known: frozenset[str] = frozenset()
+    ) -> Swept:
         """Sweep all; it only frees, so it can be done on a full disk.
 
         Args:
             failed_days: for how many days failed runs are kept.
             trash: of the store.
             whole_trash: whether all of it is due.
+            known: references of realizations that have a record.
         """
         # Looked at before the locks: who makes something has locked something before.
         made = [(path, os.path.basename(path)) for path in self._in("tmp")] + list(beside(self._layout))
@@ -88,7 +91,7 @@ class Sweeper:
         return Swept(
             self._away([*self._left(made, held), *self._kept()]),
             self._away([*self._failed(failed_days), *self._checkpoints(failed_days)]),
-            tuple(self._artifacts(held)),
+            tuple(self._artifacts(held, known)),
             self._away(due),
             locks,
             tuple(self._refused),
@@ -180,15 +183,14 @@ class Sweeper:
             if len(digits) == DIGITS
         )
 
-    def _artifacts(self, held: Held) -> Iterator[str]:
+    def _artifacts(self, held: Held, known: frozenset[str]) -> Iterator[str]:
         """Artifacts without a record, unless somebody is about to write it: then they are held."""
-        there = [path for path in self._in("store") if is_reference(os.path.basename(path))]
-        known = self._recorded()
-        for path in there:
-            ref = os.path.basename(path)
-            if ref in known or self._is_needed(ref):
+        there = sorted(ref for ref in _names(self._layout.store) if ref not in known and is_reference(ref))
+        recorded = self._recorded() if there else known
+        for ref in there:
+            if ref in recorded or self._is_needed(ref):
                 continue
-            if ref not in held.refs if self._dry else self._take(path, ref):
+            if ref not in held.refs if self._dry else self._take(f"{self._layout.store}/{ref}", ref):
                 yield f"store/{ref}"
 
     def _take(self, path: str, ref: str) -> bool:

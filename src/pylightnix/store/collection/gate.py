@@ -37,6 +37,8 @@ class Gate:
     def __init__(self, directory: str) -> None:
         self.path = f"{directory}/collect.lock"
         self._directory = directory
+        self._at_hand = False
+        self._lock: Lock | None = None
 
     def enter(self) -> Lock | None:
         """Pass it, shared with others, until the lock is given back.
@@ -72,6 +74,18 @@ class Gate:
             os.close(handle)
 
     @contextlib.contextmanager
+    def at_hand(self) -> Iterator[None]:
+        """Who closes it many times inside of this opens its file only once; for one thread."""
+        self._at_hand = True
+        try:
+            yield
+        finally:
+            self._at_hand = False
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
+
+    @contextlib.contextmanager
     def closed(self) -> Iterator[int]:
         """Let nobody pass; gives how many roots were set so far.
 
@@ -82,6 +96,20 @@ class Gate:
         process, why = _kept_open.get(self.path, (0, None))
         if why is not None and process == os.getpid():
             raise OSError(why.errno, why.strerror) from why
+        lock = self._lock
+        if lock is None or not lock.resume(exclusive=True):
+            lock = self._take()
+        self._lock = None
+        try:
+            yield lock.size()
+        finally:
+            if self._at_hand:
+                lock.pause()
+                self._lock = lock
+            else:
+                lock.release()
+
+    def _take(self) -> Lock:
         try:
             lock = take(self.path)
         except FileNotFoundError:
@@ -92,10 +120,7 @@ class Gate:
                 raise _no_locks(self._directory, error.strerror or str(error)) from error
             raise
         assert lock is not None, "BUG: a lock that was waited for"
-        try:
-            yield os.stat(self.path).st_size
-        finally:
-            lock.release()
+        return lock
 
     def test(self) -> None:
         """See that it closes.

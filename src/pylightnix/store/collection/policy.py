@@ -96,8 +96,13 @@ class Policy:
     @property
     def has_scope(self) -> bool:
         """Whether it takes anything at all."""
+        return self.unreachable or self.asks_when
+
+    @property
+    def asks_when(self) -> bool:
+        """Whether it matters when things were made and used."""
         scopes = (self.older_than, self.keep_latest, self.keep_best, self.max_size)
-        return self.unreachable or any(scope is not None for scope in scopes)
+        return any(scope is not None for scope in scopes)
 
 
 def _is_number(given: object) -> bool:
@@ -152,8 +157,8 @@ class Standing(NamedTuple):
     Attributes:
         record: what it is.
         present: whether its artifacts are there.
-        moment: when it was last made or used, in seconds since 1970; infinite if that is not known.
-        made: when its latest run began, not counting that it was made again: UTC, ISO 8601.
+        moment: when it was last made or used, in seconds since 1970; infinite if that is not known, or not asked.
+        made: when its latest run began, not counting that it was made again: UTC, ISO 8601; empty if not known.
         derivations: those that it realizes; empty if that is not known.
     """
 
@@ -192,7 +197,7 @@ def choose(
     measure: Measure,
     held: Callable[[str], bool] = lambda _: False,
 ) -> list[Victim]:
-    """What is to be collected, the least recently used first.
+    """What is to be collected, the least recently used first, else by reference.
 
     Args:
         policy: which scopes there are.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -23,13 +24,17 @@ _LONGEST_NUMBER = 4096
 _NOTE = re.compile(r"[0-9a-f]{16}")
 
 
-def survey(reader: Reader, *, derivations: bool = False) -> list[Standing]:
+def survey(reader: Reader, *, times: bool = True, derivations: bool = False) -> list[Standing]:
     """All realizations.
 
     Args:
         reader: of the store.
+        times: whether to find out when each was made and used.
         derivations: whether to find out which they realize.
     """
+    if not times and not derivations:
+        present = reader.payloads()
+        return [Standing(one, one.ref in present, math.inf, "", frozenset()) for one in reader.records()]
     used = last_uses(reader.layout)
     return [_standing(reader, glance, used, derivations) for glance in glances(reader)]
 
@@ -46,7 +51,7 @@ def _moment(started: str) -> float:
     try:
         return datetime.fromisoformat(started).timestamp()
     except (ValueError, OverflowError):
-        return float("inf")
+        return math.inf
 
 
 def _derivations(place: str) -> Iterator[DerivationRef]:

@@ -20,8 +20,8 @@ from pylightnix.store import changes
 from pylightnix.store.collection.gate import Gate
 from pylightnix.store.files import ID, fresh_id, read_small
 from pylightnix.store.layout import Layout, writing
+from pylightnix.store.removal import remove_tree
 from pylightnix.store.sealing import seal_top
-from pylightnix.store.trees import remove_tree
 
 _FORM = "%Y%m%dT%H%M%S"
 _NAME = re.compile(rf"(?P<due>[0-9]{{8}}T[0-9]{{6}})@{ID.pattern}@(?P<what>artifacts|record)@(?P<ref>.*)")

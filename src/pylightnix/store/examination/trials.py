@@ -12,7 +12,7 @@ from pylightnix.store.examination.observations import Level, Observation
 from pylightnix.store.files import fresh_id, write_new
 from pylightnix.store.layout import Layout
 from pylightnix.store.locks import misplaced, self_test
-from pylightnix.store.trees import remove_tree
+from pylightnix.store.removal import remove_tree
 
 
 def locks(layout: Layout) -> Observation:

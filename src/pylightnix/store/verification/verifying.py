@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import re
 import stat
@@ -140,22 +141,40 @@ def _in_parallel(
             raise _Stopped
 
     with ThreadPoolExecutor(workers, thread_name_prefix="verify") as pool:
-        running: dict[Future[list[Finding]], tuple[KeyRef, str]] = {}
+        running: set[Future[_Checked]] = set()
+        at_once = 1
         try:
             while True:
-                while len(running) < 4 * workers and (place := next(waiting, None)) is not None:
-                    running[pool.submit(_check, layout, *place, between)] = place
+                while len(running) < 2 * workers and (places := list(itertools.islice(waiting, at_once))):
+                    running.add(pool.submit(_check_all, layout, places, between))
                 if not running:
                     return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield running.pop(future), future.result()
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    found, seconds = future.result()
+                    yield from found
+                    at_once = min(2 * at_once, _MOST_AT_ONCE) if seconds < _SHORT else max(at_once // 2, 1)
         finally:
             stopped.set()  # who interrupts does not wait for the end of what is read
             pool.shutdown(cancel_futures=True)
 
 
+_SHORT = 0.02
+_MOST_AT_ONCE = 64
+"""A thread is given so many at once that they take so many seconds: to hand one over takes as long as a small one."""
+
+_Checked = tuple[list[tuple[tuple[KeyRef, str], list[Finding]]], float]
+
+
 class _Stopped(Exception):  # noqa: N818
     """Nobody wants to know any more."""
+
+
+def _check_all(layout: Layout, places: list[tuple[KeyRef, str]], between: Callable[[], None]) -> _Checked:
+    """The findings of each, and how many seconds it took."""
+    began = time.monotonic()
+    found = [(place, _check(layout, *place, between)) for place in places]
+    return found, time.monotonic() - began
 
 
 def _check(layout: Layout, home: KeyRef, digits: str, between: Callable[[], None]) -> list[Finding]:

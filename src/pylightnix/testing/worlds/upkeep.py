@@ -16,8 +16,8 @@ from pylightnix.errors import BuildError, GraphError, PylightnixError
 from pylightnix.model.build import Executor
 from pylightnix.model.plan import Step
 from pylightnix.model.realization import Realization
+from pylightnix.store.removal import remove_tree
 from pylightnix.store.store import Store
-from pylightnix.store.trees import remove_tree
 from pylightnix.testing.worlds.audit import Audit, check_interrupted, check_plan
 from pylightnix.testing.worlds.bookkeeping import Bookkeeping, Pairing
 from pylightnix.testing.worlds.calling import Call

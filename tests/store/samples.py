@@ -1,0 +1,87 @@
+"""Trees of files to try things on, and users to try them as."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import stat
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from pylightnix.store.trees import hash_tree
+
+Model = dict[bytes, tuple[object, ...]]
+"""What is in a tree: by path ("directory",), ("file", content, executable) or ("link", target)."""
+
+SAMPLE: Model = {
+    b"empty": ("directory",),
+    b"link": ("link", b"plots/roc.png"),
+    b"model.bin": ("file", b"weights", False),
+    b"plots": ("directory",),
+    b"plots/deep": ("directory",),
+    b"plots/deep/a.txt": ("file", b"a\n", False),
+    b"plots/roc.png": ("file", b"\x89PNG", False),
+    b"plots.txt": ("file", b"", False),
+    b"run.sh": ("file", b"#!/bin/sh\n", True),
+    b'odd "name"\n': ("file", b"odd", False),
+    b"\xff\xfe": ("file", b"not UTF-8", False),
+    b"gone": ("link", b"/nowhere/\xff"),
+    "grün".encode(): ("file", b"green", False),
+}
+
+
+def make_tree(root: Path, model: Model) -> Path:
+    """Make the tree of a model."""
+    root.mkdir(exist_ok=True)
+    for path, (kind, *rest) in model.items():
+        place = os.path.join(os.fsencode(root), path)
+        if kind == "directory":
+            os.makedirs(place, exist_ok=True)
+            continue
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        if kind == "link":
+            os.symlink(rest[0], place)  # type: ignore[arg-type]
+        else:
+            Path(os.fsdecode(place)).write_bytes(rest[0])  # type: ignore[arg-type]
+            os.chmod(place, 0o755 if rest[1] else 0o644)
+    return root
+
+
+def manifest_of(root: Path) -> bytes:
+    sink = io.BytesIO()
+    hash_tree(root, (), sink)
+    return sink.getvalue()
+
+
+def mode(path: Path | str) -> int:
+    return stat.S_IMODE(os.lstat(path).st_mode)
+
+
+def as_ordinary_user(work: Callable[[], object]) -> object:
+    """What a function gives when it is run by a user whom modes bind: in a forked child if we are root."""
+    if os.geteuid() != 0:
+        return work()
+    there, here = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if not child:
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            result: object = work()
+        except BaseException as error:
+            result = error
+        os.write(here, pickle.dumps(result))
+        os._exit(0)
+    os.close(here)
+    with open(there, "rb") as stream:
+        data = stream.read()
+    os.waitpid(child, 0)
+    result = pickle.loads(data)
+    if isinstance(result, BaseException):
+        raise result
+    return result
