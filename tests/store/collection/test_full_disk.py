@@ -118,4 +118,4 @@ def test_what_is_small_is_not_lost_where_a_collection_on_a_full_disk_ends_half_w
         if not stopped:
             break
         point += 1
-    assert point > 5
+    assert point > 4
