@@ -33,7 +33,7 @@ def record_before_artifacts() -> contextlib.AbstractContextManager[None]:
     """The record is made visible while the artifacts are still in the workspace."""
     publish = writing.Writer.register
 
-    def register(self: writing.Writer, sealed: Any, run: Any) -> Any:
+    def register(self: writing.Writer, sealed: Any, run: Any, **known: Any) -> Any:
         final = self.place(sealed.record)
         if not os.path.lexists(final):
             publishing.write_notes(sealed, run)
@@ -42,7 +42,7 @@ def record_before_artifacts() -> contextlib.AbstractContextManager[None]:
                 with contextlib.suppress(FileNotFoundError):
                     data = files.read_small(f"{sealed.workspace.notes}/{name}")
                     files.write_new(f"{final}/{name}", data)
-        return publish(self, sealed, run)
+        return publish(self, sealed, run, **known)
 
     return _instead([writing.Writer], "register", register)
 

@@ -83,7 +83,7 @@ class Runs:
         """Write the derivation, reserve the run, and say all that the executor needs to know."""
         pinned = job.pinned
         context = self._decider.context_of(pinned)
-        self._keeper.write_derivation(pinned.ref, pinned.document)
+        self._keeper.write_derivation(pinned.ref, pinned.document, first=slot.first)
         index = self._index(job, slot)
         has_out = knows_out(pinned.wants_build, pinned.promises)
         workspace = self._keeper.workspace(job.key.home, index, has_out=has_out)
@@ -182,7 +182,7 @@ class Runs:
             _both(result.facts, self._facts(job.pinned)),
         )
         self._decider.hold(sealed.ref)
-        self._decider.made(self._keeper.register(sealed, run))
+        self._decider.made(self._keeper.register(sealed, run, logged=result.logged))
         return True
 
     def _admit(self, running: Running, sealed: Sealed) -> None:

@@ -32,8 +32,13 @@ class Handlers:
         if _HAS_ALARM and not self._alarm and signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0):
             signal.setitimer(signal.ITIMER_REAL, 0)
         if threading.current_thread() is threading.main_thread():  # else Python sets no handler
-            for number, before, now in zip(_NUMBERS, self._handlers, map(getsignal, _NUMBERS), strict=True):
-                if now is not before and before is not None:
-                    signal.signal(number, before)
+            found = list(map(getsignal, _NUMBERS))
+            if found != self._handlers:
+                self._put_back(found)
         if _HAS_MASK and signal.pthread_sigmask(signal.SIG_BLOCK, ()) != self._blocked:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
+
+    def _put_back(self, found: list[Any]) -> None:
+        for number, before, now in zip(_NUMBERS, self._handlers, found, strict=True):
+            if now is not before and before is not None:
+                signal.signal(number, before)

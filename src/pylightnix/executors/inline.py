@@ -137,4 +137,6 @@ def _result(outcome: Outcome, log: RunLog) -> BuildResult:
         facts["peak_memory_of"] = "process"
     if log.problem:
         facts["log_problem"] = log.problem
-    return BuildResult(outcome.failure, outcome.value, outcome.started, outcome.duration, facts, outcome.error)
+    return BuildResult(
+        outcome.failure, outcome.value, outcome.started, outcome.duration, facts, outcome.error, log.made
+    )

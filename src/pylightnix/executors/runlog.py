@@ -29,6 +29,11 @@ class RunLog:
         self._closed = False
         self._lock = threading.Lock()
 
+    @property
+    def made(self) -> bool:
+        """Whether there is a file."""
+        return self._file is not None
+
     def write(self, data: bytes) -> None:
         """Take some bytes; ignored once the log is closed."""
         with self._lock:

@@ -146,6 +146,7 @@ class BuildResult:
         facts: what the executor knows of where it ran: host, pid, python, platform, executor, peak_memory in bytes
             and peak_memory_of: "run" (its processes alone) or "process" (the calling one, all its life); JSON values.
         error: the exception itself where it is at hand (inline), to be the cause of the error that is raised.
+        logged: whether there is a log; None if that is not known.
     """
 
     failure: Failure | None
@@ -154,6 +155,7 @@ class BuildResult:
     duration: float
     facts: Mapping[str, Any]
     error: BaseException | None = None
+    logged: bool | None = None
 
 
 class Finished:

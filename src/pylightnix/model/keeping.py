@@ -20,9 +20,10 @@ class Workspace(NamedTuple):
 
     Attributes:
         notes: a directory for what is written about the run; it becomes the record.
-        out: a directory for the artifacts; not there if `has_out` is False: then there will be none.
+        out: a directory for the artifacts.
         scratch, checkpoint: directories for the builder, made when it asks for them.
         log: the file for what the builder writes.
+        has_out: whether the builder is told of the three directories above; else none of them is there.
     """
 
     notes: str
@@ -107,8 +108,8 @@ class Keeper(Shelf, Protocol):
         """The documents of the derivations of this name, oldest first; for explanations only."""
         ...
 
-    def write_derivation(self, ref: DerivationRef, document: bytes) -> None:
-        """Write a derivation's file, if it is not there."""
+    def write_derivation(self, ref: DerivationRef, document: bytes, *, first: bool = False) -> None:
+        """Write a derivation's file, if it is not there; for the first run of a key that is not looked at."""
         ...
 
     def add_context(self, record: Record, context: Context, document: bytes) -> None:
@@ -159,10 +160,11 @@ class Keeper(Shelf, Protocol):
         """
         ...
 
-    def register(self, sealed: Sealed, run: Run) -> Record:
+    def register(self, sealed: Sealed, run: Run, *, logged: bool | None = None) -> Record:
         """Publish: artifacts first, the record last. An equal realization that is there gets the run.
 
-        We see it from now on; others when it is settled, which is at once but for what is done `together`.
+        We see it from now on; others when it is settled, which is at once but for what is done `together`. `logged`
+        tells whether there is a log; None if that is to be looked at.
         """
         ...
 

@@ -57,6 +57,7 @@ class Record:
 _NO_VALUE = digest_document("value", {"value": None})
 _VALUE = kind_tag("value")
 _REALIZATION = kind_tag("realization")
+_SEED = kind_tag("seed")
 
 
 def hash_value(value: Any) -> str:
@@ -77,7 +78,8 @@ def hash_realization(key: str, tree: str, value_hash: str) -> str:
 
 def seed_of(key: str, run: int) -> int:
     """The seed of a run: 63 bits that follow from the key and the index of the run, and from nothing else."""
-    return int(digest_document("seed", {"key": key, "run": run})[:16], 16) >> 1
+    text = f'{{"key":"{key}","pylightnix":"{_SEED}","run":{run}}}'
+    return int(digest_bytes(text.encode())[:16], 16) >> 1
 
 
 class InputChoice(NamedTuple):

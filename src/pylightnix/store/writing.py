@@ -92,12 +92,12 @@ class Writer(Reader):
         place = self.place(record)
         return [place, *pending] if not pending or os.path.lexists(place) else pending
 
-    def write_derivation(self, ref: DerivationRef, document: bytes) -> None:
-        self._write_named(f"{self.layout.derivations}/{ref}.json", document)
+    def write_derivation(self, ref: DerivationRef, document: bytes, *, first: bool = False) -> None:
+        self._write_named(f"{self.layout.derivations}/{ref}.json", document, look=not first)
 
-    def _write_named(self, path: str, data: bytes) -> None:
+    def _write_named(self, path: str, data: bytes, *, look: bool = True) -> None:
         """Write a document that is named by its hash, unless it is there; one that was cut off is written again."""
-        if _size(path) == len(data):
+        if look and _size(path) == len(data):
             return
         self.layout.ensure()
         with writing(path):
@@ -260,12 +260,12 @@ class Writer(Reader):
             except StoreError as error:
                 raise ArtifactError(error.what, where=error.where, hint=error.hint, **error.fields) from error
 
-    def register(self, sealed: Sealed, run: Run) -> Record:
+    def register(self, sealed: Sealed, run: Run, *, logged: bool | None = None) -> Record:
         record = sealed.record
         check_times(run)
         payload = self.payload_text(record)
         with writing(payload):
-            log = close_log(sealed.workspace)
+            log = close_log(sealed.workspace) if logged is not False else None
             if os.path.lexists(self.place(record)) and not os.path.lexists(payload):
                 moved = bring_back(sealed, payload, self._pending.sync)
             else:
@@ -290,7 +290,8 @@ class Writer(Reader):
             self._expect_one_more(sealed.record.home)
         self._forget_damage(sealed.record, ready.run.index)
         _clear(sealed.workspace, all_of_it=not (new and ready.moved))
-        drop(sealed.workspace.checkpoint)
+        if sealed.workspace.has_out:
+            drop(sealed.workspace.checkpoint)
 
     def _drop(self, ready: Ready) -> None:
         self.discard(ready.sealed.workspace)
@@ -368,6 +369,9 @@ def _size(path: str) -> int:
 
 def _clear(workspace: Workspace, *, all_of_it: bool = True) -> None:
     """Remove a workspace, all but its checkpoint; or what is left where notes and artifacts were moved away."""
-    for path in (workspace.notes, workspace.out, workspace.scratch) if all_of_it else (workspace.scratch,):
+    parts = [workspace.notes] if all_of_it else []
+    if workspace.has_out:  # else the builder was told of no directory
+        parts += [workspace.out, workspace.scratch] if all_of_it else [workspace.scratch]
+    for path in parts:
         if os.path.lexists(path):
             remove_quietly(path)
