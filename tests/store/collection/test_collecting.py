@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import shutil
 import time
+import weakref
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import pylightnix
 from pylightnix.errors import ArgumentError, CollectionError, StoreError, UnknownReferenceError
 from pylightnix.store import changes
 from pylightnix.store.collection.collecting import Collector
@@ -44,6 +47,12 @@ def test_without_a_scope_nothing_is_collected(plant: Any) -> None:
     assert collected.victims == ()
     assert collected.dry
     assert plant.present() == {"a", "b"}
+
+
+@pylightnix.stage
+def text(content: str) -> str:
+    """What it is given."""
+    return content
 
 
 def test_what_a_root_reaches_stays_with_all_that_it_was_made_from(plant: Any) -> None:
@@ -634,6 +643,23 @@ def test_what_cannot_be_noted_is_held_by_the_gate_until_the_end(plant: Any, monk
     assert lock is not None
     lock.release()
     assert names(Store(plant.store.path).gc(unreachable=True)) == ["a"]
+
+
+def test_the_reason_why_nothing_could_be_noted_keeps_nothing_in_hand(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+
+    def refuse(name: str, about: tuple[object, ...]) -> None:
+        if name == "mkdir" and str(about[0]).endswith("locks/held"):
+            raise OSError(errno.EIO, "Input/output error")
+
+    with changes.observed(refuse):
+        done = pylightnix.realize(text("a"), store=store, quiet=True)
+    assert done.value == "a"
+    hand = weakref.ref(done)
+    del done
+    gc.collect()
+    assert hand() is None
+    assert store.keeper._holds._users == 0
 
 
 def test_uses_that_cannot_be_read_stop_it(plant: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,8 +82,8 @@ class Holds:
                 return True
             try:
                 self._write("".join(f"\n{ref}" for ref in new).encode() + b"\n")
-            except OSError as error:
-                self.why = error
+            except OSError as error:  # not itself: its frames would keep in hand what is to be given back
+                self.why = OSError(error.errno, error.strerror)
                 return False
             except StoreError as error:
                 self.why = OSError(error.fields.get("errno", errno.EIO), error.what)
