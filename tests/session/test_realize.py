@@ -78,6 +78,25 @@ def test_a_second_realize_builds_nothing_and_gives_the_same(store: Store) -> Non
     assert second == first
 
 
+def test_a_derivation_that_is_whole_stays_the_file_that_it_is(store: Store) -> None:
+    """Also where it gets a new key: what takes its place would not outlast a loss of power yet, and it may."""
+
+    @stage(code="ignore")
+    def source(build: Build) -> int:
+        return build.seed
+
+    @stage(code="ignore")
+    def user(data: Dep = source()) -> int:
+        return int(data.value)
+
+    first = realize(user(), store)
+    path = store.path / "derivations" / f"{first.context.derivation}.json"
+    number = path.stat().st_ino
+    second = realize(user(), store, rebuild=[source()])
+    assert (second.context.derivation, second.ref != first.ref) == (first.context.derivation, True)
+    assert path.stat().st_ino == number
+
+
 def test_only_what_depends_on_a_changed_parameter_runs(store: Store) -> None:
     realize(total(), store)
     calls()

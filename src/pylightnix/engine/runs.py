@@ -83,7 +83,7 @@ class Runs:
         """Write the derivation, reserve the run, and say all that the executor needs to know."""
         pinned = job.pinned
         context = self._decider.context_of(pinned)
-        self._keeper.write_derivation(pinned.ref, pinned.document, first=slot.first)
+        self._keeper.write_derivation(pinned.ref, pinned.document)
         index = self._index(job, slot)
         has_out = knows_out(pinned.wants_build, pinned.promises)
         workspace = self._keeper.workspace(job.key.home, index, has_out=has_out)

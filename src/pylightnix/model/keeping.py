@@ -108,8 +108,8 @@ class Keeper(Shelf, Protocol):
         """The documents of the derivations of this name, oldest first; for explanations only."""
         ...
 
-    def write_derivation(self, ref: DerivationRef, document: bytes, *, first: bool = False) -> None:
-        """Write a derivation's file, if it is not there; for the first run of a key that is not looked at."""
+    def write_derivation(self, ref: DerivationRef, document: bytes) -> None:
+        """Write a derivation's file, if it is not there."""
         ...
 
     def add_context(self, record: Record, context: Context, document: bytes) -> None:

@@ -92,12 +92,12 @@ class Writer(Reader):
         place = self.place(record)
         return [place, *pending] if not pending or os.path.lexists(place) else pending
 
-    def write_derivation(self, ref: DerivationRef, document: bytes, *, first: bool = False) -> None:
-        self._write_named(f"{self.layout.derivations}/{ref}.json", document, look=not first)
+    def write_derivation(self, ref: DerivationRef, document: bytes) -> None:
+        self._write_named(f"{self.layout.derivations}/{ref}.json", document)
 
-    def _write_named(self, path: str, data: bytes, *, look: bool = True) -> None:
+    def _write_named(self, path: str, data: bytes) -> None:
         """Write a document that is named by its hash, unless it is there; one that was cut off is written again."""
-        if look and _size(path) == len(data):
+        if _size(path) == len(data):  # what is whole may outlast a loss of power already: nothing takes its place
             return
         self.layout.ensure()
         with writing(path):
@@ -369,9 +369,8 @@ def _size(path: str) -> int:
 
 def _clear(workspace: Workspace, *, all_of_it: bool = True) -> None:
     """Remove a workspace, all but its checkpoint; or what is left where notes and artifacts were moved away."""
-    parts = [workspace.notes] if all_of_it else []
-    if workspace.has_out:  # else the builder was told of no directory
-        parts += [workspace.out, workspace.scratch] if all_of_it else [workspace.scratch]
-    for path in parts:
+    there = [workspace.scratch] if workspace.has_out else []  # else the builder was told of no directory
+    there += [workspace.notes, workspace.out] if all_of_it else []
+    for path in there:
         if os.path.lexists(path):
             remove_quietly(path)
