@@ -6,17 +6,14 @@ What is collected loses its artifacts and keeps its record, so it still counts, 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import stat
 import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from pylightnix.errors import CollectionError, StoreError, UnknownReferenceError
-from pylightnix.hashing import digest_bytes
 from pylightnix.model.allocation import collector_paused
-from pylightnix.model.records import PromiseRecord, Record
+from pylightnix.model.records import Record
 from pylightnix.names import RealizationRef, printable
 from pylightnix.store import changes
 from pylightnix.store.aside import set_aside
@@ -26,15 +23,14 @@ from pylightnix.store.collection.holds import held_now, holders_now
 from pylightnix.store.collection.policy import Policy, Standing, Victim, choose
 from pylightnix.store.collection.reach import reach
 from pylightnix.store.collection.roots import Root, Roots
+from pylightnix.store.collection.small import NoRoomError, SmallFiles
 from pylightnix.store.collection.surveying import forget_uses, measure, survey
 from pylightnix.store.collection.trash import Trash
-from pylightnix.store.files import fresh_id, is_directory, read_start, write_once
+from pylightnix.store.files import fresh_id
 from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
 from pylightnix.store.removal import remove_tree
-from pylightnix.store.trees import Entry, hash_tree, seal_top, tree_of
-
-_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+from pylightnix.store.trees import hash_tree, seal_top
 
 
 class Collected(NamedTuple):
@@ -151,6 +147,7 @@ class Collector:
         self._dry = dry
         self._gate = Gate(reader.layout.locks)
         self._trash = Trash(reader.layout, policy.trash)
+        self._small = SmallFiles(reader)
 
     def collect(self) -> Collected:
         """Do it.
@@ -169,7 +166,7 @@ class Collector:
                 self._put_back(needed)
             standings = self._survey()
             if not self._dry:
-                self._finish_keeping(standings)
+                self._small.finish(one.record for one in standings if not one.present)
             wanted = choose(self._policy, standings, needed.reaches, time.time(), self._measure, held=needed.holds)
             swept, roots = self._sweep(needed, frozenset(one.record.ref for one in standings))
             collected, in_use, refused, unkept = self._take_all(wanted, needed)
@@ -258,17 +255,6 @@ class Collector:
                         seal_top(path)
                         changes.move(path, self._reader.payload_text(record))
 
-    def _finish_keeping(self, standings: Iterable[Standing]) -> None:
-        """What is kept of artifacts was promised; all else was to go when a collection ended half-way."""
-        try:
-            kept = frozenset(os.listdir(self._layout.kept))
-        except OSError:
-            return
-        for one in standings:
-            if one.record.ref in kept and not one.present:
-                with contextlib.suppress(StoreError):
-                    remove_tree(self._kept(one.record), [os.fsencode(p.path) for p in one.record.promises.values()])
-
     def _take_all(self, wanted: Iterable[Victim], needed: Needed) -> tuple[list[Victim], ...]:
         """What was collected, what is in use, what belongs to somebody else, and of what nothing could be kept."""
         collected: list[Victim] = []
@@ -280,7 +266,7 @@ class Collector:
                 taken = not needed.holds(victim.record.ref) if self._dry else self._take(victim.record, needed)
             except PermissionError:
                 refused.append(victim)
-            except _NoRoom:
+            except NoRoomError:
                 unkept.append(victim)
             else:
                 (collected if taken else in_use).append(victim)
@@ -288,35 +274,26 @@ class Collector:
 
     def _take(self, record: Record, needed: Needed) -> bool:
         """Collect one, unless it is needed by now."""
-        instead: frozenset[bytes] = frozenset()
+        stay: frozenset[bytes] = frozenset()
         if self._policy.keep_small is not None:
-            instead = self._keep_small(record, self._policy.keep_small)
+            to_go = self._policy.trash == 0 and not self._policy.forget
+            stay = self._small.copy(record, self._policy.keep_small, can_stay=to_go)
         away: list[str] = []
         with needed.second_look(record.ref) as is_needed:
             if is_needed:
                 return False
             if self._policy.forget:
                 self._move(self._reader.place(record), "record", record, away)
-            if instead:
-                self._keep_all(record)
+            if stay:
+                self._small.take_all(record)
             else:
                 self._move(self._reader.payload_text(record), "artifacts", record, away)
-        if instead:
-            remove_tree(self._kept(record), instead)
+        if stay:
+            self._small.reduce(record, stay)
         if self._policy.trash == 0:
             for path in away:
                 remove_tree(path)
         return True
-
-    def _kept(self, record: Record) -> str:
-        return f"{self._layout.kept}/{record.ref}"
-
-    def _keep_all(self, record: Record) -> None:
-        """Let all artifacts stand where the small ones are kept, until the others are removed: that needs no room."""
-        payload, kept = self._reader.payload_text(record), self._kept(record)
-        if os.path.lexists(payload):  # else somebody else has collected it, and kept what is small
-            remove_tree(kept)
-            set_aside(payload, kept)
 
     def _move(self, source: str, what: str, record: Record, away: list[str]) -> None:
         """To the trash; where nothing is to be kept, to `tmp/`, which needs no new directory."""
@@ -332,59 +309,6 @@ class Collector:
             else:
                 away.append(target)
                 return
-
-    def _keep_small(self, record: Record, most: int) -> frozenset[bytes]:
-        """Copy promised files that are small, before the rest goes; what is damaged is not kept.
-
-        Returns:
-            The paths of those of which there is no copy, since the disk is full, and which are to stay themselves.
-
-        Raises:
-            _NoRoom: there is no copy, and they cannot stay, since all is to go to the trash.
-        """
-        payload = self._reader.payload_text(record)
-        files = [promise for promise in record.promises.values() if promise.kind == "file"]
-        try:
-            for promise in files:
-                data = _small(payload, promise, most)
-                if data is not None:
-                    target = f"{self._kept(record)}/{promise.path}"
-                    changes.make_directories(os.path.dirname(target))
-                    write_once(self._layout.tmp, target, data)
-        except OSError as error:
-            if error.errno not in _FULL:
-                raise
-            if self._policy.trash > 0 or self._policy.forget:
-                raise _NoRoom from error
-            try:
-                changes.make_directories(self._layout.kept)
-            except OSError:
-                raise _NoRoom from error
-            return frozenset(os.fsencode(one.path) for one in files if _small(payload, one, most) is not None)
-        return frozenset()
-
-
-class _NoRoom(Exception):  # noqa: N818
-    """What was to be kept cannot be: nothing was changed."""
-
-
-def _small(payload: str, promise: PromiseRecord, most: int) -> bytes | None:
-    """A promised file, through no link; None if it is larger than that, not there, or not what was promised."""
-    *above, name = promise.path.split("/")
-    for part in ("", *above):
-        payload = f"{payload}/{part}" if part else payload
-        if not is_directory(payload):
-            return None
-    try:
-        status = os.lstat(f"{payload}/{name}")
-        if not stat.S_ISREG(status.st_mode) or status.st_size > most:
-            return None
-        data = read_start(f"{payload}/{name}", most + 1)
-    except FileNotFoundError:
-        return None
-    entry = Entry("file", os.fsencode(promise.path), digest_bytes(data), len(data), status.st_mode & 0o100 != 0)
-    (artifact,) = tree_of([entry], [promise.path]).artifacts.values()
-    return data if artifact.digest == promise.tree else None
 
 
 def _is_rooted(record: Record, names: list[str]) -> CollectionError:
