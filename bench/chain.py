@@ -1,7 +1,7 @@
 """Chain and fan of no-op stages, inline, cold and warm, against the floors; and whether time per stage grows.
 
 The floor leaves it to the system when anything reaches the disk. So cold is compared with it at durability `none`; what
-the default, `batch`, adds to that is shown beside. The store is there before, and empty, as the floor's directory is.
+the default, `batch`, adds to that is shown beside.
 """
 
 from __future__ import annotations
@@ -44,8 +44,6 @@ class Sample:
         size = str(self.count)
         stages = [str(HERE / "links.py"), self.shape, size]
         environment = {"PYLIGHTNIX_STORE": str(store), "PYLIGHTNIX_DURABILITY": "none"}
-        for made in (store, lasting):
-            python(["-m", "pylightnix", "init", "--store", str(made)])
         self._floor["cold"].append(python([str(HERE / "floors.py"), "cold", size, str(plain)]).inside)
         self._ours["cold"].append(python(stages, environment).inside)
         self._ours["cold, batch"].append(python(stages, {"PYLIGHTNIX_STORE": str(lasting)}).inside)

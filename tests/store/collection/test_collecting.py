@@ -28,6 +28,12 @@ from pylightnix.store.store import Store
 from pylightnix.store.trees import hash_tree
 
 
+@pylightnix.stage
+def text(content: str) -> str:
+    """What it is given."""
+    return content
+
+
 def names(collected: Any) -> list[str]:
     return sorted(victim.record.ref.name for victim in collected.victims)
 
@@ -47,12 +53,6 @@ def test_without_a_scope_nothing_is_collected(plant: Any) -> None:
     assert collected.victims == ()
     assert collected.dry
     assert plant.present() == {"a", "b"}
-
-
-@pylightnix.stage
-def text(content: str) -> str:
-    """What it is given."""
-    return content
 
 
 def test_what_a_root_reaches_stays_with_all_that_it_was_made_from(plant: Any) -> None:
@@ -216,7 +216,9 @@ def test_scopes_narrow_each_other(plant: Any) -> None:
     for one, days in zip(made, (50, 40, 20, 10), strict=True):
         age(plant, one, days)
     gone = lambda **scopes: [v.record.value["n"] for v in plant.store.gc(dry_run=True, **scopes).victims]  # noqa: E731
-    assert sorted(gone(unreachable=True)) == [0, 1, 2, 3], "in any order"
+    by_reference = [one[0].value["n"] for one in sorted(made, key=lambda one: one[0].ref)]
+    assert gone(unreachable=True) == by_reference, "it does not ask when"
+    assert gone(unreachable=True, max_size=0) == [0, 1, 2, 3], "the least recently used first"
     assert gone(older_than="30d") == [0, 1]
     assert gone(keep_latest=1) == [0, 1, 2]
     assert gone(keep_best=(1, "n")) == [0, 1, 2]
