@@ -46,6 +46,7 @@ def everything(realization: Realization[Any], store: Store, label: str = "") -> 
         "tree": record.tree,
         "code": description.get("code"),
         "env": description.get("env"),
+        "variables": description.get("variables"),
         "params": description["params"],
         "inputs": _inputs(realization),
         "promises": {
@@ -112,7 +113,7 @@ def derivation_document(ref: DerivationRef, store: Store) -> dict[str, Any]:
     return {
         "ref": str(ref),
         "path": f"{store.keeper.layout.derivations}/{ref}.json",
-        **{name: document.get(name) for name in ("name", "params", "promises", "code", "env")},
+        **{name: document.get(name) for name in ("name", "params", "promises", "code", "env", "variables")},
         "realizations": made,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -108,6 +109,7 @@ class _Pinning:
             recipe.wants_build,
             shared.origin,
             None,
+            recipe.conditions,
         )
 
     def _shared(self, recipe: Recipe) -> _Shared:
@@ -138,6 +140,8 @@ class _Pinning:
         shared["promises"] = promises
         if recipe.env:
             shared["env"] = {name: _version(recipe.name, name) for name in recipe.env}
+        if recipe.conditions.variables:
+            shared["variables"] = {name: _variable(recipe.name, name) for name in recipe.conditions.variables}
         return shared
 
     def _code(self, recipe: Recipe) -> dict[str, Any]:
@@ -170,6 +174,17 @@ def _pin_fixed(derivation: Derivation[Any]) -> Pinned:
         derivation._recipe.origin,
         realization,
     )
+
+
+def _variable(stage: str, name: str) -> str | None:
+    """What an environment variable says."""
+    text = os.environ.get(name)
+    try:
+        return None if text is None else text.encode().decode()
+    except UnicodeEncodeError:
+        raise ConfigError(
+            f"the environment variable {name!r} is no text in UTF-8", where=f"{stage}: variables", hint="set it anew"
+        ) from None
 
 
 def _version(stage: str, distribution: str) -> str:

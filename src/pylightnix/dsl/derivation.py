@@ -6,12 +6,13 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, Unpack, cast, runtime_checkable
 
 from pylightnix.dsl.match import exact, latest
 from pylightnix.dsl.signature import check_call
 from pylightnix.errors import ConfigError, TargetError, UnknownPromiseError
 from pylightnix.model.closure import Origin
+from pylightnix.model.conditions import PLAIN, Conditions, ConditionsAsked, read_conditions
 from pylightnix.model.config import Encoding, decode
 from pylightnix.model.matching import Matcher
 from pylightnix.model.params import Params
@@ -38,6 +39,7 @@ class Recipe:
         version: stands for the code, if given.
         env: distributions whose installed versions are in the identity.
         own_defaults: whether the builder's own defaults are code (a stage's are parameters).
+        conditions: how its runs are to be carried out.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Recipe:
     version: str | None = None
     env: tuple[str, ...] = ()
     own_defaults: bool = False
+    conditions: Conditions = PLAIN
 
     @property
     def origin(self) -> Origin:
@@ -82,6 +85,7 @@ class Derivation(Generic[R_co]):
         promises: `promise(…)` or a path, by name.
         matcher: which realizations count; default `match.latest()`.
         code, version, env: as for `stage`.
+        conditions: resources, timeout, retries, isolation and the rest of `ConditionsAsked`, as for `stage`.
 
     Raises:
         ConfigError: a parameter is not a configuration value.
@@ -101,6 +105,7 @@ class Derivation(Generic[R_co]):
         code: Literal["track", "ignore"] = "track",
         version: str | None = None,
         env: Sequence[str] = (),
+        **conditions: Unpack[ConditionsAsked],
     ) -> None:
         if not callable(builder):
             raise ConfigError(f"the builder is no function: {builder!r}", where=str(name))
@@ -123,6 +128,7 @@ class Derivation(Generic[R_co]):
             check_version(name, version),
             check_env(name, env),
             own_defaults=True,
+            conditions=read_conditions(name, conditions),
         )
         self._fill(recipe, params, check_matcher(name, matcher) if matcher is not None else latest())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
 
 from pylightnix.dsl.code import CodeIdentity, identify
 from pylightnix.dsl.derivation import (
@@ -20,6 +20,7 @@ from pylightnix.dsl.match import latest
 from pylightnix.dsl.signature import REQUIRED, Parameter, read_parameters
 from pylightnix.errors import ArgumentError, ConfigError
 from pylightnix.model.build import Build
+from pylightnix.model.conditions import ConditionsAsked, read_conditions
 from pylightnix.model.matching import Matcher
 from pylightnix.names import check_name
 
@@ -60,8 +61,13 @@ class StageCode:
             return f"{recipe.name}: the version {recipe.version!r} stands for the code; no code is followed"
         if recipe.code == "ignore":
             return f'{recipe.name}: the code is not in the key (code="ignore")'
+        return self.identity().report() + self._surroundings()
+
+    def _surroundings(self) -> str:
+        recipe = self._recipe
         env = f"\ninstalled versions in the key: {', '.join(recipe.env)}" if recipe.env else ""
-        return self.identity().report() + env
+        names = recipe.conditions.variables
+        return f"{env}\nenvironment variables in the key: {', '.join(names)}" if names else env
 
 
 class Stage(Generic[P, R_co]):
@@ -178,6 +184,7 @@ def stage(
     version: str | None = None,
     code: Literal["track", "ignore"] = "track",
     env: Sequence[str] = (),
+    **conditions: Unpack[ConditionsAsked],
 ) -> StageMaker: ...
 def stage(
     function: Callable[..., Any] | None = None,
@@ -188,6 +195,7 @@ def stage(
     version: str | None = None,
     code: Literal["track", "ignore"] = "track",
     env: Sequence[str] = (),
+    **conditions: Unpack[ConditionsAsked],
 ) -> Any:
     """Make a stage of a function.
 
@@ -199,14 +207,18 @@ def stage(
         version: stands for the code in the identity, instead of following it.
         code: "track" (default) follows the code; "ignore" leaves it out of the identity.
         env: distributions whose installed versions are in the identity.
+        conditions: how runs are carried out: resources, timeout, retries, isolation, network, variables,
+            pass_variables, reads; see `ConditionsAsked`.
 
     Raises:
         ConfigError: the signature or a keyword cannot be used.
         BadNameError: the name cannot be taken.
     """
     if function is None:
-        return functools.partial(_make, name=name, matcher=matcher, version=version, code=code, env=env)
-    return _make(function, name=name, matcher=matcher, version=version, code=code, env=env)
+        return functools.partial(
+            _make, name=name, matcher=matcher, version=version, code=code, env=env, conditions=conditions
+        )
+    return _make(function, name=name, matcher=matcher, version=version, code=code, env=env, conditions=conditions)
 
 
 def _make(
@@ -217,6 +229,7 @@ def _make(
     version: str | None,
     code: object,
     env: object,
+    conditions: ConditionsAsked,
 ) -> Stage[..., Any]:
     if not callable(function) or isinstance(function, (type, Stage)):
         raise ConfigError(f"@stage stands on a function, not on {function!r}")
@@ -232,5 +245,6 @@ def _make(
         check_code(chosen, code),
         check_version(chosen, version),
         check_env(chosen, env),
+        conditions=read_conditions(chosen, conditions),
     )
     return Stage(function, recipe, parameters, check_matcher(chosen, matcher) if matcher is not None else latest())

@@ -56,7 +56,7 @@ def _facets(document: Mapping[str, Any]) -> list[tuple[str, bytes]]:
     shown = Params.of_trees(params).shown_trees()
     given = {name: tree for name, tree in document["params"].items() if name not in shown}
     code = document.get("code")
-    others = [document.get(name) for name in ("env", "promises", "types")]
+    others = [document.get(name) for name in ("env", "variables", "promises", "types")]
     return [
         ("all", canonical([document["params"], code, *others])),
         ("but the code", canonical([document["params"]])),
@@ -70,7 +70,9 @@ def _facets(document: Mapping[str, Any]) -> list[tuple[str, bytes]]:
 def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What differs between two documents, in one clause."""
     told = [*_code(before.get("code", {}), now.get("code", {})), *_params(before["params"], now["params"])]
-    told += [f"{name} changed" for name in ("env", "promises", "types") if before.get(name) != now.get(name)]
+    told += [
+        f"{name} changed" for name in ("env", "variables", "promises", "types") if before.get(name) != now.get(name)
+    ]
     return "; ".join(told) or "an input has other content than before"
 
 

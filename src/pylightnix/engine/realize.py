@@ -17,6 +17,7 @@ from pylightnix.model.allocation import collector_paused
 from pylightnix.model.build import BuildResult, Executor, Finished
 from pylightnix.model.claiming import Slot
 from pylightnix.model.closure import Closure, Pinned
+from pylightnix.model.conditions import Call
 from pylightnix.model.keeping import Keeper
 from pylightnix.model.plan import Step
 from pylightnix.names import DerivationRef, KeyRef
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 RUN_LIMIT = 10_000
 """Runs of one derivation in one realize after which its matcher counts as never satisfied."""
+
+_CALL = Call()
 
 
 def plan_steps(closure: Closure, keeper: Keeper, rebuild: Iterable[DerivationRef] = ()) -> list[Step]:
@@ -56,6 +59,7 @@ class Realizer:
         facts: what to note of a derivation's project and environment in the record of a run.
         rebuild: derivations that get one more run even where their matcher is satisfied.
         making: keys of runs that this process is part of.
+        call: what holds for all runs.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Realizer:
         facts: Callable[[Pinned], Mapping[str, Any]],
         rebuild: Iterable[DerivationRef] = (),
         making: Collection[str] = frozenset(),
+        call: Call = _CALL,
     ) -> None:
         self._holding = keeper.holding()
         self.steps: dict[DerivationRef, Step] = {}
@@ -76,6 +81,7 @@ class Realizer:
         self._listener = listener
         self._facts = facts
         self._making = making
+        self._call = call
         self._begun: Counter[DerivationRef] = Counter()
         self._untold: dict[DerivationRef, Step] = {}
         self._told: dict[DerivationRef, Step] = {}
@@ -87,7 +93,7 @@ class Realizer:
     def _begin(self, decider: Decider) -> None:
         """Nothing is decided yet."""
         self.decider = decider
-        self._runs = Runs(decider, self._keeper, self._facts)
+        self._runs = Runs(decider, self._keeper, self._facts, self._call)
         self._flight = Flight(decider, self._keeper, self._listener, self._making)
         self._scheduler = Scheduler[Job](
             {p.ref: () if p.fixed is not None else [ref for ref, _ in p.inputs] for p in self._closure.order}

@@ -14,6 +14,7 @@ from pylightnix.errors import ArtifactError, BuildError, MatcherError, PromiseEr
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, knows_out
 from pylightnix.model.claiming import Slot
 from pylightnix.model.closure import Pinned
+from pylightnix.model.conditions import Call, Conditions
 from pylightnix.model.config import decode
 from pylightnix.model.keeping import Keeper, Lost, Sealed, Watch, Workspace
 from pylightnix.model.realization import Realization, VisibleInput
@@ -57,12 +58,17 @@ class Runs:
         decider: knows what was chosen for the inputs.
         keeper: gives workspaces and takes what was made.
         facts: of the project that a builder is part of and of the environment, for the record of the run.
+        call: what holds for all runs.
     """
 
-    def __init__(self, decider: Decider, keeper: Keeper, facts: Callable[[Pinned], Mapping[str, Any]]) -> None:
+    def __init__(
+        self, decider: Decider, keeper: Keeper, facts: Callable[[Pinned], Mapping[str, Any]], call: Call
+    ) -> None:
         self._decider = decider
         self._keeper = keeper
         self._facts = facts
+        self._call = call
+        self._conditions: dict[int, Conditions] = {}
 
     def builder(self, pinned: Pinned) -> Callable[..., object]:
         """What is to be run.
@@ -85,13 +91,15 @@ class Runs:
         context = self._decider.context_of(pinned)
         self._keeper.write_derivation(pinned.ref, pinned.document)
         index = self._index(job, slot)
-        has_out = knows_out(pinned.wants_build, pinned.promises)
+        conditions = self.conditions(pinned)
+        has_out = knows_out(pinned.wants_build, pinned.promises, conditions)
         workspace = self._keeper.workspace(job.key.home, index, has_out=has_out)
+        inputs: dict[str, None] = {}
         request = BuildRequest(
             stage=pinned.name,
             builder=self.builder(pinned),
             wants_build=pinned.wants_build,
-            arguments=self._arguments(pinned),
+            arguments=self._arguments(pinned, inputs),
             promises=pinned.promises,
             key=job.key.home,
             run=index,
@@ -100,6 +108,9 @@ class Runs:
             scratch=workspace.scratch,
             checkpoint=workspace.checkpoint,
             log=workspace.log,
+            conditions=conditions,
+            inputs=tuple(inputs),
+            store=self._keeper.root,
         )
         return Running(job, slot, workspace, request, context, self._keeper.watch(workspace, self._inputs(pinned)))
 
@@ -109,12 +120,20 @@ class Runs:
         made = self._keeper.runs(job.remake) if job.remake is not None else ()
         return made[0].index if made else self._keeper.reserve(job.key.home, first=slot.first)
 
-    def _arguments(self, pinned: Pinned) -> dict[str, Any]:
+    def conditions(self, pinned: Pinned) -> Conditions:
+        """How runs of a derivation are carried out in this call."""
+        found = self._conditions.get(id(pinned.conditions))
+        if found is None:
+            found = self._conditions[id(pinned.conditions)] = self._call.conditions(pinned.conditions)
+        return found
+
+    def _arguments(self, pinned: Pinned, paths: dict[str, None]) -> dict[str, Any]:
+        """The arguments; the paths of what is given of inputs are added to `paths`."""
         inputs = pinned.inputs
 
         def given(index: int) -> object:
             ref, promise = inputs[index]
-            seen = [self._visible(ref, record, promise) for record in self._decider.records(ref)]
+            seen = [self._visible(ref, record, promise, paths) for record in self._decider.records(ref)]
             return tuple(seen) if self._decider.choices[ref].many else seen[0]
 
         return {name: decode(tree, pinned.types, given) for name, tree in pinned.params.trees().items()}
@@ -123,10 +142,13 @@ class Runs:
         """The realizations that the builder is given, each once."""
         return {record.ref: record for ref, _ in pinned.inputs for record in self._decider.records(ref)}.values()
 
-    def _visible(self, ref: DerivationRef, record: Record, promise: str | None) -> object:
+    def _visible(self, ref: DerivationRef, record: Record, promise: str | None, paths: dict[str, None]) -> object:
         path = self._keeper.payload_text(record)
         if promise is not None:
-            return Path(path, record.promises[promise].path)
+            path = f"{path}/{record.promises[promise].path}"
+        paths[path] = None
+        if promise is not None:
+            return Path(path)
         pinned = self._decider.closure.by_ref[ref]
 
         def params() -> dict[str, Any]:
@@ -179,7 +201,7 @@ class Runs:
             result.duration,
             running.context,
             None,
-            _both(result.facts, self._facts(job.pinned)),
+            _both(_told(result), self._facts(job.pinned)),
         )
         self._decider.hold(sealed.ref)
         self._decider.made(self._keeper.register(sealed, run, logged=result.logged))
@@ -239,7 +261,7 @@ class Runs:
             "started": result.started,
             "duration": result.duration,
             **about,
-            **result.facts,
+            **_told(result),
         }
         kept = self._keep(running, facts)
         kind = PromiseError if failure.kind == "promise" else BuildError
@@ -256,6 +278,13 @@ class Runs:
         )
         error.__cause__ = result.error
         return error
+
+
+def _told(result: BuildResult) -> Mapping[str, Any]:
+    """What the executor says of where a run was, and of what it used."""
+    if not result.findings:
+        return result.facts
+    return {**result.facts, "findings": [finding._asdict() for finding in result.findings]}
 
 
 def _both(own: Mapping[str, Any], shared: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pylightnix.executors.inline import InlineExecutor
+    from pylightnix.executors.local import LocalExecutor
     from pylightnix.executors.process import ProcessExecutor
 
-__all__ = ["InlineExecutor", "ProcessExecutor"]
+__all__ = ["InlineExecutor", "LocalExecutor", "ProcessExecutor"]
 
-_HOMES = {"InlineExecutor": "inline", "ProcessExecutor": "process"}
+_HOMES = {"InlineExecutor": "inline", "LocalExecutor": "local", "ProcessExecutor": "process"}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,10 +6,12 @@ import contextlib
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from pylightnix.errors import ExecutorError
 from pylightnix.executors.handlers import Handlers
+from pylightnix.executors.machine import machine_capacity
 from pylightnix.executors.runlog import RunLog
 from pylightnix.executors.streams import tees
 from pylightnix.executors.telling import bytes_of_maxrss, host_facts
@@ -78,23 +80,35 @@ class InlineExecutor:
     """Runs each builder at once, in the thread that submits it.
 
     What the builder prints goes to the log of the run and to this process's standard error. Runs see one another's
-    state: imported modules, caches, random generators. KeyboardInterrupt passes through.
+    state: imported modules, caches, random generators. KeyboardInterrupt passes through. A timeout is not looked at:
+    nothing could end the builder but the builder itself.
+
+    Args:
+        capacity: what a run may take, see `Executor`; default: what this machine has.
     """
 
     name = "inline"
     slots = 1
 
-    def __init__(self) -> None:
+    def __init__(self, capacity: Mapping[str, float] | None = None) -> None:
+        self.capacity = machine_capacity() if capacity is None else capacity
         self._stopped = False
 
     def submit(self, request: BuildRequest, progress: Progress | None = None) -> Finished:
         """Run the builder.
 
         Raises:
-            ExecutorError: the executor was stopped.
+            ExecutorError: the executor was stopped, or the run is to be isolated.
         """
         if self._stopped:
             raise ExecutorError("this executor was stopped", hint="make a new one", executor=self.name)
+        if request.conditions.isolation not in (None, "none"):
+            raise ExecutorError(
+                f"a builder in this process cannot have isolation={request.conditions.isolation!r}",
+                where=request.stage,
+                hint='leave the executor to the call, use executor="process", or say isolation="none" in the call',
+                executor=self.name,
+            )
         with _turn:
             return Finished(self._run(request, progress))
 

@@ -6,9 +6,11 @@ import os
 import sys
 import threading
 from collections import deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pylightnix.errors import ExecutorError
+from pylightnix.executors.machine import machine_capacity
 from pylightnix.executors.making import environment_of
 from pylightnix.executors.modules import Modules
 from pylightnix.executors.telling import host_facts, utc_now
@@ -31,6 +33,7 @@ class ProcessExecutor:
 
     Args:
         slots: how many runs at a time; more are queued.
+        capacity: what the runs may take together, see `Executor`; default: what this machine has.
 
     Raises:
         ExecutorError: there is no `fork` here, no Python to start, or no slot.
@@ -38,13 +41,14 @@ class ProcessExecutor:
 
     name = "process"
 
-    def __init__(self, slots: int = 1) -> None:
+    def __init__(self, slots: int = 1, capacity: Mapping[str, float] | None = None) -> None:
         if slots < 1:
             raise ExecutorError(f"an executor cannot have {slots} slots", hint="give 1 or more", executor=self.name)
         if not hasattr(os, "fork") or not sys.executable:
             missing = "fork" if sys.executable else "a Python interpreter"
             raise ExecutorError(f"there is no {missing} here", hint="use the inline executor", executor=self.name)
         self.slots = slots
+        self.capacity = machine_capacity() if capacity is None else capacity
         self._modules = Modules()
         self._lock = threading.Lock()
         self._ended = threading.Condition(self._lock)

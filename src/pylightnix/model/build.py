@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from pylightnix.model.conditions import PLAIN, Conditions
 from pylightnix.model.promises import Promise
 
 if TYPE_CHECKING:  # a fresh worker starts faster without them
@@ -83,6 +84,9 @@ class BuildRequest:
         scratch: a directory, made when the builder asks for it; the executor removes nothing.
         checkpoint: a directory that may exist with what an earlier attempt left; made when the builder asks for it.
         log: the file that gets standard output and error; made when something is written, and of bounded size.
+        conditions: how the run is to be carried out; an executor that cannot refuses (`ExecutorError`).
+        inputs: absolute paths of what the builder is given of its inputs: directories, or single promised artifacts.
+        store: the absolute path of the store.
     """
 
     stage: str
@@ -97,19 +101,36 @@ class BuildRequest:
     scratch: str
     checkpoint: str
     log: str
+    conditions: Conditions = PLAIN
+    inputs: tuple[str, ...] = ()
+    store: str = ""
 
     @property
     def has_out(self) -> bool:
         """Whether the builder can know of `out`; if it cannot, there is none."""
-        return knows_out(self.wants_build, self.promises)
+        return knows_out(self.wants_build, self.promises, self.conditions)
 
 
-def knows_out(wants_build: bool, promises: Mapping[str, Promise]) -> bool:
-    """Whether a builder can know of its directory for artifacts: by its `Build`, or by the path of a promise."""
-    return wants_build or bool(promises)
+def knows_out(wants_build: bool, promises: Mapping[str, Promise], conditions: Conditions) -> bool:
+    """Whether a builder can know of its directories: by its `Build`, by the path of a promise, or by working there."""
+    return wants_build or bool(promises) or conditions.isolation in ("process", "sandbox")
 
 
-FailureKind = Literal["exception", "promise", "value", "artifact", "input", "exit", "killed", "transport"]
+FailureKind = Literal[
+    "exception", "promise", "value", "artifact", "input", "undeclared", "exit", "killed", "timeout", "transport"
+]
+
+
+class Finding(NamedTuple):
+    """Something that a builder used and that was not declared.
+
+    Attributes:
+        kind: "file", "store" (a file of the store), "variable" or "network".
+        what: the path, the name of the variable, or the address.
+    """
+
+    kind: Literal["file", "store", "variable", "network"]
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +140,8 @@ class Failure:
     Attributes:
         kind: "exception" (the builder raised), "promise" (one was broken), "value" (not JSON),
             "artifact" (something that cannot be kept), "input" (one was changed while the builder ran),
-            "exit" (the process ended by itself), "killed" (by a signal),
+            "undeclared" (the builder used what it did not declare, where that is forbidden),
+            "exit" (the process ended by itself), "killed" (by a signal), "timeout" (it took longer than it may),
             "transport" (request or result could not be carried).
         what: one sentence; for an exception its type and text.
         traceback: as Python prints it, may be empty.
@@ -147,6 +169,7 @@ class BuildResult:
             and peak_memory_of: "run" (its processes alone) or "process" (the calling one, all its life); JSON values.
         error: the exception itself where it is at hand (inline), to be the cause of the error that is raised.
         logged: whether there is a log; None if that is not known.
+        findings: what the builder used and did not declare, as far as that was seen; each once.
     """
 
     failure: Failure | None
@@ -156,6 +179,7 @@ class BuildResult:
     facts: Mapping[str, Any]
     error: BaseException | None = None
     logged: bool | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 class Finished:
@@ -187,11 +211,19 @@ class Executor(Protocol):
     `submit` never raises for what the builder does: the future always gets a `BuildResult`. KeyboardInterrupt and
     SystemExit of the calling process pass through. `stop` ends running builders and waits for them; a stopped
     executor takes no more (`ExecutorError`). What `progress` raises is nobody's failure: it is dropped.
+
+    Attributes:
+        name: a word, for records and messages.
+        slots: how many runs it carries at a time; more are queued.
+        capacity: what runs may take together, by the names of `Conditions.resources`; None where the executor itself
+            sees to that.
     """
 
     @property
     def name(self) -> str: ...
     @property
     def slots(self) -> int: ...
+    @property
+    def capacity(self) -> Mapping[str, float] | None: ...
     def submit(self, request: BuildRequest, progress: Progress | None = None) -> Future[BuildResult] | Finished: ...
     def stop(self) -> None: ...

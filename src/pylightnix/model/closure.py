@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pylightnix.hashing import Template, canonical
+from pylightnix.model.conditions import PLAIN, Conditions
 from pylightnix.model.matching import Matcher
 from pylightnix.model.params import Params
 from pylightnix.model.promises import Promise
@@ -54,6 +55,7 @@ class Pinned(NamedTuple):
         origin: where the code is.
         fixed: the realization that was given in place of the derivation: it is chosen, and its inputs are not
             walked; None for all others.
+        conditions: how its runs are to be carried out.
     """
 
     ref: DerivationRef
@@ -67,6 +69,7 @@ class Pinned(NamedTuple):
     wants_build: bool
     origin: Origin
     fixed: Realization[Any] | None
+    conditions: Conditions = PLAIN
 
     @property
     def name(self) -> str:

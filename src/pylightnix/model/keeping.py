@@ -79,6 +79,9 @@ class Watch(Protocol):
 class Keeper(Shelf, Protocol):
     """Keeps derivations and realizations. Every method that writes is safe to be killed in, and to be run again."""
 
+    root: str
+    """The absolute path of the store."""
+
     @property
     def memory(self) -> Memory:
         """Its memory of what was chosen before."""

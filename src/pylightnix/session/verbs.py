@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Generic, TypedDict, TypeVar, Unpack, overload
 
 from pylightnix.dsl.closure import pin
 from pylightnix.dsl.derivation import Derivation
 from pylightnix.dsl.stage import Stage
 from pylightnix.engine.events import Listener, Silent
 from pylightnix.engine.realize import Realizer, plan_steps
-from pylightnix.errors import ArgumentError, ConfigError, TargetError
-from pylightnix.executors import InlineExecutor, ProcessExecutor
+from pylightnix.errors import ArgumentError, TargetError
 from pylightnix.executors.making import making
 from pylightnix.model.build import Executor
 from pylightnix.model.closure import Closure
+from pylightnix.model.conditions import Call, Isolation
 from pylightnix.model.plan import Step, Steps
 from pylightnix.model.realization import Realization
 from pylightnix.names import DerivationRef
+from pylightnix.session.executing import ExecutorLike, Jobs, call_for, executor_for
 from pylightnix.session.facts import Facts
 from pylightnix.session.location import as_store
 from pylightnix.session.targets import Targets
@@ -33,7 +33,6 @@ T_co = TypeVar("T_co", covariant=True)
 
 Asked = Any
 StoreLike = Store | Path | str | None
-ExecutorLike = Executor | Literal["inline", "process"] | None
 
 
 class Options(TypedDict, total=False):
@@ -41,8 +40,12 @@ class Options(TypedDict, total=False):
 
     store: StoreLike
     rebuild: Iterable[object]
-    jobs: int
+    jobs: Jobs
     executor: ExecutorLike
+    limits: Mapping[str, float | str] | None
+    isolation: Isolation | None
+    strict: bool
+    keep_going: bool
     listener: Listener | None
     quiet: bool
     root: str | None
@@ -156,13 +159,17 @@ def realize(asked: Mapping[str, Derivation[R]], **options: Unpack[Options]) -> d
 def realize(asked: list[Derivation[R]], **options: Unpack[Options]) -> list[Realization[R]]: ...
 @overload
 def realize(asked: Asked, **options: Unpack[Options]) -> Any: ...
-def realize(
+def realize(  # noqa: PLR0913  (what people type at a prompt is completed from here)
     asked: Asked,
     *,
     store: StoreLike = None,
     rebuild: Iterable[object] = (),
-    jobs: int = 1,
+    jobs: Jobs = 1,
     executor: ExecutorLike = None,
+    limits: Mapping[str, float | str] | None = None,
+    isolation: Isolation | None = None,
+    strict: bool = False,
+    keep_going: bool = False,
     listener: Listener | None = None,
     quiet: bool = False,
     root: str | None = None,
@@ -175,8 +182,15 @@ def realize(
             the working directory, else the user data directory.
         rebuild: derivations of the closure that get one more run where their matcher is satisfied; a str is the name
             of a stage, or the beginning of a derivation's reference, and means all in the closure that it fits.
-        jobs: how many builders run at a time; 1 runs them in this process, more in processes of their own.
+        jobs: how many builders run at a time; 1 runs them in this process, more in processes of their own; "auto": as
+            many as there are processors.
         executor: "inline", "process", or an `Executor`; default by `jobs`.
+        limits: what runs may take together on this machine, such as {"gpus": 2, "memory": "16G"}; default: what it
+            has, and `$PYLIGHTNIX_LIMITS`.
+        isolation: "none", "process" or "sandbox" for all stages; default: what each says, else
+            `$PYLIGHTNIX_ISOLATION`, else "none".
+        strict: whether a builder fails that uses what its stage did not declare.
+        keep_going: whether all that does not depend on a failure is finished before it is raised.
         listener: is told what happens, instead of standard error.
         quiet: tell nothing.
         root: a name that keeps alive what is returned, with all that it was made from; see `Store.root`.
@@ -198,42 +212,45 @@ def realize(
                 hint="use realize_many, or a matcher that chooses one",
                 derivation=derivation.name,
             )
-    _see_root(root)
-    with _executor(executor, jobs) as runner:
-        results = _realize(targets, found, rebuild, runner, _listener(listener, quiet))
-    _keep(root, found, results)
+    given: Options = {
+        "rebuild": rebuild, "jobs": jobs, "executor": executor, "limits": limits, "isolation": isolation,
+        "strict": strict, "keep_going": keep_going, "listener": listener, "quiet": quiet, "root": root,
+    }  # fmt: skip
+    results = _realize(targets, found, given)
     return targets.fill(lambda index: results[index][0])
 
 
-def realize_many(
-    asked: Asked,
-    *,
-    store: StoreLike = None,
-    rebuild: Iterable[object] = (),
-    jobs: int = 1,
-    executor: ExecutorLike = None,
-    listener: Listener | None = None,
-    quiet: bool = False,
-    root: str | None = None,
-) -> Any:
+def realize_many(asked: Asked, **options: Unpack[Options]) -> Any:
     """As `realize`, with a tuple of realizations for each derivation, whatever its matcher."""
-    targets, found = _read(asked, store)
-    _see_root(root)
-    with _executor(executor, jobs) as runner:
-        results = _realize(targets, found, rebuild, runner, _listener(listener, quiet))
-    _keep(root, found, results)
+    unknown = [name for name in options if name not in Options.__annotations__]
+    if unknown:
+        known = ", ".join(Options.__annotations__)
+        raise ArgumentError(f"there is no keyword {unknown[0]!r}", where="realize_many", hint=f"there are: {known}")
+    targets, found = _read(asked, options.get("store"))
+    results = _realize(targets, found, options)
     return targets.fill(lambda index: results[index])
 
 
-def _realize(
-    targets: Targets, store: Store, rebuild: Iterable[object], executor: Executor, listener: Listener
+def _realize(targets: Targets, store: Store, given: Options) -> list[tuple[Realization[Any], ...]]:
+    root = given.get("root")
+    _see_root(root)
+    call = call_for(given.get("isolation"), strict=given.get("strict", False))
+    with executor_for(given.get("executor"), given.get("jobs", 1), given.get("limits")) as runner:
+        listener = _listener(given.get("listener"), quiet=given.get("quiet", False))
+        results = _run(targets, store, given.get("rebuild", ()), runner, listener, call)
+    _keep(root, store, results)
+    return results
+
+
+def _run(
+    targets: Targets, store: Store, rebuild: Iterable[object], executor: Executor, listener: Listener, call: Call
 ) -> list[tuple[Realization[Any], ...]]:
     closure = pin(targets.derivations)
     rebuilds = _rebuilds(rebuild, closure)
     in_hand = store.keeper.holding()
     try:
         with Facts(store) as facts:
-            realizer = Realizer(closure, store.keeper, executor, listener, facts, rebuilds, making())
+            realizer = Realizer(closure, store.keeper, executor, listener, facts, rebuilds, making(), call)
             realizer.run()
         hand = _Hand()
         weakref.finalize(hand, in_hand.release)
@@ -263,34 +280,5 @@ def _keep(root: str | None, store: Store, results: list[tuple[Realization[Any], 
         set_root(store.keeper, root, [one for chosen in results for one in chosen], held=True)
 
 
-@contextlib.contextmanager
-def _executor(executor: ExecutorLike, jobs: int) -> Iterator[Executor]:
-    """The executor that is meant; one that is made here is stopped, one that was given is its owner's to stop."""
-    if type(jobs) is not int or jobs < 1:
-        raise ArgumentError(f"jobs={jobs!r} is no positive number", where="realize")
-    if executor is not None and not isinstance(executor, str):
-        yield executor
-        return
-    made = _make_executor(executor or ("inline" if jobs == 1 else "process"), jobs)
-    try:
-        yield made
-    finally:
-        made.stop()
-
-
-def _make_executor(name: str, jobs: int) -> Executor:
-    if name == "process":
-        return ProcessExecutor(slots=jobs)
-    if name != "inline":
-        raise ConfigError(f"executor={name!r} is unknown", where="realize", hint='"inline", "process" or an Executor')
-    if jobs > 1:
-        raise ArgumentError(
-            f"jobs={jobs} with the inline executor, which runs one builder at a time",
-            where="realize",
-            hint='use executor="process"',
-        )
-    return InlineExecutor()
-
-
-def _listener(listener: Listener | None, quiet: bool) -> Listener:
+def _listener(listener: Listener | None, *, quiet: bool) -> Listener:
     return listener if listener is not None else Silent() if quiet else PlainTelling()

@@ -50,6 +50,7 @@ class Reader:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
+        self.root = str(layout.root)
         self._looked: dict[KeyRef, int] = {}
         self._damaged: dict[KeyRef, list[Lost]] = {}
         self._steady: AbstractContextManager[object] = nullcontext()

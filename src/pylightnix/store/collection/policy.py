@@ -6,27 +6,20 @@ Scopes narrow: each that is given must agree. Without any nothing is taken.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple, Self, TypedDict
 
 from pylightnix.errors import ArgumentError
+from pylightnix.model.amounts import DAY, Size, parse_seconds, parse_size
 from pylightnix.model.records import Record
 from pylightnix.names import DerivationRef
 
-DAY = 86_400.0
 LONGEST = 1000 * 365.0
 """Days of the longest duration: years of four digits stay such, which names in the trash need."""
 
-_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": DAY, "w": 7 * DAY, "y": 365 * DAY}
-_BYTES = {"": 1, "B": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
-_DURATION = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>s|min|h|d|w|y)")
-_SIZE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[kKMGTP]?)(?P<binary>i?)B?")
-
 Duration = str | timedelta
-Size = str | int
 
 
 class Wanted(TypedDict, total=False):
@@ -122,33 +115,10 @@ def _parse_best(given: object) -> tuple[int, str]:
 
 def parse_days(text: Duration, where: str = "") -> float:
     """A duration in days: `30d`, `12h`, `2w`, or a timedelta; from 0 to 1000 years."""
-    if isinstance(text, timedelta):
-        days = text.total_seconds() / DAY
-    else:
-        form = _DURATION.fullmatch(text) if isinstance(text, str) else None
-        if form is None:
-            raise ArgumentError(
-                f"{text!r} is no duration", where=where, hint="such as 30d, 12h, 2w; units: s min h d w y"
-            )
-        days = float(form["number"]) * _SECONDS[form["unit"]] / DAY
-    if not 0 <= days <= LONGEST:
+    seconds = text.total_seconds() if isinstance(text, timedelta) else parse_seconds(text, where)
+    if not 0 <= seconds / DAY <= LONGEST:
         raise ArgumentError(f"{text!s} is no duration from 0 to 1000 years", where=where, hint="such as 30d, 12h, 2w")
-    return days
-
-
-def parse_size(text: Size, where: str = "") -> int:
-    """A size in bytes: `50G`, `1.5T`, `512Mi`, or a number."""
-    if type(text) is int and text >= 0:
-        return text
-    form = _SIZE.fullmatch(text) if isinstance(text, str) else None
-    if form is None:
-        raise ArgumentError(f"{text!r} is no size", where=where, hint="such as 50G, 500M, 1.5T or 512Mi")
-    unit = form["unit"].replace("K", "k")
-    factor = 1024 ** "_kMGTP".index(unit) if form["binary"] and unit else _BYTES[unit]
-    try:
-        return int(float(form["number"]) * factor)
-    except OverflowError:
-        raise ArgumentError("no size has so many digits", where=where, hint="such as 50G, 500M or 1.5T") from None
+    return seconds / DAY
 
 
 class Standing(NamedTuple):

@@ -1,0 +1,52 @@
+"""Runs builders on this machine, each where its conditions want it: in this process, or in one of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pylightnix.executors.inline import InlineExecutor
+from pylightnix.executors.machine import machine_capacity
+from pylightnix.model.build import BuildRequest, BuildResult, Finished, Progress
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from pylightnix.executors.process import ProcessExecutor
+
+
+class LocalExecutor:
+    """Runs a builder in this process, unless it is to be isolated or to be ended in time: then in a new one.
+
+    Args:
+        capacity: what a run may take, see `Executor`; default: what this machine has.
+    """
+
+    name = "local"
+    slots = 1
+
+    def __init__(self, capacity: Mapping[str, float] | None = None) -> None:
+        self.capacity = machine_capacity() if capacity is None else capacity
+        self._inline = InlineExecutor(self.capacity)
+        self._process: ProcessExecutor | None = None
+
+    def submit(self, request: BuildRequest, progress: Progress | None = None) -> Future[BuildResult] | Finished:
+        """Run the builder here, or let another process run it.
+
+        Raises:
+            ExecutorError: the executor was stopped, or there can be no such process.
+        """
+        conditions = request.conditions
+        if conditions.isolation in (None, "none") and conditions.timeout is None:
+            return self._inline.submit(request, progress)
+        if self._process is None:
+            from pylightnix.executors.process import ProcessExecutor
+
+            self._process = ProcessExecutor(1, self.capacity)
+        return self._process.submit(request, progress)
+
+    def stop(self) -> None:
+        """End what runs, and take no more."""
+        self._inline.stop()
+        if self._process is not None:
+            self._process.stop()

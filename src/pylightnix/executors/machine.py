@@ -1,0 +1,41 @@
+"""What this machine has for runs to take. Unaware of runs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+_GPU = re.compile(r"nvidia[0-9]+")
+
+
+def machine_capacity() -> Mapping[str, float]:
+    """cpus, gpus, and memory in bytes where the system tells it."""
+    memory = _memory()
+    return {"cpus": cpus(), "gpus": len(gpus()), **({"memory": memory} if memory else {})}
+
+
+def cpus() -> int:
+    """The processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def gpus() -> tuple[str, ...]:
+    """The names of the graphics processors that this process may use, as `CUDA_VISIBLE_DEVICES` has them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return tuple(name for name in (part.strip() for part in visible.split(",")) if name and name != "-1")
+    try:
+        found = [name for name in os.listdir("/dev") if _GPU.fullmatch(name)]
+    except OSError:
+        return ()
+    return tuple(str(number) for number in sorted(int(name[6:]) for name in found))
+
+
+def _memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0
