@@ -42,19 +42,12 @@ def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
         time.sleep(0.01)
 
 
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
-    except OSError:
-        return False
-
-
 def family(marker: str) -> list[int]:
     """The processes that have a word in their environment."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if marker.encode() in (folder / "environ").read_bytes() and alive(int(folder.name)):
+            if marker.encode() in (folder / "environ").read_bytes() and processes.is_alive(int(folder.name)):
                 found.append(int(folder.name))
     return found
 
@@ -86,7 +79,7 @@ def test_a_killed_supervisor_takes_all_with_it(bench: Bench) -> None:
     failure = failure_of(bench.run(kill_parent, pid_file=pid_file), "killed")
     assert "SIGKILL" in failure.what
     assert time.monotonic() - start < 5
-    wait_for(lambda: not alive(int(pid_file.read_text())))
+    wait_for(lambda: not processes.is_alive(int(pid_file.read_text())))
     value_of(bench.run(builders.nothing))
 
 
@@ -186,7 +179,7 @@ def test_stop(tmp_path: Path, stubborn: bool) -> None:
     start = time.monotonic()
     bench.executor.stop()
     assert (1.9 if stubborn else 0) < time.monotonic() - start < (3.9 if stubborn else 1.9)
-    assert not alive(int(file.read_text()))
+    assert not processes.is_alive(int(file.read_text()))
     for future in (running, waiting):
         assert failure_of(future.result(0), "killed").fields == {"stopped": True}
     with pytest.raises(ExecutorError):
@@ -214,7 +207,7 @@ def test_stop_interrupted_ends_at_once(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         bench.executor.stop()
     assert time.monotonic() - start < 1.9
-    assert not alive(int(file.read_text()))
+    assert not processes.is_alive(int(file.read_text()))
     assert failure_of(future.result(0), "killed").fields == {"stopped": True}
 
 

@@ -51,7 +51,7 @@ class Told:
                 self.end = message
 
 
-def why_lost(told: Told, code: int, *, stopped: bool) -> Failure | None:
+def why_lost(told: Told, code: int, *, stopped: bool, late: float | None = None) -> Failure | None:
     """Why there is no result, or none that counts; None if there is one.
 
     A result counts when all processes of the run have ended: what is left could write into the artifacts yet.
@@ -60,9 +60,16 @@ def why_lost(told: Told, code: int, *, stopped: bool) -> Failure | None:
         told: what was told.
         code: the supervisor's exit code, negative for a signal.
         stopped: whether the run was ended from here.
+        late: the seconds that it might take, if it was ended because it took longer.
     """
     if told.result is not None and told.end is not None:
-        return _left(told.end["left"]) if told.end["left"] else None
+        if told.end["left"]:
+            return _left(told.end["left"])
+        if late is None or not told.result["failure"]:
+            return None
+    if late is not None:
+        hint = "what it left in build.checkpoint is there for the next attempt; timeout= of the stage gives it longer"
+        return Failure("timeout", f"the run took longer than {late:g} s, and was ended", "", {"timeout": late}, hint)
     if stopped:
         return Failure("killed", "the run was ended because the executor was stopped", fields={"stopped": True})
     if told.worker is None:

@@ -6,8 +6,6 @@ import contextlib
 import os
 import selectors
 import signal
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field, replace
@@ -16,14 +14,10 @@ from typing import Any
 from pylightnix.executors.events import Told, why_lost
 from pylightnix.executors.outputs import check
 from pylightnix.executors.runlog import RunLog
+from pylightnix.executors.starting import Nurseries, Pipes, Started, start_fresh
 from pylightnix.executors.telling import bytes_of_maxrss, host_facts, utc_now
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
 
-_ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-_BOOT = (
-    "import sys; sys.path.insert(0, sys.argv[3]); from pylightnix.executors.supervisor import main; "
-    "del sys.path[0]; main()"
-)
 _CHUNK = 2**16
 _LOOK = 0.5
 """Seconds of silence after which we look whether the supervisor is still there."""
@@ -62,6 +56,7 @@ class Launch:
         environ: the environment for the process.
         name: of the executor, for the facts.
         progress: hears of the progress, in the waiting thread.
+        nurseries: fork the process; None starts a new one.
     """
 
     request: BuildRequest
@@ -69,8 +64,10 @@ class Launch:
     environ: dict[str, str]
     name: str
     progress: Progress | None
-    _process: subprocess.Popen[bytes] | None = None
+    nurseries: Nurseries | None = None
+    _process: Started | None = None
     _ending: bool = False
+    _late: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def carry(self) -> BuildResult:
@@ -100,7 +97,7 @@ class Launch:
         """The last resort: kill the supervisor, and with it the worker."""
         with self._lock:
             if self._process is not None:
-                self._process.kill()
+                self._process.send_signal(signal.SIGKILL)
 
     def _converse(self, stack: contextlib.ExitStack, log: RunLog, told: Told) -> Failure | None:
         """Start the process, hear it out, and wait for its end; why there is no result that counts, or None."""
@@ -120,26 +117,20 @@ class Launch:
         if told.end is None and told.worker is not None:
             with contextlib.suppress(OSError):
                 os.killpg(told.worker, signal.SIGKILL)
-        return why_lost(told, code, stopped=self._ending)
+        return why_lost(told, code, stopped=self._ending, late=self.request.conditions.timeout if self._late else None)
 
-    def _start(self, control: _Channel, events: _Channel, output: _Channel) -> subprocess.Popen[bytes]:
+    def _start(self, control: _Channel, events: _Channel, output: _Channel) -> Started:
+        pipes = Pipes(control.read, events.write, output.write)
+        start = start_fresh if self.nurseries is None else self.nurseries.start
         with self._lock:
-            process = self._process = subprocess.Popen(
-                [*_interpreter(), "-c", _BOOT, str(control.read), str(events.write), _ROOT, self.request.stage],
-                stdin=subprocess.DEVNULL,
-                stdout=output.write,
-                stderr=output.write,
-                pass_fds=(control.read, events.write),
-                env=self.environ,
-                start_new_session=True,
-            )
+            process = self._process = start(pipes, self.environ, self.request.stage)
             if self._ending:
-                process.terminate()
+                process.send_signal(signal.SIGTERM)
         return process
 
     def _exchange(
         self,
-        process: subprocess.Popen[bytes],
+        process: Started,
         control: _Channel,
         events: _Channel,
         output: _Channel,
@@ -172,7 +163,30 @@ class Launch:
             selector.register(control.write, selectors.EVENT_WRITE, send)
             selector.register(events.read, selectors.EVENT_READ, hear)
             selector.register(output.read, selectors.EVENT_READ, keep)
-            _serve(selector, process, {events.read, output.read})
+            self._serve(selector, process, {events.read, output.read})
+
+    def _serve(self, selector: selectors.BaseSelector, process: Started, pipes: set[int]) -> None:
+        """Serve what is ready until these pipes have ended, or the supervisor has: what survived it is not waited for.
+
+        A run that takes longer than it may is ended.
+        """
+        gone: float | None = None
+        timeout = self.request.conditions.timeout
+        until = None if timeout is None else time.monotonic() + timeout
+        while selector.get_map().keys() & pipes:
+            now = time.monotonic()
+            if until is not None and now >= until:
+                self._late, until = True, None
+                self.end()
+            pause = _LOOK if until is None else min(_LOOK, until - now)
+            ready = selector.select(pause if gone is None else 0)
+            if gone is not None and (not ready or time.monotonic() - gone > _LINGER):
+                return
+            if gone is None and process.poll() is not None:  # what it told last may have come after that look
+                gone = time.monotonic()
+            for key, _ in ready:
+                if not key.data(key.fd):
+                    selector.unregister(key.fd)
 
     def _gone_since(self) -> Failure | None:
         """What is broken of the promises now that all has ended: what the builder left had time to break them."""
@@ -193,25 +207,6 @@ class Launch:
         if log.problem:
             facts["log_problem"] = log.problem
         return facts
-
-
-def _serve(selector: selectors.BaseSelector, process: subprocess.Popen[bytes], pipes: set[int]) -> None:
-    """Serve what is ready until these pipes have ended, or the supervisor has: what survived it is not waited for."""
-    gone: float | None = None
-    while selector.get_map().keys() & pipes:
-        ready = selector.select(_LOOK if gone is None else 0)
-        if gone is not None and (not ready or time.monotonic() - gone > _LINGER):
-            return
-        if gone is None and process.poll() is not None:  # what it told last may have come after that look
-            gone = time.monotonic()
-        for key, _ in ready:
-            if not key.data(key.fd):
-                selector.unregister(key.fd)
-
-
-def _interpreter() -> list[str]:
-    flags: list[str] = getattr(subprocess, "_args_from_interpreter_flags", list)()
-    return [sys.executable, *flags, "-P"]
 
 
 def _send(descriptor: int, data: memoryview) -> memoryview:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from pylightnix.executors.launch import Launch
+    from pylightnix.executors.starting import Nurseries
 
 POLITE = 4.0
 """Seconds that `stop` waits before it ends what is left at once; the runs' own supervisors need two."""
@@ -50,6 +51,7 @@ class ProcessExecutor:
         self.slots = slots
         self.capacity = machine_capacity() if capacity is None else capacity
         self._modules = Modules()
+        self._nurseries: Nurseries | None = None
         self._lock = threading.Lock()
         self._ended = threading.Condition(self._lock)
         self._queue: deque[tuple[Launch, Future[BuildResult]]] = deque()
@@ -66,6 +68,7 @@ class ProcessExecutor:
         from concurrent.futures import Future
 
         from pylightnix.executors.launch import Launch
+        from pylightnix.executors.starting import Nurseries
         from pylightnix.executors.transport import NotPortableError, pack
 
         self._refuse_if_stopped()
@@ -75,9 +78,11 @@ class ProcessExecutor:
         except NotPortableError as error:
             future.set_result(self._without_process(error.failure))
             return future
-        launch = Launch(request, parcel, environment_of(request.key), self.name, progress)
         with self._lock:
             self._refuse_if_stopped()
+            if self._nurseries is None:
+                self._nurseries = Nurseries()
+            launch = Launch(request, parcel, environment_of(request.key), self.name, progress, self._nurseries)
             self._queue.append((launch, future))
             if len(self._threads) < self.slots:
                 thread = threading.Thread(target=self._work, name=f"pylightnix-{self.name}", daemon=True)
@@ -95,6 +100,13 @@ class ProcessExecutor:
             if future.set_running_or_notify_cancel():
                 failure = Failure("killed", "the executor was stopped before the run began", fields={"stopped": True})
                 future.set_result(self._without_process(failure))
+        try:
+            self._end_all()
+        finally:
+            if self._nurseries is not None:
+                self._nurseries.close()
+
+    def _end_all(self) -> None:
         try:
             self._end(now=False)
             if self._join(POLITE):

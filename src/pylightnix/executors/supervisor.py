@@ -1,7 +1,7 @@
 """Stands between the executor and the worker of one run, and ends the run's whole process tree. Unaware of requests.
 
-The executor starts a fresh interpreter here; this forks the worker (where the user's code runs) before anything is
-imported that could matter, and stays behind: small, with no user code in it, adopting every process that the run
+A process that has run no user's code comes here, forked by a nursery or started for the run; this forks the worker
+(where the user's code runs) and stays behind: small, with no user code in it, adopting every process that the run
 leaves behind (Linux; elsewhere only the worker's process group is ended). It talks to the executor thus:
 
 - the pipe `control` carries the request to the worker; its other end closes with the executor: all ends at once.
@@ -31,11 +31,15 @@ _PDEATHSIG, _CHILD_SUBREAPER = 1, 36
 
 
 def main() -> None:
+    """Begin in a process that was started for one run."""
+    default_signals()
+    supervise_worker(int(sys.argv[1]), int(sys.argv[2]))
+
+
+def supervise_worker(control: int, events: int) -> None:
     """Fork; the supervisor never returns from here, the worker does when the run has ended."""
-    control, events = int(sys.argv[1]), int(sys.argv[2])
     os.set_inheritable(control, False)
     os.set_inheritable(events, False)
-    _default_signals()
     _set_process_option(_CHILD_SUBREAPER, 1)
     _set_process_option(_PDEATHSIG, signal.SIGHUP)  # no SIGKILL: there is sweeping to do
     supervisor = os.getpid()
@@ -54,7 +58,7 @@ def main() -> None:
     work(control, events)
 
 
-def _default_signals() -> None:
+def default_signals() -> None:
     """What the executor's process ignored or blocked is no business of the run."""
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGXFSZ}:
         if signal.getsignal(number) is signal.SIG_IGN:

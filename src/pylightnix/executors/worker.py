@@ -33,6 +33,19 @@ OFTEN = 0.1
 _NO_RESULT = 70
 
 
+def prepare() -> None:
+    """Import what nearly every run needs, in a process from which those of runs are forked."""
+    import ctypes  # noqa: F401
+    import faulthandler  # noqa: F401
+    import linecache  # noqa: F401
+    import logging  # noqa: F401
+    import traceback  # noqa: F401
+
+    import cloudpickle  # type: ignore[import-untyped]  # noqa: F401
+
+    import pylightnix.model.realization  # noqa: F401
+
+
 def work(control: int, events: int) -> None:
     """Perform the request that comes by `control`, tell what comes of it by `events`; the process ends soon after."""
     process = os.getpid()
@@ -56,6 +69,31 @@ def work(control: int, events: int) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     signal.alarm(AFTERWARDS)
+    _leave()
+
+
+def _leave() -> None:
+    """End the process as Python would, but for taking all modules apart: that takes longer than many a run.
+
+    What Python would still write then is written: files that the user has left open.
+    """
+    import atexit
+    import gc
+    import io
+
+    threading.__dict__["_shutdown"]()  # as the processes of multiprocessing end
+    atexit._run_exitfuncs()
+    gc.collect()
+    for thing in gc.get_objects():
+        if issubclass(type(thing), (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)):
+            with contextlib.suppress(Exception):
+                thing.flush()
+    _flush()
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).exit(0)  # libraries in C have their own last words
+    os._exit(0)
 
 
 def _perform(request: BuildRequest, teller: Teller, started: str, begin: float) -> Outcome:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from pylightnix.model.conditions import Conditions
 from pylightnix.testing import builders, processes
 from pylightnix.testing.bench import TABLE, Bench, Fifo, OnBench, failure_of, value_of
 
@@ -113,6 +116,28 @@ class FaultContract(OnBench):
         self.needs_own_process()
         failure = failure_of(bench.run(processes.spoil_afterwards, TABLE), "promise")
         assert failure.fields["found"] == "is not there"
+
+    def test_file_that_was_left_open(self, bench: Bench) -> None:
+        self.needs_own_process()
+        request = bench.request(processes.leave_open, TABLE)
+        value_of(bench.perform(request))
+        assert Path(request.out, "table.txt").read_text() == "begun\nand ended\n"
+
+    def test_takes_longer_than_it_may(self, bench: Bench) -> None:
+        self.needs_own_process()
+        for stubborn in (False, True):
+            request = bench.request(processes.sleep, pid_file=bench.top / f"pid-{stubborn}", stubborn=stubborn)
+            start = time.monotonic()
+            result = bench.perform(dataclasses.replace(request, conditions=Conditions(timeout=1.0)))
+            failure = failure_of(result, "timeout")
+            assert failure.what == "the run took longer than 1 s, and was ended"
+            assert failure.fields["timeout"] == 1.0
+            assert 1.0 < time.monotonic() - start < 8
+            assert not processes.is_alive(int((bench.top / f"pid-{stubborn}").read_text()))
+
+    def test_takes_no_longer_than_it_may(self, bench: Bench) -> None:
+        request = bench.request(builders.give, value=1)
+        assert value_of(bench.perform(dataclasses.replace(request, conditions=Conditions(timeout=50.0)))) == 1
 
     def test_fork_that_returns(self, bench: Bench) -> None:
         self.needs_own_process()

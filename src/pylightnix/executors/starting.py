@@ -1,0 +1,219 @@
+"""Starts the supervisor of a run: a new process each time, or one forked by a nursery. Unaware of what runs are."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+_ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+_BOOT = "import sys; sys.path.insert(0, sys.argv[3]); from pylightnix.executors.{} import main; del sys.path[0]; main()"
+_AT_START = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_")
+"""How the names of variables begin that count while a process comes up, and not afterwards."""
+
+_COMING_UP = 60.0
+"""Seconds that a nursery may take to fork."""
+
+_LEAVING = 5.0
+"""Seconds that a nursery may take to end when it is not needed any more."""
+
+
+class Pipes(NamedTuple):
+    """The ends of its pipes that a supervisor gets."""
+
+    control: int
+    events: int
+    output: int
+
+
+class Started(Protocol):
+    """A supervisor; as `subprocess.Popen` has them."""
+
+    def poll(self) -> int | None: ...
+    def wait(self) -> int: ...
+    def send_signal(self, number: int, /) -> None: ...
+
+
+def start_fresh(pipes: Pipes, environ: Mapping[str, str], name: str, before: Sequence[str] = ()) -> Started:
+    """Start a new process.
+
+    Args:
+        pipes: what it gets.
+        environ: its environment.
+        name: stands among its arguments, for who looks at processes.
+        before: a command that starts the command which follows it.
+
+    Raises:
+        OSError: none can be started.
+    """
+    command = [*_interpreter(), "-c", _BOOT.format("supervisor"), str(pipes.control), str(pipes.events), _ROOT, name]
+    return subprocess.Popen(
+        [*before, *command],
+        stdin=subprocess.DEVNULL,
+        stdout=pipes.output,
+        stderr=pipes.output,
+        pass_fds=(pipes.control, pipes.events),
+        env=dict(environ),
+        start_new_session=True,
+    )
+
+
+def _interpreter() -> list[str]:
+    flags: list[str] = getattr(subprocess, "_args_from_interpreter_flags", list)()
+    return [sys.executable, *flags, "-P"]
+
+
+class Nurseries:
+    """Nurseries by what counts while they come up; each is started when the first run needs it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._nurseries: dict[tuple[object, ...], _Nursery] = {}
+
+    def start(self, pipes: Pipes, environ: Mapping[str, str], name: str) -> Started:
+        """Let a supervisor be forked.
+
+        Raises:
+            OSError: no process can be started.
+        """
+        kind = (sys.executable, *sorted(item for item in environ.items() if item[0].startswith(_AT_START)))
+        with self._lock:
+            nursery = self._nurseries.get(kind)
+            if nursery is None or not nursery.is_alive():
+                nursery = self._nurseries[kind] = _Nursery(environ, pipes.output)
+            return nursery.start(pipes, environ, name)
+
+    def close(self) -> None:
+        """End them; what they have forked ends too."""
+        with self._lock:
+            while self._nurseries:
+                self._nurseries.popitem()[1].close()
+
+
+class _Nursery:
+    """One of them.
+
+    Args:
+        environ: of the first run.
+        output: where it complains if it cannot come up: the log of that run.
+    """
+
+    def __init__(self, environ: Mapping[str, str], output: int) -> None:
+        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with its:
+                descriptor = str(its.fileno())
+                process = subprocess.Popen(
+                    [*_interpreter(), "-c", _BOOT.format("nursery"), descriptor, str(os.getpid()), _ROOT],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    pass_fds=(its.fileno(),),
+                    env=dict(environ),
+                    start_new_session=True,
+                )
+        except BaseException:
+            ours.close()
+            raise
+        self._line = ours
+        self._process = process
+        self.close: Callable[[], object] = weakref.finalize(self, _end, ours, process, os.getpid())
+
+    def is_alive(self) -> bool:
+        """Whether it can be asked."""
+        return self._process.poll() is None
+
+    def start(self, pipes: Pipes, environ: Mapping[str, str], name: str) -> Started:
+        """Let it fork."""
+        ours, its = socket.socketpair()
+        try:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError), its:  # it did not come up
+                socket.send_fds(self._line, [b"+"], [its.fileno(), *pipes])
+                ours.sendall(json.dumps({"environ": dict(environ), "name": name}).encode() + b"\n")
+            return _Forked(ours, self._process)
+        except BaseException:
+            ours.close()
+            raise
+
+
+def _end(line: socket.socket, process: subprocess.Popen[bytes], owner: int) -> None:
+    line.close()
+    if os.getpid() != owner:  # a forked child has no nursery
+        return
+    try:
+        process.wait(_LEAVING)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+class _Forked:
+    """A supervisor that a nursery forked: its child, so the nursery tells how it ended."""
+
+    def __init__(self, channel: socket.socket, nursery: subprocess.Popen[bytes]) -> None:
+        self._channel = channel
+        self._nursery = nursery
+        self._told = b""
+        self._code: int | None = None
+        self._handle: int | None = None
+        channel.settimeout(_COMING_UP)
+        self._pid = self._hear(1)
+        if self._pid is None:
+            self._code = nursery.wait()  # it did not come up, or is gone
+            channel.close()
+        elif hasattr(os, "pidfd_open"):
+            with contextlib.suppress(OSError):
+                self._handle = os.pidfd_open(self._pid)
+
+    def _hear(self, lines: int) -> int | None:
+        """The last number of so many, once it is told; None if it never will be."""
+        while self._told.count(b"\n") < lines:
+            try:
+                data = self._channel.recv(64)
+            except ConnectionResetError:
+                return None
+            if not data:
+                return None
+            self._told += data
+        return int(self._told.split(b"\n")[lines - 1])
+
+    def poll(self) -> int | None:
+        """How it ended, None if it has not."""
+        if self._code is None:
+            self._channel.settimeout(0)
+            with contextlib.suppress(BlockingIOError):
+                self._ended(self._hear(2))
+        return self._code
+
+    def wait(self) -> int:
+        """Wait for its end; how it ended."""
+        if self._code is None:
+            self._channel.settimeout(None)
+            self._ended(self._hear(2))
+        return -signal.SIGKILL if self._code is None else self._code
+
+    def _ended(self, code: int | None) -> None:
+        """Without its nursery nobody knows: it has ended its run then."""
+        self._code = -signal.SIGKILL if code is None else code
+        self._channel.close()
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
+
+    def send_signal(self, number: int) -> None:
+        """Signal it, if it has not ended."""
+        if self._code is not None or self._pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if self._handle is not None:
+                signal.pidfd_send_signal(self._handle, number)
+            else:
+                os.kill(self._pid, number)

@@ -1,0 +1,125 @@
+"""Supervisors that a nursery forks are as those of a new process, and what becomes of it harms no later run."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pylightnix.executors import ProcessExecutor
+from pylightnix.testing import builders, processes
+from pylightnix.testing.bench import Bench, failure_of, value_of
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    executor = ProcessExecutor(slots=2)
+    yield Bench(executor, tmp_path)
+    executor.stop()
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not come true"
+        time.sleep(0.01)
+
+
+def nursery_of(worker: int) -> int:
+    return parent_of(parent_of(worker))
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+
+
+def ancestors() -> list[int]:
+    supervisor = os.getppid()
+    return [os.getpid(), supervisor, parent_of(supervisor)]
+
+
+def draw() -> list[float | str | int]:
+    return [random.random(), os.urandom(8).hex()]
+
+
+def test_runs_share_a_nursery_and_nothing_else(bench: Bench) -> None:
+    first, second = (value_of(bench.run(ancestors)) for _ in range(2))
+    assert first[2] == second[2] != os.getpid()
+    assert first[0] != second[0]
+    assert first[1] != second[1]
+
+
+def test_runs_inherit_no_random_state(bench: Bench) -> None:
+    first, second = (value_of(bench.run(draw)) for _ in range(2))
+    assert first[0] != second[0]
+    assert first[1] != second[1]
+
+
+def test_a_killed_nursery_ends_its_runs_and_the_next_run_has_another(bench: Bench) -> None:
+    file = bench.top / "pid"
+    doomed = bench.executor.submit(bench.request(processes.sleep, pid_file=file))
+    wait_for(file.exists)
+    worker = int(file.read_text())
+    os.kill(nursery_of(worker), signal.SIGKILL)
+    failure_of(doomed.result(10), "killed")
+    wait_for(lambda: not processes.is_alive(worker))
+    assert value_of(bench.run(builders.give, value=1)) == 1
+
+
+def test_a_variable_that_counts_while_python_comes_up_counts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flags() -> list[int]:
+        return [sys.flags.hash_randomization, sys.flags.optimize]
+
+    monkeypatch.setenv("PYTHONHASHSEED", "random")
+    before = value_of(bench.run(flags))
+    monkeypatch.setenv("PYTHONHASHSEED", "0")
+    after = value_of(bench.run(flags))
+    assert (before[0], after[0]) == (1, 0)
+
+
+SCRIPT = """
+import os, sys, time
+from pathlib import Path
+from pylightnix.executors import ProcessExecutor
+from pylightnix.testing.bench import Bench
+from pylightnix.testing import builders
+
+executor = ProcessExecutor()
+bench = Bench(executor, Path(sys.argv[1]))
+print(bench.run(os.getppid).failure, flush=True)
+children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+nursery = next(iter(executor._nurseries._nurseries.values()))._process.pid
+child = os.fork()
+if child == 0:
+    os.close(1)
+    time.sleep(60)
+print(nursery, child, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_it_ends_with_its_executor_although_a_forked_child_has_its_socket(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "None\n"
+        nursery, child = map(int, process.stdout.readline().split())
+    try:
+        wait_for(lambda: not processes.is_alive(nursery))
+        assert processes.is_alive(child)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_an_executor_that_nobody_stops_leaves_no_nursery(tmp_path: Path) -> None:
+    executor = ProcessExecutor()
+    _, _, nursery = value_of(Bench(executor, tmp_path).run(ancestors))
+    assert processes.is_alive(nursery)
+    del executor
+    wait_for(lambda: not processes.is_alive(nursery))
