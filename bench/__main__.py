@@ -8,7 +8,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import chain, durability, imports, matching, trees, upkeep
+from bench import chain, durability, imports, matching, parallel, trees, upkeep
 from bench.chain import discard
 from bench.rows import Row, holds, table
 
@@ -17,6 +17,7 @@ GROUPS: Mapping[str, Callable[[float, Path], list[Row]]] = {
     "durability": durability.measure,
     "imports": lambda scale, place: imports.measure(imports.TIMES if scale >= 0.1 else 3),
     "matching": matching.measure,
+    "parallel": parallel.measure,
     "trees": lambda scale, place: trees.measure(scale),
     "upkeep": upkeep.measure,
 }

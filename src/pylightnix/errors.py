@@ -84,6 +84,23 @@ class PromiseError(BuildError):
     """A builder returned, and something that it promised is not there or not as promised."""
 
 
+class FailuresError(BuildError):
+    """What failed in a realize that kept going; `fields` carry those of each failure, and what each one blocked.
+
+    Attributes:
+        failures: the errors, in the order in which they came.
+    """
+
+    failures: tuple[PylightnixError, ...] = ()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (*super().__reduce__()[:2], {"failures": self.failures})
+
+
+class ResourceError(PylightnixError):
+    """A run that needs more than there is."""
+
+
 class ExecutorError(PylightnixError):
     """An executor that cannot run here, or was stopped."""
 

@@ -101,7 +101,7 @@ def test_values_are_read_as_json_or_else_are_text(cli: Any) -> None:
         (["flow.py:report", "--rebuild", "modle"], "there are: model, numbers, report"),
         (["abcdef"], "nothing is named abcdef"),
         (["no such thing"], "neither a reference nor"),
-        (["flow.py:model", "-j", "0"], "0 is not in the range"),
+        (["flow.py:model", "-j", "0"], "'0' is neither a positive number nor auto"),
         ([], "Missing argument"),
     ],
 )

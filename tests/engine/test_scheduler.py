@@ -65,3 +65,54 @@ def test_nothing_is_handed_out_after_stop() -> None:
     scheduler.stop()
     assert scheduler.next_task() is None
     assert scheduler.next_ready() is None
+
+
+def start_all(scheduler: Scheduler[str]) -> list[str]:
+    started = []
+    while (following := scheduler.next_task()) is not None:
+        started.append(following[1])
+    return started
+
+
+def test_the_longest_run_starts_first_and_one_that_nobody_knows_before_it() -> None:
+    scheduler = Scheduler[str]({A: [], B: [], C: []})
+    drain(scheduler)
+    scheduler.want(A, ["short", "short too"], 1.0)
+    scheduler.want(B, ["long"], 60.0)
+    scheduler.want(C, ["unknown", "unknown too"])
+    assert start_all(scheduler) == ["unknown", "unknown too", "long", "short", "short too"]
+
+
+def test_a_run_that_does_not_fit_lets_others_pass() -> None:
+    scheduler = Scheduler[str]({A: [], B: []})
+    drain(scheduler)
+    gpu = (("gpus", 1.0),)
+    scheduler.want(A, ["a1", "a2"], 9.0, gpu)
+    scheduler.want(B, ["b1"], 1.0)
+    assert scheduler.next_task(lambda demand: True) == (A, "a1")
+    assert scheduler.next_task(lambda demand: not demand) == (B, "b1")
+    assert scheduler.next_task(lambda demand: not demand) is None
+    assert scheduler.next_task() == (A, "a2")
+
+
+def test_runs_that_are_withdrawn_leave_those_of_others() -> None:
+    scheduler = Scheduler[str]({A: [], B: []})
+    drain(scheduler)
+    scheduler.want(A, ["a1", "a2", "a3"])
+    scheduler.want(B, ["b1"])
+    assert scheduler.next_task() == (A, "a1")
+    assert not scheduler.withdraw(A)
+    assert start_all(scheduler) == ["b1"]
+
+
+def test_of_what_has_failed_nothing_more_comes_than_what_was_asked_for() -> None:
+    scheduler = Scheduler[str]({A: [], B: [A]})
+    drain(scheduler)
+    scheduler.want(A, ["a1", "a2"])
+    assert scheduler.next_task() == (A, "a1")
+    scheduler.failed(A)
+    assert drain(scheduler) == []
+    assert scheduler.next_task() == (A, "a2")
+    scheduler.finished(A)
+    assert drain(scheduler) == [A], "to be decided, which whoever knows of the failure leaves"
+    scheduler.failed(A)

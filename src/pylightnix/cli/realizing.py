@@ -22,6 +22,7 @@ from pylightnix.model.plan import Step
 from pylightnix.model.realization import Realization
 from pylightnix.model.selection import selection_of
 from pylightnix.names import printable
+from pylightnix.session.executing import Jobs
 from pylightnix.session.location import as_store
 from pylightnix.session.standing import finished
 from pylightnix.session.verbs import plan, realize_many
@@ -38,28 +39,63 @@ rebuild_option = click.option(
 )  # fmt: skip
 
 
+def read_jobs(_: click.Context, __: click.Parameter, value: str) -> Jobs:
+    """What stands behind -j: a positive number, or auto."""
+    if value == "auto":
+        return "auto"
+    try:
+        number = int(value)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise click.BadParameter(f"{value!r} is neither a positive number nor auto")
+    return number
+
+
+def read_limits(given: Sequence[str]) -> dict[str, float | str] | None:
+    """What stands behind --limit, by name."""
+    found: dict[str, float | str] = {}
+    for text in given:
+        name, equals, amount = text.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{text!r} is not NAME=AMOUNT, such as gpus=2", param_hint="--limit")
+        try:
+            found[name] = float(amount)
+        except ValueError:
+            found[name] = amount
+    return found or None
+
+
 @click.command("realize")
 @targets_argument
 @set_option
 @click.option(
     "-j",
     "--jobs",
-    type=click.IntRange(min=1),
-    default=1,
+    callback=read_jobs,
+    default="1",
     metavar="N",
-    help="How many builders run at a time; default: 1.",
+    help="How many builders run at a time; auto: as many as there are processors; default: 1.",
 )
 @click.option(
     "--executor", type=click.Choice(["inline", "process"]),
     help="Run builders in this process or each in its own; default: inline, with -j 2 and more process.",
 )  # fmt: skip
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=AMOUNT",
+    help="What runs may take of this machine together, such as gpus=2 or memory=16G. May be repeated.",
+)
+@click.option("-k", "--keep-going", is_flag=True, help="Make all that does not depend on a failure, then fail.")
 @rebuild_option
 @click.option("--root", metavar="NAME", help="Keep alive under this name what is realized.")
 @store_option
 @json_option
 def realize_command(
-    targets: tuple[str, ...], assignments: tuple[str, ...], jobs: int, executor: str | None, rebuild: tuple[str, ...],
-    root: str | None, store: str | None, as_json: bool,
+    targets: tuple[str, ...], assignments: tuple[str, ...], jobs: Jobs, executor: str | None, limits: tuple[str, ...],
+    keep_going: bool, rebuild: tuple[str, ...], root: str | None, store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Bring targets into being: reuse what counts, build what is missing.
 
@@ -71,12 +107,13 @@ def realize_command(
     """
     where = as_store(store)
     thing = asked(targets, read_assignments(assignments), where)
-    chosen = executor or ("inline" if jobs == 1 else "process")
-    listener = choose_listener(as_json=as_json, inline=chosen == "inline")
+    inline = executor == "inline" or (executor is None and jobs == 1)
+    listener = choose_listener(as_json=as_json, inline=inline)
     with _quiet_builders() if as_json else contextlib.nullcontext():
         try:
             made = realize_many(
-                thing, store=where, rebuild=rebuild, jobs=jobs, executor=chosen, listener=listener, root=root  # type: ignore[arg-type]
+                thing, store=where, rebuild=rebuild, jobs=jobs, executor=executor, limits=read_limits(limits),  # type: ignore[arg-type]
+                keep_going=keep_going, listener=listener, root=root,
             )  # fmt: skip
         except (PylightnixError, KeyboardInterrupt):
             _keep_finished(targets, assignments, thing, where)

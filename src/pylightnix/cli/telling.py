@@ -109,6 +109,10 @@ class EventLines:
         failure = {"kind": result.failure.kind, "what": result.failure.what} if result.failure else None
         self._tell("finished", **_about(request), duration=result.duration, failure=failure, kept=kept)
 
+    def retrying(self, request: BuildRequest, attempt: int) -> None:
+        """A run gets one more attempt."""
+        self._tell("retrying", **_about(request), attempt=attempt)
+
     def lost(self, ref: RealizationRef, run: int) -> None:
         """What cannot be made again."""
         self._tell("lost", ref=ref, run=run)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from pylightnix.engine.decide import Decider, Decision
 from pylightnix.engine.events import Listener
 from pylightnix.engine.flight import Flight
+from pylightnix.engine.room import Demand, Room
 from pylightnix.engine.runs import Job, Running, Runs
 from pylightnix.engine.scheduler import Scheduler
+from pylightnix.engine.trouble import Attempts, Troubles
 from pylightnix.errors import MatcherError, PylightnixError
 from pylightnix.model.allocation import collector_paused
-from pylightnix.model.build import BuildResult, Executor, Finished
+from pylightnix.model.build import BuildResult, Executor, Failure, Finished
 from pylightnix.model.claiming import Slot
 from pylightnix.model.closure import Closure, Pinned
 from pylightnix.model.conditions import Call
@@ -60,6 +62,7 @@ class Realizer:
         rebuild: derivations that get one more run even where their matcher is satisfied.
         making: keys of runs that this process is part of.
         call: what holds for all runs.
+        keep_going: whether all that does not depend on a failure is made before it is raised.
     """
 
     def __init__(
@@ -72,6 +75,8 @@ class Realizer:
         rebuild: Iterable[DerivationRef] = (),
         making: Collection[str] = frozenset(),
         call: Call = _CALL,
+        *,
+        keep_going: bool = False,
     ) -> None:
         self._holding = keeper.holding()
         self.steps: dict[DerivationRef, Step] = {}
@@ -87,7 +92,9 @@ class Realizer:
         self._told: dict[DerivationRef, Step] = {}
         self._open: dict[str, Running] = {}
         self._running: dict[Future[BuildResult], Running] = {}
-        self._failure: PylightnixError | None = None
+        self._troubles = Troubles(closure, keep_going=keep_going)
+        self._attempts: dict[str, Attempts] = {}
+        self._room = Room(executor.capacity)
         self._begin(Decider(closure, keeper, rebuild, holding=self._holding))
 
     def _begin(self, decider: Decider) -> None:
@@ -107,14 +114,14 @@ class Realizer:
         """Realize everything; what was chosen is in `decider.choices` afterwards.
 
         Raises:
-            BuildError: a builder failed; everything that was finished before stays.
+            BuildError: a builder failed; everything that was finished before stays. `FailuresError` if it kept going.
             MatcherError: a matcher refused, was never satisfied, or broke its contract.
         """
         self._listener.begin(len(self._closure.order))
         try:
             with self._keeper.together():
                 self._loop()
-                while self._stale and self._failure is None:
+                while self._stale and not self._troubles.end_all:
                     self._begin(self.decider.anew())
                     self._loop()
         except BaseException:
@@ -128,8 +135,8 @@ class Realizer:
             for step in self._unneeded.values():
                 self._tell(step)
             self._listener.end()
-        if self._failure is not None:
-            raise self._failure
+        if self._troubles:
+            raise self._troubles.error()
         self.decider.check_consistency()
         self.decider.keep()
 
@@ -140,7 +147,7 @@ class Realizer:
             if self._running and (not started or len(self._running) >= self._executor.slots):
                 self._collect()
             elif not started:
-                if self._failure is not None or self._stale or not self._flight.is_waiting:
+                if self._troubles.end_all or self._stale or not self._flight.is_waiting:
                     return
                 self._retry(self._flight.wait())
 
@@ -152,9 +159,10 @@ class Realizer:
         with collector_paused(), self._holding.looking():
             while ref is not None:
                 try:
-                    self._decide(self._closure.by_ref[ref])
+                    if not self._troubles.has(ref):
+                        self._decide(self._closure.by_ref[ref])
                 except PylightnixError as error:
-                    self._fail(error)
+                    self._fail(ref, error)
                 ref = self._scheduler.next_ready()
 
     def _decide(self, pinned: Pinned) -> None:
@@ -176,8 +184,9 @@ class Realizer:
         if not jobs:
             jobs = [Job(pinned, decision.key, None, decision.extra)] * decision.step.wanted
             self._count(pinned, decision)
+        demand = self._demand(pinned)
         self._untold[pinned.ref] = decision.step
-        self._scheduler.want(pinned.ref, jobs)
+        self._scheduler.want(pinned.ref, jobs, None, demand)
 
     def _chosen(self, pinned: Pinned, decision: Decision) -> None:
         """Tell, but not yet of what is without artifacts: whether somebody needs them is seen later."""
@@ -222,7 +231,7 @@ class Realizer:
 
     def _start_next(self) -> bool:
         """Start one run, if one is wanted and not being made by others; whether there is more to do."""
-        following = self._scheduler.next_task()
+        following = self._scheduler.next_task(self._room.fits)
         if following is None:
             return False
         ref, job = following
@@ -234,7 +243,7 @@ class Realizer:
             elif not self._scheduler.withdraw(ref) and not self._flight.awaits(ref, self._untold[ref]):
                 self._scheduler.again(ref)
         except PylightnixError as error:
-            self._fail(error)
+            self._fail(ref, error)
         return True
 
     def _start(self, job: Job, slot: Slot) -> None:
@@ -244,8 +253,12 @@ class Realizer:
             self._tell(step)
         self.decider.satisfied_rebuild(ref)
         self._begun[ref] += 1
+        self._launch(job, slot)
+
+    def _launch(self, job: Job, slot: Slot, before: Running | None = None) -> None:
+        """Begin a run, or one more attempt of it after the one before."""
         try:
-            running = self._runs.begin(job, slot)
+            running = self._runs.begin(job, slot, before)
         except BaseException:
             slot.release()
             raise
@@ -260,6 +273,10 @@ class Realizer:
             self._end(running, future.result())
         else:
             self._running[future] = running
+            self._room.take(self._demand(job.pinned))
+
+    def _demand(self, pinned: Pinned) -> Demand:
+        return self._room.demand(f"{pinned.name} {pinned.ref.short}", pinned.conditions)
 
     def _collect(self) -> None:
         """Wait until some run has ended, here or, where we could start one more, elsewhere; see to all that have."""
@@ -271,7 +288,9 @@ class Realizer:
             pause = next(pauses) if could_start else None
             done = wait(self._running, timeout=pause, return_when=FIRST_COMPLETED).done
             for future in done:
-                self._end(self._running.pop(future), future.result())
+                running = self._running.pop(future)
+                self._room.give(self._demand(running.job.pinned))
+                self._end(running, future.result())
             if done or self._retry(self._flight.freed()):
                 return
 
@@ -284,27 +303,47 @@ class Realizer:
 
     def _end(self, running: Running, result: BuildResult) -> None:
         kept: Path | None = None
+        again = False
         try:
             registered = self._runs.end(running, result)
         except PylightnixError as error:
             kept = Path(str(error.fields["kept"])) if "kept" in error.fields else None
-            self._give_up(running)
-            self._fail(error)
+            again = result.failure is not None and self._may_try_again(running, result.failure)
+            self._give_up(running, keep_slot=again)
+            if not again:
+                self._fail(running.job.pinned.ref, error)
         else:
             del self._open[running.workspace.notes]
             self._keeper.when_settled(running.slot.release)
             self._scheduler.finished(running.job.pinned.ref)
             if not registered and running.job.remake is not None:
                 self._listener.lost(running.job.remake.ref, running.request.run)
-        self._listener.finished(running.request, result, kept)
+        try:
+            self._listener.finished(running.request, result, kept)
+            if again:
+                self._listener.retrying(running.request, running.attempt + 1)
+        except BaseException:
+            running.slot.release()
+            raise
+        if again:
+            self._launch(running.job, running.slot, running)
 
-    def _fail(self, error: PylightnixError) -> None:
-        """Nothing new starts; what runs is waited for and kept; the first failure is told."""
-        self._scheduler.stop()
-        if self._failure is None:
-            self._failure = error
-        else:
-            self._failure.add_note(f"and: {error}")
+    def _may_try_again(self, running: Running, failure: Failure) -> bool:
+        retries = running.request.conditions.retries
+        if not retries or self._troubles.end_all or self._stale:
+            return False
+        attempts = self._attempts.setdefault(f"{running.request.key}/{running.request.run}", Attempts(retries))
+        return attempts.grant(failure)
+
+    def _fail(self, ref: DerivationRef, error: PylightnixError) -> None:
+        """Note a failure. What runs is waited for and kept; nothing new starts, or only what does not depend on it."""
+        self._troubles.add(ref, error)
+        if self._troubles.end_all:
+            self._scheduler.stop()
+            return
+        self._scheduler.failed(ref)
+        for home in [home for home, maker in self._makers.items() if maker == ref]:
+            self._release(self._closure.by_ref[ref], home)
 
     def _abandon(self) -> None:
         """Interrupted: end what runs and leave nothing behind, also if interrupted again meanwhile."""
@@ -318,8 +357,9 @@ class Realizer:
                 self._give_up(running)
             self._running.clear()
 
-    def _give_up(self, running: Running) -> None:
-        """Let others make this run, and leave nothing of it."""
-        running.slot.release()
+    def _give_up(self, running: Running, *, keep_slot: bool = False) -> None:
+        """Leave nothing of a run, and let others make it, unless the slot is kept for one more attempt."""
+        if not keep_slot:
+            running.slot.release()
         self._keeper.discard(running.workspace)
         del self._open[running.workspace.notes]

@@ -49,6 +49,7 @@ class Running(NamedTuple):
     request: BuildRequest
     context: Context
     watch: Watch
+    attempt: int = 1
 
 
 class Runs:
@@ -85,12 +86,18 @@ class Runs:
             )
         return pinned.builder
 
-    def begin(self, job: Job, slot: Slot) -> Running:
-        """Write the derivation, reserve the run, and say all that the executor needs to know."""
+    def begin(self, job: Job, slot: Slot, before: Running | None = None) -> Running:
+        """Write the derivation, reserve the run, and say all that the executor needs to know.
+
+        Args:
+            job: what is to be run.
+            slot: that of the run.
+            before: the attempt before, if this is one more of the same run.
+        """
         pinned = job.pinned
         context = self._decider.context_of(pinned)
         self._keeper.write_derivation(pinned.ref, pinned.document)
-        index = self._index(job, slot)
+        index = self._index(job, slot) if before is None else before.request.run
         conditions = self.conditions(pinned)
         has_out = knows_out(pinned.wants_build, pinned.promises, conditions)
         workspace = self._keeper.workspace(job.key.home, index, has_out=has_out)
@@ -112,7 +119,8 @@ class Runs:
             inputs=tuple(inputs),
             store=self._keeper.root,
         )
-        return Running(job, slot, workspace, request, context, self._keeper.watch(workspace, self._inputs(pinned)))
+        watch = self._keeper.watch(workspace, self._inputs(pinned))
+        return Running(job, slot, workspace, request, context, watch, 1 if before is None else before.attempt + 1)
 
     def _index(self, job: Job, slot: Slot) -> int:
         if isinstance(job.remake, Lost):
@@ -201,7 +209,7 @@ class Runs:
             result.duration,
             running.context,
             None,
-            _both(_told(result), self._facts(job.pinned)),
+            _both(_told(running, result), self._facts(job.pinned)),
         )
         self._decider.hold(sealed.ref)
         self._decider.made(self._keeper.register(sealed, run, logged=result.logged))
@@ -261,7 +269,7 @@ class Runs:
             "started": result.started,
             "duration": result.duration,
             **about,
-            **_told(result),
+            **_told(running, result),
         }
         kept = self._keep(running, facts)
         kind = PromiseError if failure.kind == "promise" else BuildError
@@ -280,11 +288,16 @@ class Runs:
         return error
 
 
-def _told(result: BuildResult) -> Mapping[str, Any]:
-    """What the executor says of where a run was, and of what it used."""
-    if not result.findings:
+def _told(running: Running, result: BuildResult) -> Mapping[str, Any]:
+    """What the executor says of where a run was, and of what it used; and how many attempts it took."""
+    if not result.findings and running.attempt == 1:
         return result.facts
-    return {**result.facts, "findings": [finding._asdict() for finding in result.findings]}
+    facts = dict(result.facts)
+    if result.findings:
+        facts["findings"] = [finding._asdict() for finding in result.findings]
+    if running.attempt > 1:
+        facts["attempts"] = running.attempt
+    return facts
 
 
 def _both(own: Mapping[str, Any], shared: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,22 +2,31 @@
 
 States of a derivation: blocked (an input is not chosen yet), ready (may be decided), building (runs are wanted or
 under way), done (a choice was made).
+
+Of the runs that can start the one with the greatest weight does, which is how long it is likely to take: where a long
+one starts last, all but one slot are idle at the end. One whose weight is not known goes first, for it may be the
+longest of all, and once it has ended more is known. Among equals the order is that of asking.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from math import inf
 from typing import Generic, TypeVar
 
+from pylightnix.engine.room import NOTHING, Demand
 from pylightnix.names import DerivationRef
 
 Task = TypeVar("Task")
 
 
+def _always(_: Demand) -> bool:
+    return True
+
+
 class Scheduler(Generic[Task]):
-    """Hands out derivations in the order of the plan, as soon as their inputs are chosen, and runs in order of asking.
+    """Hands out derivations in the order of the plan, as soon as their inputs are chosen, and runs by weight.
 
     Args:
         inputs: for each derivation, in the order of the plan, the derivations that it waits for.
@@ -29,7 +38,8 @@ class Scheduler(Generic[Task]):
         self._missing: dict[DerivationRef, int] = {}
         self._users: dict[DerivationRef, list[DerivationRef]] = {}
         self._ready: list[int] = []
-        self._tasks: deque[tuple[DerivationRef, Task]] = deque()
+        self._tasks: dict[Demand, list[tuple[float, int, DerivationRef, Task]]] = {}  # heaps, none of them empty
+        self._asked = 0
         self._open: dict[DerivationRef, int] = {}
         self._waiting: dict[DerivationRef, list[DerivationRef]] = {}
         self._stopped = False
@@ -74,24 +84,56 @@ class Scheduler(Generic[Task]):
                 heapq.heappush(self._ready, self._order[again])
             self._waiting[again].append(ref)
 
-    def want(self, ref: DerivationRef, tasks: Iterable[Task]) -> None:
-        """Runs are wanted; when the last of them has finished, the derivation is ready to be decided again."""
-        added = [(ref, task) for task in tasks]
-        self._open[ref] = self._open.get(ref, 0) + len(added)
-        self._tasks.extend(added)
+    def want(
+        self, ref: DerivationRef, tasks: Iterable[Task], weight: float | None = None, demand: Demand = NOTHING
+    ) -> None:
+        """Runs are wanted; when the last of them has finished, the derivation is ready to be decided again.
 
-    def next_task(self) -> tuple[DerivationRef, Task] | None:
-        """A run to start now, or None."""
-        return None if self._stopped or not self._tasks else self._tasks.popleft()
+        Args:
+            ref: of which derivation.
+            tasks: the runs.
+            weight: how long each is likely to take, None if that is not known.
+            demand: what each takes.
+        """
+        rank = -inf if weight is None else -weight
+        heap = self._tasks.setdefault(demand, [])
+        before = self._asked
+        for task in tasks:
+            heapq.heappush(heap, (rank, self._asked, ref, task))
+            self._asked += 1
+        self._open[ref] = self._open.get(ref, 0) + self._asked - before
+
+    def next_task(self, fits: Callable[[Demand], bool] = _always) -> tuple[DerivationRef, Task] | None:
+        """A run to start now, of those that fit; None if there is none."""
+        if self._stopped or not self._tasks:
+            return None
+        fitting = [(heap[0][:2], demand) for demand, heap in self._tasks.items() if fits(demand)]
+        if not fitting:
+            return None
+        _, demand = min(fitting)
+        heap = self._tasks[demand]
+        _, _, ref, task = heapq.heappop(heap)
+        if not heap:
+            del self._tasks[demand]
+        return ref, task
 
     def withdraw(self, ref: DerivationRef) -> bool:
         """Take a run back that was handed out and not started, and those not handed out yet; whether others go on.
 
         If so, the derivation is ready when the last of them has finished; else when `again` says so.
         """
-        kept = [waiting for waiting in self._tasks if waiting[0] != ref]
-        self._open[ref] -= 1 + len(self._tasks) - len(kept)
-        self._tasks = deque(kept)
+        taken = 1
+        for demand, heap in list(self._tasks.items()):
+            kept = [waiting for waiting in heap if waiting[2] != ref]
+            if len(kept) == len(heap):
+                continue
+            taken += len(heap) - len(kept)
+            heapq.heapify(kept)
+            if kept:
+                self._tasks[demand] = kept
+            else:
+                del self._tasks[demand]
+        self._open[ref] -= taken
         if self._open[ref]:
             return True
         del self._open[ref]
@@ -103,6 +145,11 @@ class Scheduler(Generic[Task]):
         if self._open[ref] == 0:
             del self._open[ref]
             heapq.heappush(self._ready, self._order[ref])
+
+    def failed(self, ref: DerivationRef) -> None:
+        """A run has given nothing, or the derivation cannot be decided: nothing more comes of it than what runs."""
+        if self._open.get(ref):
+            self.finished(ref)
 
     def stop(self) -> None:
         """Nothing more is handed out."""

@@ -65,7 +65,7 @@ def _perform(request: BuildRequest, stream: TextIO, tell: Tell) -> tuple[Failure
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        fields = {"exception": type(error).__qualname__}
+        fields = {"exception": type(error).__qualname__, "exceptions": _kinds(error)}
         return Failure("exception", describe(error), format_traceback(error), fields), None, error
     value = None
     if returned is not None:
@@ -74,6 +74,11 @@ def _perform(request: BuildRequest, stream: TextIO, tell: Tell) -> tuple[Failure
         except Exception as error:
             return _no_value(error), None, error
     return check(request.out, request.promises) if request.has_out else None, value, None
+
+
+def _kinds(error: BaseException) -> list[str]:
+    """The names of its class and of those that this is one of, but for what every exception is."""
+    return [kind.__qualname__ for kind in type(error).__mro__ if kind not in (BaseException, object)]
 
 
 def _no_value(error: Exception) -> Failure:

@@ -16,6 +16,8 @@ from pylightnix.model.amounts import parse_seconds, parse_size
 
 Isolation = Literal["none", "process", "sandbox"]
 
+MOST_RETRIES = 100
+
 UNLUCKY = ("killed", "timeout", "transport")
 """Causes of failure that another attempt may not meet again: what a plain number of retries is for."""
 
@@ -183,7 +185,7 @@ def _retries(where: str, given: object) -> Mapping[str, int]:
     good = isinstance(given, Mapping) and all(
         isinstance(cause, str) and (cause in CAUSES or cause.replace(".", "").isidentifier()) for cause in given
     )
-    if not good or not all(type(number) is int and number >= 0 for number in given.values()):  # type: ignore[attr-defined]
+    if not good or not all(type(number) is int and 0 <= number <= MOST_RETRIES for number in given.values()):  # type: ignore[attr-defined]
         causes = ", ".join(CAUSES)
         raise ConfigError(
             f"retries={given!r} is neither a number nor numbers by cause", where=where,

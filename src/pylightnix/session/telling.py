@@ -66,6 +66,9 @@ class PlainTelling:
             seconds = f"{result.duration:.2f} s"
             self._say(f"{state:<8} {request.stage}  run {request.run}, seed {request.seed}, {seconds}")
 
+    def retrying(self, request: BuildRequest, attempt: int) -> None:
+        self._say(f"{'retry':<8} {request.stage}  run {request.run}, attempt {attempt}")
+
     def lost(self, ref: RealizationRef, run: int) -> None:
         self._say(f"{'warning':<8} {loss_text(ref, run)}")
 

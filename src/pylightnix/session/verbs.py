@@ -237,20 +237,23 @@ def _realize(targets: Targets, store: Store, given: Options) -> list[tuple[Reali
     call = call_for(given.get("isolation"), strict=given.get("strict", False))
     with executor_for(given.get("executor"), given.get("jobs", 1), given.get("limits")) as runner:
         listener = _listener(given.get("listener"), quiet=given.get("quiet", False))
-        results = _run(targets, store, given.get("rebuild", ()), runner, listener, call)
+        results = _run(targets, store, given, runner, listener, call)
     _keep(root, store, results)
     return results
 
 
 def _run(
-    targets: Targets, store: Store, rebuild: Iterable[object], executor: Executor, listener: Listener, call: Call
+    targets: Targets, store: Store, given: Options, executor: Executor, listener: Listener, call: Call
 ) -> list[tuple[Realization[Any], ...]]:
     closure = pin(targets.derivations)
-    rebuilds = _rebuilds(rebuild, closure)
+    rebuilds = _rebuilds(given.get("rebuild", ()), closure)
+    keep_going = given.get("keep_going", False)
     in_hand = store.keeper.holding()
     try:
         with Facts(store) as facts:
-            realizer = Realizer(closure, store.keeper, executor, listener, facts, rebuilds, making(), call)
+            realizer = Realizer(
+                closure, store.keeper, executor, listener, facts, rebuilds, making(), call, keep_going=keep_going
+            )
             realizer.run()
         hand = _Hand()
         weakref.finalize(hand, in_hand.release)
