@@ -87,7 +87,7 @@ def test_retries_are_for_named_causes(tmp_path: Path, error: str, attempts: int)
     assert tries.read_text() == "x" * attempts
 
 
-@stage(code="ignore", timeout=0.5)
+@stage(code="ignore", timeout=3)
 def slow(build: Build, begun: str) -> str:
     again = (build.checkpoint / "here").exists()
     (build.checkpoint / "here").touch()
@@ -100,9 +100,9 @@ def slow(build: Build, begun: str) -> str:
 def test_a_timeout_ends_a_run_also_where_it_would_have_been_inline(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     start = time.monotonic()
-    with pytest.raises(BuildError, match=r"took longer than 0\.5 s") as caught:
+    with pytest.raises(BuildError, match=r"took longer than 3 s") as caught:
         realize(slow(str(begun)), store=tmp_path / "s", quiet=True)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 20
     assert caught.value.fields["kind"] == "timeout"
     with pytest.raises(ProcessLookupError):
         os.kill(int(begun.read_text()), 0)
@@ -217,9 +217,24 @@ def test_runs_that_need_more_than_there_is_wait(tmp_path: Path) -> None:
     realize(asked, store=tmp_path / "s", jobs=4, limits={"licences": 1}, quiet=True)
     lines = log.read_text().splitlines()
     assert [line.split()[0] for line in lines] == ["begin", "end"] * 4
-    log.unlink()
-    realize(asked, store=tmp_path / "s2", jobs=4, limits={"licences": 4}, quiet=True)
-    assert [line.split()[0] for line in log.read_text().splitlines()] == ["begin"] * 4 + ["end"] * 4
+
+
+@stage(code="ignore", resources={"licences": 1})
+def meet(place: str, n: int) -> int:
+    """Return when both have come."""
+    Path(place, str(n)).touch()
+    until = time.monotonic() + 20
+    while sum(1 for _ in Path(place).iterdir()) < 2:
+        if time.monotonic() > until:
+            raise TimeoutError("the other one did not come")
+        time.sleep(0.01)
+    return n
+
+
+def test_runs_for_which_there_is_enough_go_beside_each_other(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    realize([meet(str(place), n) for n in range(2)], store=tmp_path / "s", jobs=2, limits={"licences": 2}, quiet=True)
 
 
 def test_a_run_that_needs_what_nobody_has_is_an_error_before_it_begins(

@@ -21,24 +21,44 @@ from pylightnix.store.failures import find_failure
 @click.command("log")
 @target_argument
 @click.option("--run", "index", type=int, metavar="N", help="Which run, as show lists them; default: the newest.")
+@click.option(
+    "-f", "--follow", is_flag=True,
+    help="Follow a run under way until it ends; exits with 1 if it fails. Where none is, print the newest that was.",
+)  # fmt: skip
 @set_option
 @store_option
 @json_option
-def log_command(target: str, index: int | None, assignments: tuple[str, ...], store: str | None, as_json: bool) -> None:
+def log_command(
+    target: str, index: int | None, follow: bool, assignments: tuple[str, ...], store: str | None, as_json: bool
+) -> int:
     """Print what a run wrote to its standard output and error.
 
-    Control characters are escaped. TARGET may also be failed/NAME, as a failure named it.
+    Control characters are escaped. TARGET may also be failed/NAME, as a failure named it; with --follow also the name
+    of a stage, or the first digits of a key or derivation.
     """
     where = as_store(store)
     name = failed_name(target, where)
     if name is not None:
         failed = find_failure(where.keeper.layout, name)
         documents: list[dict[str, Any]] = [{"failed": failed.name, "run": failed.facts.get("run"), "log": failed.log}]
+    elif follow:
+        if as_json:
+            raise click.UsageError(
+                "--follow prints lines as they come, and --json gives one document: give one of them"
+            )
+        from pylightnix.cli import following  # few follow
+
+        given = read_assignments(assignments)
+        run = following.running(target, index, given, where)
+        if run is not None:
+            return following.follow(run, where)
+        documents = [_log(one, index) for one in following.recorded(target, given, where)]
+        remark("nothing of it is running; this was written before", "dim")
     else:
         documents = [_log(one.realization, index) for one in found(target, read_assignments(assignments), where)]
     if as_json:
         out_json({"logs": documents})
-        return
+        return 0
     for document in documents:
         if len(documents) > 1:
             remark(f"{document['ref']} run {document['run']}:", "bold")
@@ -46,6 +66,7 @@ def log_command(target: str, index: int | None, assignments: tuple[str, ...], st
             remark("nothing was written")
         for line in document["log"].splitlines():
             out(line.expandtabs())
+    return 0
 
 
 def _log(realization: Realization[Any], index: int | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pylightnix.engine.decide import Decider, Decision
 from pylightnix.engine.events import Listener
 from pylightnix.engine.flight import Flight
+from pylightnix.engine.outlook import outlook_for
 from pylightnix.engine.room import Demand, Room
 from pylightnix.engine.runs import Job, Running, Runs
 from pylightnix.engine.scheduler import Scheduler
@@ -95,6 +96,7 @@ class Realizer:
         self._troubles = Troubles(closure, keep_going=keep_going)
         self._attempts: dict[str, Attempts] = {}
         self._room = Room(executor.capacity)
+        self._outlook = outlook_for(listener, closure, keeper, executor.slots)
         self._begin(Decider(closure, keeper, rebuild, holding=self._holding))
 
     def _begin(self, decider: Decider) -> None:
@@ -109,6 +111,8 @@ class Realizer:
         self._followers: dict[KeyRef, list[DerivationRef]] = {}
         self._unneeded: dict[DerivationRef, Step] = {}
         self._stale = False
+        if self._outlook is not None:
+            self._outlook.begin()
 
     def run(self) -> None:
         """Realize everything; what was chosen is in `decider.choices` afterwards.
@@ -186,7 +190,10 @@ class Realizer:
             self._count(pinned, decision)
         demand = self._demand(pinned)
         self._untold[pinned.ref] = decision.step
-        self._scheduler.want(pinned.ref, jobs, None, demand)
+        weight = None
+        if self._outlook is not None:
+            weight = self._outlook.wanted(pinned.ref, decision.key.home, len(jobs))
+        self._scheduler.want(pinned.ref, jobs, weight, demand)
 
     def _chosen(self, pinned: Pinned, decision: Decision) -> None:
         """Tell, but not yet of what is without artifacts: whether somebody needs them is seen later."""
@@ -195,6 +202,8 @@ class Realizer:
         else:
             self._unneeded.pop(pinned.ref, None)
             self._tell(decision.step)
+        if self._outlook is not None:
+            self._outlook.done(pinned.ref)
         self._scheduler.done(pinned.ref)
         self._release(pinned, decision.key.home)
 
@@ -263,6 +272,8 @@ class Realizer:
             slot.release()
             raise
         self._open[running.workspace.notes] = running
+        if self._outlook is not None:
+            self._outlook.started(job.pinned.ref, running.request)
         try:
             self._listener.started(running.request)
             future = self._executor.submit(running.request, self._listener.progress)
@@ -304,6 +315,8 @@ class Realizer:
     def _end(self, running: Running, result: BuildResult) -> None:
         kept: Path | None = None
         again = False
+        if self._outlook is not None:
+            self._outlook.ended(running.request, result)
         try:
             registered = self._runs.end(running, result)
         except PylightnixError as error:

@@ -50,6 +50,18 @@ class Lost(NamedTuple):
     run: int
 
 
+class Past(Protocol):
+    """Runs that were made before, for estimates: some of the newest, in order. What cannot be read is left out."""
+
+    def of_key(self, home: KeyRef, most: int) -> Sequence[Run]:
+        """Runs of a key, the newest last; at most so many are read."""
+        ...
+
+    def of_stage(self, name: str, most: int) -> Sequence[Run]:
+        """Runs of stages of this name, under whatever keys, the newest last; at most so many are read."""
+        ...
+
+
 class Change(Protocol):
     """An input that is not what its record says any more.
 
@@ -109,6 +121,10 @@ class Keeper(Shelf, Protocol):
 
     def history(self, name: str) -> Sequence[Mapping[str, Any]]:
         """The documents of the derivations of this name, oldest first; for explanations only."""
+        ...
+
+    def past(self) -> Past:
+        """What was run before this moment, looked up as it is asked for."""
         ...
 
     def write_derivation(self, ref: DerivationRef, document: bytes) -> None:

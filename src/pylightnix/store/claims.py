@@ -325,6 +325,13 @@ def _others(shard: str, prefix: str) -> Iterator[Other]:
             yield Other(name, holder, functools.partial(is_free, path))
 
 
+def slots_of(directory: str, home: KeyRef, process: int) -> list[bool]:
+    """Of each slot of a key that a process of this number has taken, on any machine, whether it is held. Looks only."""
+    shard = f"{directory}/{home[:_SHARD]}"
+    forms = [form for name in _listed(shard) if name.startswith(f"{home}@") and (form := _NAME.fullmatch(name))]
+    return [not _is_left(f"{shard}/{form.string}") for form in forms if int(form[3]) == process]
+
+
 def _is_left(path: str) -> bool:
     """Whether nobody holds a slot; not known where locks do not work."""
     try:

@@ -27,6 +27,7 @@ from pylightnix.store.collection.holds import Holding, Holds
 from pylightnix.store.documents import check_times
 from pylightnix.store.files import NewFile, fresh_id, is_directory, write_new, write_once
 from pylightnix.store.layout import Layout, writing
+from pylightnix.store.past import PastRuns
 from pylightnix.store.pending import Durability, Pending, Ready
 from pylightnix.store.publishing import (
     bring_back,
@@ -219,21 +220,25 @@ class Writer(Reader):
         if home in self._looked:
             self._looked[home] += 1
 
+    def past(self) -> PastRuns:
+        return PastRuns(self.layout.records)
+
     def workspace(self, home: KeyRef, run: int, *, has_out: bool = True) -> Workspace:
         unique = fresh_id()
-        notes = f"{self.layout.tmp}/{unique}"
+        base = f"{self.layout.tmp}/{unique}"
+        notes = f"{base}@{run}@{home}"
         with writing(notes):
             changes.make_directory(notes)
             if has_out:
                 try:
-                    changes.make_directory(f"{notes}.out")
+                    changes.make_directory(f"{base}.out")
                 except BaseException:
                     remove_quietly(notes)
                     raise
         checkpoint = take(self.layout.checkpoints, home, run, unique, look=home not in self._new)
         self._new.discard(home)
         log = f"{notes}/run-{run}-{unique}.log"
-        return Workspace(notes, f"{notes}.out", f"{notes}.scratch", checkpoint, log, has_out)
+        return Workspace(notes, f"{base}.out", f"{base}.scratch", checkpoint, log, has_out)
 
     def watch(self, workspace: Workspace, records: Iterable[Record]) -> Watch:
         return Watch(self.layout, workspace.notes, records, self.settle)

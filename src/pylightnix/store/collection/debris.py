@@ -33,7 +33,7 @@ ABANDONED = 86_400.0
 """Seconds after which something unfinished is nobody's, if nobody with its number of a process holds a lock, even if
 there is such a process: numbers are used again. A file that is written without a lock is finished in a moment."""
 
-_TMP = re.compile(rf"{ID.pattern}(\.[a-z]+)?")
+_TMP = re.compile(rf"{ID.pattern}(?:@[0-9]+@[A-Za-z0-9_.+-]+)?(\.[a-z]+)?")
 _LOCK = re.compile(rf"(?:.*@)?{ID.pattern}(?:@[0-9]+)?\.(?:lock|test)")
 _FAILED = re.compile(r"([0-9]{8}T[0-9]{6})-.*")
 
