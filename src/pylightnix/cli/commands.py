@@ -14,6 +14,7 @@ COMMANDS = {
     "log": ("reading", "Print what a run wrote to its standard output and error."),
     "tree": ("ancestry", "Show what a realization was made from, as a tree."),
     "path": ("reading", "Print where the artifacts are, or one promised artifact."),
+    "check": ("checking", "Make a recorded run again with its seed, and compare what it gives."),
     "verify": ("verifying", "Look whether the store is what it says, at every byte."),
     "root": ("rooting", "List roots; or keep what TARGET names, and all that it was made from, under NAME."),
     "why-alive": ("rooting", "Name the chain from each root to a realization; exits with 1 if no root reaches it."),

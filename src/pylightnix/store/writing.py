@@ -219,7 +219,7 @@ class Writer(Reader):
         if home in self._looked:
             self._looked[home] += 1
 
-    def workspace(self, home: KeyRef, run: int, *, has_out: bool = True) -> Workspace:
+    def workspace(self, home: KeyRef, run: int, *, has_out: bool = True, apart: bool = False) -> Workspace:
         unique = fresh_id()
         notes = f"{self.layout.tmp}/{unique}"
         with writing(notes):
@@ -230,8 +230,11 @@ class Writer(Reader):
                 except BaseException:
                     remove_quietly(notes)
                     raise
-        checkpoint = take(self.layout.checkpoints, home, run, unique, look=home not in self._new)
-        self._new.discard(home)
+        if apart:
+            checkpoint = f"{notes}.checkpoint"
+        else:
+            checkpoint = take(self.layout.checkpoints, home, run, unique, look=home not in self._new)
+            self._new.discard(home)
         log = f"{notes}/run-{run}-{unique}.log"
         return Workspace(notes, f"{notes}.out", f"{notes}.scratch", checkpoint, log, has_out)
 
@@ -337,7 +340,10 @@ class Writer(Reader):
 
     def discard(self, workspace: Workspace) -> None:
         _clear(workspace)
-        leave(workspace.checkpoint)
+        if workspace.checkpoint.startswith(f"{workspace.notes}."):  # of a run apart: nobody else's
+            drop(workspace.checkpoint)
+        else:
+            leave(workspace.checkpoint)
 
     def environment(self, facts: Mapping[str, Any]) -> str:
         data = canonical({**facts, "pylightnix": kind_tag("environment")})
