@@ -67,5 +67,6 @@ def pylightnix() -> None:
     A target is FILE.py:STAGE, MODULE:STAGE or the first digits of a reference, as `pylightnix ls` shows them. Where no
     store is given, it is $PYLIGHTNIX_STORE, else a .pylightnix directory here or above, else the user's own.
 
-    Exit codes: 0 done, 1 a builder failed or a check found something, 2 wrong use, 130 interrupted.
+    Exit codes: 0 done, 1 a builder failed or a check found something, 2 wrong use, 130 interrupted; `check` exits with 3
+    for what is equal only within the tolerance.
     """
