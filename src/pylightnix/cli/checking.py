@@ -69,7 +69,7 @@ def check_command(
     targets: tuple[str, ...], code: str | None, closure: bool, executor: str, assignments: tuple[str, ...],
     store: str | None, as_json: bool, **wanted: Any,
 ) -> int:  # fmt: skip
-    """Make a recorded run again, with its seed and the inputs that it had, and compare what it gives.
+    """Make a recorded run again, with its seed and inputs, and compare what it gives.
 
     TARGET is a stage that is realized, FILE.py:STAGE or MODULE:STAGE; or a reference, and --of names the code. Prints
     a line for each run, and below it what differs, file by file; what was recorded stands before the arrow.
