@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pylightnix.model.config import register_encoder
     from pylightnix.model.promises import promise
     from pylightnix.model.realization import Realization
+    from pylightnix.session.check import check
     from pylightnix.session.verbs import Plan, instantiate, plan, realize, realize_many
     from pylightnix.store.store import Store
 
@@ -26,6 +27,7 @@ __all__ = [
     "Realization",
     "Stage",
     "Store",
+    "check",
     "instantiate",
     "match",
     "plan",
@@ -48,6 +50,7 @@ _HOMES = {
     "Realization": "model.realization",
     "Stage": "dsl.stage",
     "Store": "store.store",
+    "check": "session.check",
     "instantiate": "session.verbs",
     "match": "dsl",
     "plan": "session.verbs",

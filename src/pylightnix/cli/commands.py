@@ -14,6 +14,7 @@ COMMANDS = {
     "log": ("reading", "Print what a run wrote to its standard output and error."),
     "tree": ("ancestry", "Show what a realization was made from, as a tree."),
     "path": ("reading", "Print where the artifacts are, or one promised artifact."),
+    "check": ("checking", "Make a recorded run again, with its seed and inputs, and compare what it gives."),
     "verify": ("verifying", "Look whether the store is what it says, at every byte."),
     "root": ("rooting", "List roots; or keep what TARGET names, and all that it was made from, under NAME."),
     "why-alive": ("rooting", "Name the chain from each root to a realization; exits with 1 if no root reaches it."),
@@ -66,5 +67,6 @@ def pylightnix() -> None:
     A target is FILE.py:STAGE, MODULE:STAGE or the first digits of a reference, as `pylightnix ls` shows them. Where no
     store is given, it is $PYLIGHTNIX_STORE, else a .pylightnix directory here or above, else the user's own.
 
-    Exit codes: 0 done, 1 a builder failed or a check found something, 2 wrong use, 130 interrupted.
+    Exit codes: 0 done, 1 a builder failed or a check found something, 2 wrong use, 130 interrupted; `check` exits with
+    3 for what is equal only within the tolerance.
     """

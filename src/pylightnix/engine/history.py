@@ -46,7 +46,7 @@ class _Earlier:
         for facet in _facets(now):
             before = self._latest.get(facet)
             if before is not None:
-                return _difference(before, now)
+                return difference(before, now)
         return "code and parameters differ from all that was made before"
 
 
@@ -67,7 +67,7 @@ def _facets(document: Mapping[str, Any]) -> list[tuple[str, bytes]]:
     ]
 
 
-def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What differs between two documents, in one clause."""
     told = [*_code(before.get("code", {}), now.get("code", {})), *_params(before["params"], now["params"])]
     told += [

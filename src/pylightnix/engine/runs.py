@@ -32,12 +32,14 @@ class Job(NamedTuple):
         pinned, key: of which derivation, under which key.
         remake: the record of a realization to make again, or all that is known of it.
         extra: whether it is wanted however many there are.
+        apart: the index of a recorded run, if that is made once more beside what the store has.
     """
 
     pinned: Pinned
     key: Key
     remake: Record | Lost | None = None
     extra: bool = False
+    apart: int | None = None
 
 
 class Running(NamedTuple):
@@ -100,7 +102,7 @@ class Runs:
         index = self._index(job, slot) if before is None else before.request.run
         conditions = self.conditions(pinned)
         has_out = knows_out(pinned.wants_build, pinned.promises, conditions)
-        workspace = self._keeper.workspace(job.key.home, index, has_out=has_out)
+        workspace = self._keeper.workspace(job.key.home, index, has_out=has_out, apart=job.apart is not None)
         inputs: dict[str, None] = {}
         request = BuildRequest(
             stage=pinned.name,
@@ -123,6 +125,8 @@ class Runs:
         return Running(job, slot, workspace, request, context, watch, 1 if before is None else before.attempt + 1)
 
     def _index(self, job: Job, slot: Slot) -> int:
+        if job.apart is not None:
+            return job.apart
         if isinstance(job.remake, Lost):
             return job.remake.run
         made = self._keeper.runs(job.remake) if job.remake is not None else ()
@@ -182,6 +186,17 @@ class Runs:
             BuildError: the builder failed (PromiseError: it broke a promise).
             MatcherError: the matcher refused the realization; it was not registered.
         """
+        job = running.job
+        sealed = self.seal(running, result)
+        if job.remake is not None and sealed.ref != job.remake.ref:
+            self._keeper.lose(job.remake)
+            self._keeper.discard(running.workspace)
+            return False
+        self.register(running, result, sealed)
+        return True
+
+    def seal(self, running: Running, result: BuildResult) -> Sealed:
+        """Find out what a run gave; BuildError, after keeping what it left, if that was nothing."""
         job, workspace = running.job, running.workspace
         spoilt = spoilt_by(running.watch.changes(int(result.duration * LOOKS_PER_SECOND)))
         if result.failure is not None:
@@ -193,14 +208,13 @@ class Runs:
             raise self.failed(running, result, spoilt)
         promises = {name: promise.path for name, promise in job.pinned.promises.items()}
         try:
-            sealed = self._keeper.seal(workspace, job.key.home, job.key.full, result.value, promises)
+            return self._keeper.seal(workspace, job.key.home, job.key.full, result.value, promises)
         except ArtifactError as error:
             what = f"{error.where}: {error.what}"
             raise self.failed(running, result, Failure("artifact", what, hint=error.hint)) from error
-        if job.remake is not None and sealed.ref != job.remake.ref:
-            self._keeper.lose(job.remake)
-            self._keeper.discard(workspace)
-            return False
+
+    def register(self, running: Running, result: BuildResult, sealed: Sealed) -> None:
+        """Let what a run gave be seen, unless the matcher refuses it (MatcherError)."""
         self._admit(running, sealed)
         run = Run(
             running.request.run,
@@ -209,11 +223,10 @@ class Runs:
             result.duration,
             running.context,
             None,
-            _both(_told(running, result), self._facts(job.pinned)),
+            _both(_told(running, result), self._facts(running.job.pinned)),
         )
         self._decider.hold(sealed.ref)
         self._decider.made(self._keeper.register(sealed, run, logged=result.logged))
-        return True
 
     def _admit(self, running: Running, sealed: Sealed) -> None:
         job = running.job
@@ -231,8 +244,7 @@ class Runs:
             return
         if not isinstance(reason, str):
             raise self._broken(running, sealed, f"gave {reason!r} as the reason to refuse {sealed.ref}")
-        facts = {"what": reason, "kind": "refused", "ref": sealed.ref, **_about(running)}
-        kept = self._keep(running, facts)
+        kept = self.keep(running, reason, "refused", sealed)
         raise MatcherError(
             reason,
             where=f"{job.pinned.name} {job.pinned.ref.short}",
@@ -246,9 +258,13 @@ class Runs:
     def _broken(self, running: Running, sealed: Sealed, wrong: str) -> MatcherError:
         """Keep a run that a broken matcher said nothing usable about, as if it had refused it; the error for that."""
         error = broken(running.job.pinned, wrong)
-        kept = self._keep(running, {"what": error.what, "kind": "refused", "ref": sealed.ref, **_about(running)})
+        kept = self.keep(running, error.what, "refused", sealed)
         error.add_note(f"nothing was registered; {kept.told}")
         return error
+
+    def keep(self, running: Running, what: str, kind: str, sealed: Sealed) -> Kept:
+        """Keep what a run gave that is not registered, where failed runs are kept."""
+        return self._keep(running, {"what": what, "kind": kind, "ref": sealed.ref, **_about(running)})
 
     def _keep(self, running: Running, facts: Mapping[str, Any]) -> Kept:
         """Keep what a run left, if that can be done: why it failed is told in any case."""

@@ -163,8 +163,11 @@ class Keeper(Shelf, Protocol):
         """A run index of this key that nobody had before; `first` if the slot that we hold is the first of the key."""
         ...
 
-    def workspace(self, home: KeyRef, run: int, *, has_out: bool = True) -> Workspace:
-        """A new place to build in, with a directory for artifacts or without one."""
+    def workspace(self, home: KeyRef, run: int, *, has_out: bool = True, apart: bool = False) -> Workspace:
+        """A new place to build in, with a directory for artifacts or without one.
+
+        `apart`: the run neither takes nor leaves a checkpoint that others can get.
+        """
         ...
 
     def watch(self, workspace: Workspace, records: Iterable[Record]) -> Watch:

@@ -18,7 +18,7 @@ from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store.documents import parse_context, parse_derivation, parse_record, parse_run
 from pylightnix.store.files import DIRECTORY, ID, is_directory, read_small, read_start, reason, warn_of_damage
 from pylightnix.store.layout import Layout
-from pylightnix.store.trees import list_files, read_manifest
+from pylightnix.store.trees import Entry, list_files, read_manifest
 
 _LARGEST_ARTIFACT = 1 << 20
 _AT_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
@@ -294,9 +294,13 @@ class Reader:
             return None
 
     def files(self, record: Record) -> tuple[str, ...]:
-        path = f"{self._places(record)[0]}/manifest.jsonl"
+        return tuple(entry.path for entry in self.manifest(record) if entry.kind != "directory")
+
+    def manifest(self, record: Record, notes: str | None = None) -> Iterator[Entry]:
+        """The entries of a realization's manifest; `notes`: where it stands, if the realization is not registered."""
+        path = f"{notes or self._places(record)[0]}/manifest.jsonl"
         try:
-            return tuple(entry.path for entry in read_manifest(path, record.tree) if entry.kind != "directory")
+            yield from read_manifest(path, record.tree)
         except FileNotFoundError as error:
             raise _removed(record.ref, path) from error
         except OSError as error:

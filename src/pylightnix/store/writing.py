@@ -223,7 +223,7 @@ class Writer(Reader):
     def past(self) -> PastRuns:
         return PastRuns(self.layout.records)
 
-    def workspace(self, home: KeyRef, run: int, *, has_out: bool = True) -> Workspace:
+    def workspace(self, home: KeyRef, run: int, *, has_out: bool = True, apart: bool = False) -> Workspace:
         unique = fresh_id()
         base = f"{self.layout.tmp}/{unique}"
         notes = f"{base}@{run}@{home}"
@@ -235,8 +235,11 @@ class Writer(Reader):
                 except BaseException:
                     remove_quietly(notes)
                     raise
-        checkpoint = take(self.layout.checkpoints, home, run, unique, look=home not in self._new)
-        self._new.discard(home)
+        if apart:
+            checkpoint = f"{base}.checkpoint"
+        else:
+            checkpoint = take(self.layout.checkpoints, home, run, unique, look=home not in self._new)
+            self._new.discard(home)
         log = f"{notes}/run-{run}-{unique}.log"
         return Workspace(notes, f"{base}.out", f"{base}.scratch", checkpoint, log, has_out)
 
@@ -342,7 +345,10 @@ class Writer(Reader):
 
     def discard(self, workspace: Workspace) -> None:
         _clear(workspace)
-        leave(workspace.checkpoint)
+        if workspace.checkpoint.startswith(workspace.out.removesuffix("out")):  # of a run apart: nobody else's
+            drop(workspace.checkpoint)
+        else:
+            leave(workspace.checkpoint)
 
     def environment(self, facts: Mapping[str, Any]) -> str:
         data = canonical({**facts, "pylightnix": kind_tag("environment")})
