@@ -51,15 +51,19 @@ rebuild_option = click.option(
 )
 @click.option(
     "--executor", type=click.Choice(["inline", "process"]),
-    help="Run builders in this process or each in its own; default: inline, with -j 2 and more process.",
+    help="Run builders in this process or each in its own; default: as jobs and isolation want it.",
+)  # fmt: skip
+@click.option(
+    "--isolation", type=click.Choice(["none", "process", "sandbox"]),
+    help="What all builders may see, whatever their stages say; default: what those say, else $PYLIGHTNIX_ISOLATION.",
 )  # fmt: skip
 @rebuild_option
 @click.option("--root", metavar="NAME", help="Keep alive under this name what is realized.")
 @store_option
 @json_option
 def realize_command(
-    targets: tuple[str, ...], assignments: tuple[str, ...], jobs: int, executor: str | None, rebuild: tuple[str, ...],
-    root: str | None, store: str | None, as_json: bool,
+    targets: tuple[str, ...], assignments: tuple[str, ...], jobs: int, executor: str | None,
+    isolation: str | None, rebuild: tuple[str, ...], root: str | None, store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Bring targets into being: reuse what counts, build what is missing.
 
@@ -71,12 +75,13 @@ def realize_command(
     """
     where = as_store(store)
     thing = asked(targets, read_assignments(assignments), where)
-    chosen = executor or ("inline" if jobs == 1 else "process")
-    listener = choose_listener(as_json=as_json, inline=chosen == "inline")
+    inline = executor == "inline" or (executor is None and jobs == 1 and isolation in (None, "none"))
+    listener = choose_listener(as_json=as_json, inline=inline)
     with _quiet_builders() if as_json else contextlib.nullcontext():
         try:
             made = realize_many(
-                thing, store=where, rebuild=rebuild, jobs=jobs, executor=chosen, listener=listener, root=root  # type: ignore[arg-type]
+                thing, store=where, rebuild=rebuild, jobs=jobs, executor=executor, isolation=isolation,  # type: ignore[arg-type]
+                listener=listener, root=root,
             )  # fmt: skip
         except (PylightnixError, KeyboardInterrupt):
             _keep_finished(targets, assignments, thing, where)

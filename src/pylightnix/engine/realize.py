@@ -12,7 +12,7 @@ from pylightnix.engine.events import Listener
 from pylightnix.engine.flight import Flight
 from pylightnix.engine.runs import Job, Running, Runs
 from pylightnix.engine.scheduler import Scheduler
-from pylightnix.errors import MatcherError, PylightnixError
+from pylightnix.errors import ExecutorError, MatcherError, PylightnixError
 from pylightnix.model.allocation import collector_paused
 from pylightnix.model.build import BuildResult, Executor, Finished
 from pylightnix.model.claiming import Slot
@@ -239,6 +239,8 @@ class Realizer:
 
     def _start(self, job: Job, slot: Slot) -> None:
         ref = job.pinned.ref
+        if not self._begun:
+            self._see_conditions()
         if (step := self._untold.get(ref)) is not None and self._told.get(ref) is not step:
             self._told[ref] = step
             self._tell(step)
@@ -260,6 +262,21 @@ class Realizer:
             self._end(running, future.result())
         else:
             self._running[future] = running
+
+    def _see_conditions(self) -> None:
+        """Before the first builder runs: see that the executor takes the conditions of all that is not satisfied."""
+        accept = getattr(self._executor, "accept", None)
+        if accept is None:
+            return
+        seen: set[int] = set()
+        for pinned in self._closure.order:
+            if id(pinned.conditions) not in seen and pinned.ref not in self.decider.choices:
+                seen.add(id(pinned.conditions))
+                try:
+                    accept(self._runs.conditions(pinned))
+                except ExecutorError as error:
+                    error.where = error.where or f"{pinned.name} {pinned.ref.short}"
+                    raise
 
     def _collect(self) -> None:
         """Wait until some run has ended, here or, where we could start one more, elsewhere; see to all that have."""

@@ -16,6 +16,7 @@ from typing import Any
 from pylightnix.executors.events import Told, why_lost
 from pylightnix.executors.outputs import check
 from pylightnix.executors.runlog import RunLog
+from pylightnix.executors.surroundings import is_isolated, make_directories
 from pylightnix.executors.telling import bytes_of_maxrss, host_facts, utc_now
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
 
@@ -62,6 +63,7 @@ class Launch:
         environ: the environment for the process.
         name: of the executor, for the facts.
         progress: hears of the progress, in the waiting thread.
+        fence: the program that puts the process into a sandbox, if it is to be in one.
     """
 
     request: BuildRequest
@@ -69,7 +71,9 @@ class Launch:
     environ: dict[str, str]
     name: str
     progress: Progress | None
+    fence: str | None = None
     _process: subprocess.Popen[bytes] | None = None
+    _orders: _Channel | None = None
     _ending: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -94,7 +98,7 @@ class Launch:
         with self._lock:
             self._ending = True
             if self._process is not None:
-                self._process.send_signal(signal.SIGHUP if now else signal.SIGTERM)
+                self._tell(signal.SIGHUP if now else signal.SIGTERM)
 
     def kill(self) -> None:
         """The last resort: kill the supervisor, and with it the worker."""
@@ -102,11 +106,21 @@ class Launch:
             if self._process is not None:
                 self._process.kill()
 
+    def _tell(self, number: signal.Signals) -> None:
+        """Signal the supervisor; within a sandbox it has another number, and hears by a pipe."""
+        if self._orders is not None:
+            with contextlib.suppress(OSError):
+                os.write(self._orders.write, bytes([number]))
+        elif self._process is not None:
+            self._process.send_signal(number)
+
     def _converse(self, stack: contextlib.ExitStack, log: RunLog, told: Told) -> Failure | None:
         """Start the process, hear it out, and wait for its end; why there is no result that counts, or None."""
         try:
             control, events, output = (_opened(stack) for _ in range(3))
-            process = self._start(control, events, output)
+            if is_isolated(self.request):
+                make_directories(self.request)
+            process = self._start_fenced(stack, control, events, output)
         except OSError as error:
             return Failure("transport", f"no process could be started for the run: {error}")
         control.close(write=False)
@@ -117,24 +131,50 @@ class Launch:
         finally:
             control.close()  # the supervisor, if it still lives, ends all
             code = process.wait()
-        if told.end is None and told.worker is not None:
+            with self._lock:
+                self._orders = None
+        if (
+            told.end is None and told.worker is not None and self.fence is None
+        ):  # a sandbox has ended, and has own numbers
             with contextlib.suppress(OSError):
                 os.killpg(told.worker, signal.SIGKILL)
         return why_lost(told, code, stopped=self._ending)
 
-    def _start(self, control: _Channel, events: _Channel, output: _Channel) -> subprocess.Popen[bytes]:
+    def _start_fenced(
+        self, stack: contextlib.ExitStack, control: _Channel, events: _Channel, output: _Channel
+    ) -> subprocess.Popen[bytes]:
+        """Start the process, in a sandbox if it is to be in one."""
+        if self.fence is None:
+            return self._start(control, events, output, [], ())
+        from pylightnix.executors.sandbox import Sandbox, lent_checkpoint  # slow to import, and few need it
+
+        stack.enter_context(lent_checkpoint(self.request))
+        orders = _opened(stack)
+        with self._lock:
+            self._orders = orders
+        sandbox = Sandbox(self.request, self.fence)
+        try:
+            return self._start(control, events, output, sandbox.command(), (*sandbox.descriptors, orders.read))
+        finally:
+            sandbox.close()
+            orders.close(write=False)
+
+    def _start(
+        self, control: _Channel, events: _Channel, output: _Channel, fence: list[str], lent: tuple[int, ...]
+    ) -> subprocess.Popen[bytes]:
+        inner = [*_interpreter(), "-c", _BOOT, str(control.read), str(events.write), _ROOT, self.request.stage]
         with self._lock:
             process = self._process = subprocess.Popen(
-                [*_interpreter(), "-c", _BOOT, str(control.read), str(events.write), _ROOT, self.request.stage],
+                [*fence, *inner, *map(str, lent[-1:])],
                 stdin=subprocess.DEVNULL,
                 stdout=output.write,
                 stderr=output.write,
-                pass_fds=(control.read, events.write),
+                pass_fds=(control.read, events.write, *lent),
                 env=self.environ,
                 start_new_session=True,
             )
             if self._ending:
-                process.terminate()
+                self._tell(signal.SIGTERM)
         return process
 
     def _exchange(
@@ -182,9 +222,9 @@ class Launch:
         return check(self.request.out, promises)
 
     def _facts(self, told: Told, log: RunLog) -> dict[str, Any]:
-        facts = {**host_facts(), "executor": self.name}
+        facts = {**host_facts(), "executor": self.name, "isolation": self.request.conditions.isolation or "none"}
         if told.worker is not None:
-            facts["pid"] = told.worker
+            facts["pid"] = told.worker if self.fence is None or self._process is None else self._process.pid
         if told.end is not None:
             facts["peak_memory"] = bytes_of_maxrss(told.end["maxrss"])
             facts["peak_memory_of"] = "run"

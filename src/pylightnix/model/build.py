@@ -165,8 +165,8 @@ class BuildResult:
         value: the encoded return value.
         started: UTC, ISO 8601 with microseconds.
         duration: seconds, by the monotonic clock.
-        facts: what the executor knows of where it ran: host, pid, python, platform, executor, peak_memory in bytes
-            and peak_memory_of: "run" (its processes alone) or "process" (the calling one, all its life); JSON values.
+        facts: what the executor knows of where it ran: host, pid, python, platform, executor, isolation, peak_memory in
+            bytes and peak_memory_of: "run" (its processes alone) or "process" (the calling one, all its life); JSON values.
         error: the exception itself where it is at hand (inline), to be the cause of the error that is raised.
         logged: whether there is a log; None if that is not known.
         findings: what the builder used and did not declare, as far as that was seen; each once.
@@ -211,6 +211,10 @@ class Executor(Protocol):
     `submit` never raises for what the builder does: the future always gets a `BuildResult`. KeyboardInterrupt and
     SystemExit of the calling process pass through. `stop` ends running builders and waits for them; a stopped
     executor takes no more (`ExecutorError`). What `progress` raises is nobody's failure: it is dropped.
+
+    A run is carried out as its conditions say, or refused by `submit` (`ExecutorError`), never in another way. An
+    executor may also have `accept(conditions)`, which raises the same: it is asked for all derivations that may have to
+    be built before the first builder of a call runs.
 
     Attributes:
         name: a word, for records and messages.
