@@ -166,7 +166,8 @@ class BuildResult:
         started: UTC, ISO 8601 with microseconds.
         duration: seconds, by the monotonic clock.
         facts: what the executor knows of where it ran: host, pid, python, platform, executor, isolation, peak_memory in
-            bytes and peak_memory_of: "run" (its processes alone) or "process" (the calling one, all its life); JSON values.
+            bytes and peak_memory_of: "run" (its processes alone) or "process" (the calling one, all its life); JSON
+            values.
         error: the exception itself where it is at hand (inline), to be the cause of the error that is raised.
         logged: whether there is a log; None if that is not known.
         findings: what the builder used and did not declare, as far as that was seen; each once.

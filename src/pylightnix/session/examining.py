@@ -49,9 +49,9 @@ def _isolations() -> Iterator[Observation]:
         try:
             attempt()
         except ExecutorError as error:
-            yield Observation(f"isolation {isolation}", Level.NOTE, error.what, hint=error.hint)
+            yield Observation("isolation", Level.NOTE, f"{isolation}: {error.what}", hint=error.hint)
         else:
-            yield Observation(f"isolation {isolation}", Level.GOOD, what)
+            yield Observation("isolation", Level.GOOD, f"{isolation}: {what}")
 
 
 def _versions() -> Iterator[Observation]:
