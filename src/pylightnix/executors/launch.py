@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import blake3
+
 from pylightnix.executors.events import Told, why_lost
 from pylightnix.executors.outputs import check
 from pylightnix.executors.runlog import RunLog
@@ -21,9 +23,11 @@ from pylightnix.executors.telling import bytes_of_maxrss, host_facts, utc_now
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
 
 _ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+_NEEDED = os.path.dirname(os.path.dirname(os.path.abspath(blake3.__file__)))
+"""Where the one package is that is needed to read a request: isolated runs have neither our PYTHONPATH nor our home."""
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[3]); from pylightnix.executors.supervisor import main; "
-    "del sys.path[0]; main()"
+    "del sys.path[0]; sys.path.append(sys.argv[4]); main()"
 )
 _CHUNK = 2**16
 _LOOK = 0.5
@@ -162,7 +166,8 @@ class Launch:
     def _start(
         self, control: _Channel, events: _Channel, output: _Channel, fence: list[str], lent: tuple[int, ...]
     ) -> subprocess.Popen[bytes]:
-        inner = [*_interpreter(), "-c", _BOOT, str(control.read), str(events.write), _ROOT, self.request.stage]
+        ends = [str(control.read), str(events.write)]
+        inner = [*_interpreter(), "-c", _BOOT, *ends, _ROOT, _NEEDED, self.request.stage]
         with self._lock:
             process = self._process = subprocess.Popen(
                 [*fence, *inner, *map(str, lent[-1:])],

@@ -35,7 +35,7 @@ _PDEATHSIG, _CHILD_SUBREAPER = 1, 36
 def main() -> None:
     """Fork; the supervisor never returns from here, the worker does when the run has ended."""
     control, events = int(sys.argv[1]), int(sys.argv[2])
-    orders = int(sys.argv[5]) if len(sys.argv) > 5 else None
+    orders = int(sys.argv[6]) if len(sys.argv) > 6 else None
     for descriptor in filter(None, (control, events, orders)):
         os.set_inheritable(descriptor, False)
     _default_signals()

@@ -108,12 +108,11 @@ def signal_process(number: int) -> str:
     return "reached"
 
 
-def use_package(name: str) -> str:
-    """Import an installed package, here and in a Python started from here; where it is."""
+def use_package(name: str) -> list[str]:
+    """Import an installed package: where it is; and start a Python: where that is."""
     found = __import__(name).__file__
-    code = f"import {name}; print({name}.__file__)"
-    inner = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    return found if inner.stdout.strip() == found else f"{inner.stdout}{inner.stderr}"
+    inner = subprocess.run([sys.executable, "-c", "import sys; print(sys.prefix)"], capture_output=True, check=True)
+    return [found, inner.stdout.decode().strip()]
 
 
 def use_programs() -> str:

@@ -177,7 +177,7 @@ class IsolationContract(OnBench):
             return [late.ANSWER, package.inner.ANSWER]
 
         assert ask(bench, isolation, import_late) == [42, 43]
-        assert "site-packages" in ask(bench, isolation, isolated.use_package, name="pytest")
+        assert ask(bench, isolation, isolated.use_package, name="pytest") == [pytest.__file__, sys.prefix]
         assert ask(bench, isolation, isolated.use_programs) == "sh\n"
 
     def test_artifacts_are_the_callers(self, bench: Bench, isolation: Isolation) -> None:
