@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -91,6 +92,35 @@ def test_a_killed_sandbox_leaves_no_process(bench: Bench) -> None:
         assert time.monotonic() < until
         time.sleep(0.01)
     assert not (place / "heard").exists()
+
+
+SCRIPT = """
+import os, signal, sys, time
+from pylightnix import Build, realize, stage
+
+@stage
+def wait(build: Build) -> None:
+    (build.checkpoint / "here").touch()
+    time.sleep(60)
+
+realize(wait(), store=sys.argv[1], isolation="sandbox", quiet=True)
+"""
+
+
+def test_a_killed_realize_leaves_no_process(bench: Bench) -> None:
+    (bench.top / "script.py").write_text(SCRIPT)
+    store = bench.top / "store"
+    with subprocess.Popen([sys.executable, bench.top / "script.py", store]) as realizing:
+        until = time.monotonic() + 30
+        while not list(store.glob("tmp/checkpoints/*/here")):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        inside = _below(realizing.pid)
+        assert len(inside) == 3
+        realizing.kill()
+    while any(map(_is_alive, inside)):
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def _begun(bench: Bench):  # type: ignore[no-untyped-def]

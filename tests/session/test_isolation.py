@@ -169,3 +169,22 @@ def test_a_script_with_modules_beside_it(tmp_path: Path, isolation: str, request
     )  # fmt: skip
     assert done.stderr == ""
     assert done.stdout.split() == ["42", "4" if isolation == "process" else "43"]
+
+
+@pytest.mark.parametrize("isolation", ["process", "sandbox"])
+def test_packages_that_only_the_search_path_of_the_caller_has(
+    tmp_path: Path, isolation: str, request: pytest.FixtureRequest
+) -> None:
+    """Also those that this package needs itself; as where they are installed below a home."""
+    if isolation == "sandbox":
+        request.getfixturevalue("sandbox")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "beside.py").write_text("ANSWER = 42\n")
+    (tmp_path / "late.py").write_text("ANSWER = 43\n")
+    done = subprocess.run(
+        [sys.executable, "-S", "script.py", str(tmp_path / "store"), isolation],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert done.stdout.split() == ["42", "43"]

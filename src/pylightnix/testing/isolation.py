@@ -119,6 +119,7 @@ class IsolationContract(OnBench):
         seen = ask(bench, isolation, isolated.around, wants_build=True)
         assert seen["cwd"] == seen["scratch"]
         assert Path(seen["temporary"]).is_relative_to(seen["scratch"])
+        assert {seen["environment"][name] for name in ("TMPDIR", "TMP", "TEMP")} == {seen["temporary"]}
         assert Path(seen["home"]).is_relative_to(seen["scratch"])
         assert seen["umask"] == 0o022
 
