@@ -101,6 +101,7 @@ def test_what_cannot_be_had_is_told_before_anything_runs(tmp_path: Path, monkeyp
     assert caught.value.hint
     assert list(store.realizations(table())) == []
     assert leftovers(store) == []
+    assert realize(sealed(), store=store, quiet=True, isolation="none").runs  # nothing is held for the refused run
 
 
 def test_what_is_there_needs_no_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -228,6 +228,8 @@ class Realizer:
         ref, job = following
         try:
             self._runs.builder(job.pinned)
+            if not self._begun:
+                self._see_conditions()
             slot = self._flight.enter(job, sum(running.job.pinned.ref == ref for running in self._running.values()))
             if slot is not None:
                 self._start(job, slot)
@@ -239,8 +241,6 @@ class Realizer:
 
     def _start(self, job: Job, slot: Slot) -> None:
         ref = job.pinned.ref
-        if not self._begun:
-            self._see_conditions()
         if (step := self._untold.get(ref)) is not None and self._told.get(ref) is not step:
             self._told[ref] = step
             self._tell(step)

@@ -110,7 +110,7 @@ def signal_process(number: int) -> str:
 
 def use_package(name: str) -> list[str]:
     """Import an installed package: where it is; and start a Python: where that is."""
-    found = __import__(name).__file__
+    found = str(__import__(name).__file__)
     inner = subprocess.run([sys.executable, "-c", "import sys; print(sys.prefix)"], capture_output=True, check=True)
     return [found, inner.stdout.decode().strip()]
 
