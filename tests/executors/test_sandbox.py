@@ -177,6 +177,17 @@ def test_a_store_within_what_is_visible_stays_hidden(bench: Bench, monkeypatch: 
     assert read(package / "store" / "secret") == "FileNotFoundError"
 
 
+def test_a_store_behind_a_link_stays_hidden_where_it_really_is(bench: Bench) -> None:
+    store = bench.top / "real" / "store"
+    store.mkdir(parents=True)
+    (store / "secret").write_text("secret")
+    (bench.top / "link").symlink_to(store)
+    request = bench.request(isolated.read, path=str(store / "secret"))
+    given = under(request, "sandbox", reads=(str(bench.top / "real"),))
+    assert value_of(bench.perform(given)) == "secret"
+    assert value_of(bench.perform(replace(given, store=str(bench.top / "link")))) == "FileNotFoundError"
+
+
 def test_graphics_processors_are_there_if_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "_GPUS", ("/dev/nul*",))
     request = under(Bench(LocalExecutor(), tmp_path).request(builders.nothing), "sandbox")

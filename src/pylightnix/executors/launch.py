@@ -18,7 +18,7 @@ import blake3
 from pylightnix.executors.events import Told, why_lost
 from pylightnix.executors.outputs import check
 from pylightnix.executors.runlog import RunLog
-from pylightnix.executors.surroundings import is_isolated, make_directories
+from pylightnix.executors.surroundings import drop_unused, is_isolated, make_directories
 from pylightnix.executors.telling import bytes_of_maxrss, host_facts, utc_now
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
 
@@ -123,6 +123,7 @@ class Launch:
         try:
             control, events, output = (_opened(stack) for _ in range(3))
             if is_isolated(self.request):
+                stack.callback(drop_unused, self.request)
                 make_directories(self.request)
             process = self._start_fenced(stack, control, events, output)
         except OSError as error:

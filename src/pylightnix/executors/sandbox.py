@@ -158,9 +158,13 @@ def lent_checkpoint(request: BuildRequest) -> Iterator[None]:
 
 def _options(request: BuildRequest, data: Callable[[str], str]) -> list[str]:
     options = [*_ALWAYS, *(() if request.conditions.network else ("--unshare-net",))]
-    for mount in sorted([*_mounts(request), *_written(request, data)], key=lambda mount: mount.path.split("/")):
+    mounts = sorted([*_mounts(request), *_written(request, data)], key=lambda mount: mount.path.split("/"))
+    for mount in mounts:
         options += [mount.how, *([] if mount.source is None else [mount.source]), mount.path]
-    for path in filter(None, ("/", request.store)):  # what was written there would be lost, and nobody told
+    for path in (
+        "/",
+        *(mount.path for mount in mounts if mount.how == "--tmpfs"),
+    ):  # what was written there would be lost, and nobody told
         options += ["--remount-ro", path]
     return [*options, "--chdir", working_directory(request)]
 
@@ -183,8 +187,7 @@ def _mounts(request: BuildRequest) -> list[Mount]:
     covered = [path for path in readable if is_covered(os.path.dirname(path), readable)]
     kept = readable.difference(path for path in covered if not request.store or not is_below(path, request.store))
     mounts += [Mount(path, "--ro-bind-try", path) for path in kept]
-    if request.store:
-        mounts.append(Mount(request.store, "--tmpfs", None))
+    mounts += [Mount(path, "--tmpfs", None) for path in _hidden(request, readable)]
     mounts += [Mount(path, "--ro-bind", path) for path in request.inputs]
     writable = [request.out, request.scratch, *([request.checkpoint] if request.wants_build else [])]
     mounts += [Mount(path, "--bind", path) for path in writable]
@@ -193,6 +196,15 @@ def _mounts(request: BuildRequest) -> list[Mount]:
         mounts += [Mount(device, "--dev-bind", device) for device in devices]
         mounts += [Mount("/sys", "--ro-bind", "/sys")]
     return mounts
+
+
+def _hidden(request: BuildRequest, readable: set[str]) -> Iterator[str]:
+    """The store, also where it really is, if that can be seen."""
+    if request.store:
+        yield request.store
+        real = os.path.realpath(request.store)
+        if real != request.store and is_covered(real, readable):
+            yield real
 
 
 def _written(request: BuildRequest, data: Callable[[str], str]) -> list[Mount]:

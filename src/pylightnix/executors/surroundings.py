@@ -5,6 +5,7 @@ Unaware of processes.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -74,3 +75,10 @@ def make_directories(request: BuildRequest) -> None:
     os.makedirs(request.scratch, mode=0o775, exist_ok=True)
     for path in (temporary_directory(request), home_directory(request)):
         os.makedirs(path, mode=0o700, exist_ok=True)
+
+
+def drop_unused(request: BuildRequest) -> None:
+    """Take away what `make_directories` made and nobody used."""
+    for path in (temporary_directory(request), home_directory(request), request.scratch):
+        with contextlib.suppress(OSError):  # most often: something is in it
+            os.rmdir(path)

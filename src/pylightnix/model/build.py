@@ -81,7 +81,8 @@ class BuildRequest:
         seed: for `Build.seed`.
         out: an empty directory for the artifacts, there if `has_out`; this and the following are absolute paths, as
             texts.
-        scratch: a directory, made when the builder asks for it; the executor removes nothing.
+        scratch: a directory, made when the builder asks for it or, because it works there, before an isolated run; the
+            executor removes nothing of what the builder made.
         checkpoint: a directory that may exist with what an earlier attempt left; made when the builder asks for it.
         log: the file that gets standard output and error; made when something is written, and of bounded size.
         conditions: how the run is to be carried out; an executor that cannot refuses (`ExecutorError`).

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -195,10 +196,13 @@ class IsolationContract(OnBench):
             value_of(bench.perform(request))
             assert Path(request.out, "table.txt").read_text() == expected
 
-    def test_unused_checkpoint(self, bench: Bench, isolation: Isolation) -> None:
+    def test_nothing_unused_is_left(self, bench: Bench, isolation: Isolation) -> None:
         request = under(bench.request(builders.about, wants_build=True), isolation)
         value_of(bench.perform(request))
         assert not Path(request.checkpoint).exists()
+        assert not Path(request.scratch, ".home").exists()
+        if isolation == "process":  # a sandbox has its mounts there, if they lie in a /tmp
+            assert not Path(request.scratch).exists()
 
     @pytest.mark.parametrize("how", ["child", "session", "daemon", "stopped", "bomb", "comet"])
     def test_isolated_processes_left_behind_are_ended(self, bench: Bench, isolation: Isolation, how: str) -> None:
@@ -281,8 +285,9 @@ class IsolationContract(OnBench):
         assert one.read_text() == "one"
 
     def test_sandbox_has_its_own_temporary_directory(self, bench: Bench, shut: Isolation) -> None:
-        assert ask(bench, shut, isolated.write, path="/tmp/pylightnix-was-here") == "written"
-        assert not Path("/tmp/pylightnix-was-here").exists()
+        path = f"/tmp/pylightnix-{os.getpid()}-{time.time_ns()}"
+        assert ask(bench, shut, isolated.write, path=path) == "written"
+        assert not Path(path).exists()
         request = under(bench.request(isolated.leave_temporary), shut)
         left = value_of(bench.perform(request))
         assert Path(left).is_relative_to(request.scratch)
