@@ -24,7 +24,7 @@ test: static ## all checks and all tests: what continuous integration runs
 	@$(MAKE) -s test-user WORKERS=0 TESTS="$(SAMPLE)"
 
 # What is run once more with other powers in `make test`.
-SAMPLE = tests/test_asserts.py tests/store/test_layout.py tests/store/test_overview.py tests/engine/test_failing.py
+SAMPLE = tests/test_asserts.py tests/store/test_layout.py tests/store/test_overview.py tests/engine/test_failing.py tests/session/test_isolation.py
 
 test-optimized: $(READY) ## the tests under python -O, which drops the asserts of the package; TESTS=… names some
 	@PYTHONOPTIMIZE=1 $(PY) -m pytest -q -n $(WORKERS) -W "ignore:assertions not in test modules" $(TESTS)

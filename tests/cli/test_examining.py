@@ -10,6 +10,7 @@ def test_nothing_is_wrong(full: Any) -> None:
     done = full("doctor")
     assert done.stderr == "nothing is wrong\n"
     assert "good  locks" in done.stdout
+    assert "process: builders can have processes of their own" in done.stdout
     document = full.json("doctor")
     assert document["sound"] is True
     assert {"topic", "level", "what", "where", "hint"} == set(document["observations"][0])

@@ -252,3 +252,14 @@ def test_an_integer_of_any_size_is_one(cli: Any, sign: str) -> None:
     assert given == int(sign + "1") * 10**5001 + int(sign + "7")
     others = read_assignments(("x=[1, 20, -3]", "y=12.5", "z=1a", "v=-"))
     assert others == {"x": [1, 20, -3], "y": 12.5, "z": "1a", "v": "-"}
+
+
+def test_isolation_is_chosen_for_all_builders(cli: Any) -> None:
+    ref = cli("realize", "flow.py:report", "--isolation", "process").stdout.split("\t")[0]
+    (one,) = cli.json("show", ref)["realizations"]
+    assert [run["isolation"] for run in one["runs"]] == ["process"]
+    assert "executor  isolation" in cli("show", ref).stdout
+    wrong = cli(
+        "realize", "flow.py:numbers", "--set", "count=9", "--executor", "inline", "--isolation", "process", code=1
+    )
+    assert "cannot have isolation='process'" in wrong.stderr

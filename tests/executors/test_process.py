@@ -12,18 +12,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from pylightnix.errors import ExecutorError
 from pylightnix.executors import ProcessExecutor
 from pylightnix.model.build import Build, Executor
+from pylightnix.model.conditions import Isolation
 from pylightnix.testing import builders, processes
 from pylightnix.testing.bench import TABLE, Bench, failure_of, value_of
 from pylightnix.testing.executors import ExecutorContract
 
 
 class TestContract(ExecutorContract):
+    isolations = get_args(Isolation)
+
     def make(self) -> Executor:
         return ProcessExecutor(slots=2)
 

@@ -24,7 +24,8 @@ _STYLES = {Level.WRONG: "red", Level.NOTE: "yellow", Level.GOOD: "dim"}
 def doctor_command(store: str | None, as_json: bool) -> int:
     """Look whether the store is in a place where it can do its work.
 
-    File system, locks, links, room, rights, owners, format, versions, and what dead processes left. Exits with 1 if
+    File system, locks, links, room, rights, owners, format, versions, what dead processes left; and which isolations
+    builders can have here. Exits with 1 if
     something is wrong; leaves everything as it is.
     """
     found = examine(store)

@@ -121,7 +121,7 @@ def _runs(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     if not runs:
         return []
     rows: list[tuple[str, ...]] = [
-        ("run", "seed", "started (UTC)", "took", "memory", "host", "python", "git", "executor")
+        ("run", "seed", "started (UTC)", "took", "memory", "host", "python", "git", "executor", "isolation")
     ]
     rows += [_run(run) for run in runs[-MOST_RUNS:]]
     shown = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]
@@ -143,6 +143,7 @@ def _run(run: Mapping[str, Any]) -> tuple[str, ...]:
         str(run.get("python", "")),
         commit,
         str(run.get("executor", "")),
+        str(run.get("isolation", "none")).removeprefix("none"),
     )
 
 

@@ -79,7 +79,11 @@ def read_limits(given: Sequence[str]) -> dict[str, float | str] | None:
 )
 @click.option(
     "--executor", type=click.Choice(["inline", "process"]),
-    help="Run builders in this process or each in its own; default: inline, with -j 2 and more process.",
+    help="Run builders in this process or each in its own; default: as jobs and isolation want it.",
+)  # fmt: skip
+@click.option(
+    "--isolation", type=click.Choice(["none", "process", "sandbox"]),
+    help="What all builders may see, whatever their stages say; default: what those say, else $PYLIGHTNIX_ISOLATION.",
 )  # fmt: skip
 @click.option(
     "--limit",
@@ -94,8 +98,9 @@ def read_limits(given: Sequence[str]) -> dict[str, float | str] | None:
 @store_option
 @json_option
 def realize_command(
-    targets: tuple[str, ...], assignments: tuple[str, ...], jobs: Jobs, executor: str | None, limits: tuple[str, ...],
-    keep_going: bool, rebuild: tuple[str, ...], root: str | None, store: str | None, as_json: bool,
+    targets: tuple[str, ...], assignments: tuple[str, ...], jobs: Jobs, executor: str | None,
+    isolation: str | None, limits: tuple[str, ...], keep_going: bool, rebuild: tuple[str, ...], root: str | None,
+    store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Bring targets into being: reuse what counts, build what is missing.
 
@@ -107,13 +112,13 @@ def realize_command(
     """
     where = as_store(store)
     thing = asked(targets, read_assignments(assignments), where)
-    inline = executor == "inline" or (executor is None and jobs == 1)
+    inline = executor == "inline" or (executor is None and jobs == 1 and isolation in (None, "none"))
     listener = choose_listener(as_json=as_json, inline=inline)
     with _quiet_builders() if as_json else contextlib.nullcontext():
         try:
             made = realize_many(
                 thing, store=where, rebuild=rebuild, jobs=jobs, executor=executor, limits=read_limits(limits),  # type: ignore[arg-type]
-                keep_going=keep_going, listener=listener, root=root,
+                isolation=isolation, keep_going=keep_going, listener=listener, root=root,  # type: ignore[arg-type]
             )  # fmt: skip
         except (PylightnixError, KeyboardInterrupt):
             _keep_finished(targets, assignments, thing, where)

@@ -15,7 +15,7 @@ from pylightnix.engine.room import Demand, Room
 from pylightnix.engine.runs import Job, Running, Runs
 from pylightnix.engine.scheduler import Scheduler
 from pylightnix.engine.trouble import Attempts, Troubles
-from pylightnix.errors import MatcherError, PylightnixError
+from pylightnix.errors import ExecutorError, MatcherError, PylightnixError
 from pylightnix.model.allocation import collector_paused
 from pylightnix.model.build import BuildResult, Executor, Failure, Finished
 from pylightnix.model.claiming import Slot
@@ -246,6 +246,8 @@ class Realizer:
         ref, job = following
         try:
             self._runs.builder(job.pinned)
+            if not self._begun:
+                self._see_conditions()
             slot = self._flight.enter(job, sum(running.job.pinned.ref == ref for running in self._running.values()))
             if slot is not None:
                 self._start(job, slot)
@@ -288,6 +290,21 @@ class Realizer:
 
     def _demand(self, pinned: Pinned) -> Demand:
         return self._room.demand(f"{pinned.name} {pinned.ref.short}", pinned.conditions)
+
+    def _see_conditions(self) -> None:
+        """Before the first builder runs: see that the executor takes the conditions of all that is not satisfied."""
+        accept = getattr(self._executor, "accept", None)
+        if accept is None:
+            return
+        seen: set[int] = set()
+        for pinned in self._closure.order:
+            if id(pinned.conditions) not in seen and pinned.ref not in self.decider.choices:
+                seen.add(id(pinned.conditions))
+                try:
+                    accept(self._runs.conditions(pinned))
+                except ExecutorError as error:
+                    error.where = error.where or f"{pinned.name} {pinned.ref.short}"
+                    raise
 
     def _collect(self) -> None:
         """Wait until some run has ended, here or, where we could start one more, elsewhere; see to all that have."""

@@ -17,6 +17,7 @@ from pylightnix.executors.streams import tees
 from pylightnix.executors.telling import bytes_of_maxrss, host_facts
 from pylightnix.executors.work import Outcome, perform
 from pylightnix.model.build import BuildRequest, BuildResult, Finished, Progress
+from pylightnix.model.conditions import Conditions
 
 try:
     from resource import RUSAGE_SELF, getrusage
@@ -102,15 +103,23 @@ class InlineExecutor:
         """
         if self._stopped:
             raise ExecutorError("this executor was stopped", hint="make a new one", executor=self.name)
-        if request.conditions.isolation not in (None, "none"):
+        if request.conditions.isolation is not None:
+            self.accept(request.conditions)
+        with _turn:
+            return Finished(self._run(request, progress))
+
+    def accept(self, conditions: Conditions) -> None:
+        """See that a run could have these.
+
+        Raises:
+            ExecutorError: it is to be isolated.
+        """
+        if conditions.isolation not in (None, "none"):
             raise ExecutorError(
-                f"a builder in this process cannot have isolation={request.conditions.isolation!r}",
-                where=request.stage,
+                f"a builder in this process cannot have isolation={conditions.isolation!r}",
                 hint='leave the executor to the call, use executor="process", or say isolation="none" in the call',
                 executor=self.name,
             )
-        with _turn:
-            return Finished(self._run(request, progress))
 
     def stop(self) -> None:
         """Take no more."""
@@ -145,7 +154,7 @@ class InlineExecutor:
 
 
 def _result(outcome: Outcome, log: RunLog) -> BuildResult:
-    facts = {**host_facts(), "executor": "inline", "pid": os.getpid()}
+    facts = {**host_facts(), "executor": "inline", "isolation": "none", "pid": os.getpid()}
     if getrusage is not None:
         facts["peak_memory"] = bytes_of_maxrss(getrusage(RUSAGE_SELF).ru_maxrss)
         facts["peak_memory_of"] = "process"

@@ -14,7 +14,8 @@ from typing import Any
 from pylightnix.executors.events import Told, why_lost
 from pylightnix.executors.outputs import check
 from pylightnix.executors.runlog import RunLog
-from pylightnix.executors.starting import Nurseries, Pipes, Started, start_fresh
+from pylightnix.executors.starting import Fence, Nurseries, Pipes, Started, start_fresh
+from pylightnix.executors.surroundings import drop_unused, is_isolated, make_directories
 from pylightnix.executors.telling import bytes_of_maxrss, host_facts, utc_now
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
 
@@ -56,7 +57,8 @@ class Launch:
         environ: the environment for the process.
         name: of the executor, for the facts.
         progress: hears of the progress, in the waiting thread.
-        nurseries: fork the process; None starts a new one.
+        fence: the program that puts the process into a sandbox, if it is to be in one.
+        nurseries: fork the process if it is to be in none; None starts a new one.
     """
 
     request: BuildRequest
@@ -64,8 +66,10 @@ class Launch:
     environ: dict[str, str]
     name: str
     progress: Progress | None
+    fence: str | None = None
     nurseries: Nurseries | None = None
     _process: Started | None = None
+    _orders: _Channel | None = None
     _ending: bool = False
     _late: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -91,7 +95,7 @@ class Launch:
         with self._lock:
             self._ending = True
             if self._process is not None:
-                self._process.send_signal(signal.SIGHUP if now else signal.SIGTERM)
+                self._tell(signal.SIGHUP if now else signal.SIGTERM)
 
     def kill(self) -> None:
         """The last resort: kill the supervisor, and with it the worker."""
@@ -99,11 +103,22 @@ class Launch:
             if self._process is not None:
                 self._process.send_signal(signal.SIGKILL)
 
+    def _tell(self, number: signal.Signals) -> None:
+        """Signal the supervisor; within a sandbox it has another number, and hears by a pipe."""
+        if self._orders is not None:
+            with contextlib.suppress(OSError):
+                os.write(self._orders.write, bytes([number]))
+        elif self._process is not None:
+            self._process.send_signal(number)
+
     def _converse(self, stack: contextlib.ExitStack, log: RunLog, told: Told) -> Failure | None:
         """Start the process, hear it out, and wait for its end; why there is no result that counts, or None."""
         try:
             control, events, output = (_opened(stack) for _ in range(3))
-            process = self._start(control, events, output)
+            if is_isolated(self.request):
+                stack.callback(drop_unused, self.request)
+                make_directories(self.request)
+            process = self._start(stack, control, events, output)
         except OSError as error:
             return Failure("transport", f"no process could be started for the run: {error}")
         control.close(write=False)
@@ -114,18 +129,39 @@ class Launch:
         finally:
             control.close()  # the supervisor, if it still lives, ends all
             code = process.wait()
-        if told.end is None and told.worker is not None:
+            with self._lock:
+                self._orders = None
+        if told.end is None and told.worker is not None and self.fence is None:  # a sandbox has numbers of its own
             with contextlib.suppress(OSError):
                 os.killpg(told.worker, signal.SIGKILL)
         return why_lost(told, code, stopped=self._ending, late=self.request.conditions.timeout if self._late else None)
 
-    def _start(self, control: _Channel, events: _Channel, output: _Channel) -> Started:
+    def _start(self, stack: contextlib.ExitStack, control: _Channel, events: _Channel, output: _Channel) -> Started:
+        """Start the process, in a sandbox if it is to be in one."""
         pipes = Pipes(control.read, events.write, output.write)
-        start = start_fresh if self.nurseries is None else self.nurseries.start
+        if self.fence is None:
+            start = start_fresh if self.nurseries is None else self.nurseries.start
+            with self._lock:
+                return self._begun(start(pipes, self.environ, self.request.stage))
+        from pylightnix.executors.sandbox import Sandbox, lent_checkpoint  # slow to import, and few need it
+
+        stack.enter_context(lent_checkpoint(self.request))
+        orders = _opened(stack)
         with self._lock:
-            process = self._process = start(pipes, self.environ, self.request.stage)
-            if self._ending:
-                process.send_signal(signal.SIGTERM)
+            self._orders = orders
+        sandbox = Sandbox(self.request, self.fence)
+        try:
+            fence = Fence(sandbox.command(), sandbox.descriptors, orders.read)
+            with self._lock:
+                return self._begun(start_fresh(pipes, self.environ, self.request.stage, fence))
+        finally:
+            sandbox.close()
+            orders.close(write=False)
+
+    def _begun(self, process: Started) -> Started:
+        self._process = process
+        if self._ending:
+            self._tell(signal.SIGTERM)
         return process
 
     def _exchange(
@@ -196,9 +232,9 @@ class Launch:
         return check(self.request.out, promises)
 
     def _facts(self, told: Told, log: RunLog) -> dict[str, Any]:
-        facts = {**host_facts(), "executor": self.name}
+        facts = {**host_facts(), "executor": self.name, "isolation": self.request.conditions.isolation or "none"}
         if told.worker is not None:
-            facts["pid"] = told.worker
+            facts["pid"] = told.worker if self.fence is None or self._process is None else self._process.pid
         if told.end is not None:
             facts["peak_memory"] = bytes_of_maxrss(told.end["maxrss"])
             facts["peak_memory_of"] = "run"

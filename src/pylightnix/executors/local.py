@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pylightnix.executors.inline import InlineExecutor
 from pylightnix.executors.machine import machine_capacity
 from pylightnix.model.build import BuildRequest, BuildResult, Finished, Progress
+from pylightnix.model.conditions import Conditions
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -36,17 +37,32 @@ class LocalExecutor:
         Raises:
             ExecutorError: the executor was stopped, or there can be no such process.
         """
-        conditions = request.conditions
-        if conditions.isolation in (None, "none") and conditions.timeout is None:
+        if _goes_inline(request.conditions):
             return self._inline.submit(request, progress)
-        if self._process is None:
-            from pylightnix.executors.process import ProcessExecutor
+        return self._in_process().submit(request, progress)
 
-            self._process = ProcessExecutor(1, self.capacity)
-        return self._process.submit(request, progress)
+    def accept(self, conditions: Conditions) -> None:
+        """See that a run could have these.
+
+        Raises:
+            ExecutorError: there can be no such process.
+        """
+        if not _goes_inline(conditions):
+            self._in_process().accept(conditions)
 
     def stop(self) -> None:
         """End what runs, and take no more."""
         self._inline.stop()
         if self._process is not None:
             self._process.stop()
+
+    def _in_process(self) -> ProcessExecutor:
+        if self._process is None:
+            from pylightnix.executors.process import ProcessExecutor
+
+            self._process = ProcessExecutor(1, self.capacity)
+        return self._process
+
+
+def _goes_inline(conditions: Conditions) -> bool:
+    return conditions.isolation in (None, "none") and conditions.timeout is None

@@ -19,6 +19,7 @@ import select
 import signal
 import socket
 import sys
+import time
 
 DESCRIPTORS = 4
 ASIDE = 2.0
@@ -111,6 +112,7 @@ def _become(descriptors: list[int]) -> tuple[int, int]:
                 os.close(int(name))
     os.environ.clear()
     os.environ.update(told["environ"])
+    time.tzset()
     _set_name(told["name"])
     return control, events
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from pylightnix.errors import ExecutorError
 from pylightnix.executors.machine import machine_capacity
-from pylightnix.executors.making import environment_of
 from pylightnix.executors.modules import Modules
+from pylightnix.executors.surroundings import environment
 from pylightnix.executors.telling import host_facts, utc_now
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
+from pylightnix.model.conditions import Conditions
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -63,7 +64,7 @@ class ProcessExecutor:
         """Take a run; what it needs of this process is read now, before this returns.
 
         Raises:
-            ExecutorError: the executor was stopped.
+            ExecutorError: the executor was stopped, or there can be no sandbox for the run.
         """
         from concurrent.futures import Future
 
@@ -72,6 +73,7 @@ class ProcessExecutor:
         from pylightnix.executors.transport import NotPortableError, pack
 
         self._refuse_if_stopped()
+        fence = _fence(request.conditions)
         future: Future[BuildResult] = Future()
         try:
             parcel = pack(request, self._modules)
@@ -82,13 +84,21 @@ class ProcessExecutor:
             self._refuse_if_stopped()
             if self._nurseries is None:
                 self._nurseries = Nurseries()
-            launch = Launch(request, parcel, environment_of(request.key), self.name, progress, self._nurseries)
+            launch = Launch(request, parcel, environment(request), self.name, progress, fence, self._nurseries)
             self._queue.append((launch, future))
             if len(self._threads) < self.slots:
                 thread = threading.Thread(target=self._work, name=f"pylightnix-{self.name}", daemon=True)
                 self._threads.add(thread)
                 thread.start()
         return future
+
+    def accept(self, conditions: Conditions) -> None:
+        """See that a run could have these.
+
+        Raises:
+            ExecutorError: it is to be in a sandbox, and there can be none here.
+        """
+        _fence(conditions)
 
     def stop(self) -> None:
         """End all runs, waiting ones too, and wait until their processes are gone; interrupted, end them at once."""
@@ -167,3 +177,12 @@ class ProcessExecutor:
             return launch.carry()
         except Exception as error:  # whoever waits for the future must hear of it
             return self._without_process(Failure("transport", f"the run was lost: {error!r}"))
+
+
+def _fence(conditions: Conditions) -> str | None:
+    """The program that makes the sandbox of a run; None if it needs none."""
+    if conditions.isolation != "sandbox":
+        return None
+    from pylightnix.executors.sandbox import require_sandbox
+
+    return require_sandbox()

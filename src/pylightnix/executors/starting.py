@@ -14,9 +14,17 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+import blake3
+
 _ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-_BOOT = "import sys; sys.path.insert(0, sys.argv[3]); from pylightnix.executors.{} import main; del sys.path[0]; main()"
-_AT_START = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_")
+_NEEDED = os.path.dirname(os.path.dirname(os.path.abspath(blake3.__file__)))
+"""Where the one package is that is needed to read a request: isolated runs have neither our PYTHONPATH nor our home."""
+
+_BOOT = (
+    "import sys; sys.path.insert(0, sys.argv[3]); from pylightnix.executors.{} import main; "
+    "del sys.path[0]; sys.path.append(sys.argv[4]); main()"
+)
+_AT_START = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_", "LANG", "LC_")
 """How the names of variables begin that count while a process comes up, and not afterwards."""
 
 _COMING_UP = 60.0
@@ -34,33 +42,55 @@ class Pipes(NamedTuple):
     output: int
 
 
+class Fence(NamedTuple):
+    """What puts a supervisor into a sandbox.
+
+    Attributes:
+        command: begins the command.
+        descriptors: what that needs.
+        orders: a pipe by which the supervisor hears in there, where no signal reaches it.
+    """
+
+    command: Sequence[str]
+    descriptors: Sequence[int]
+    orders: int
+
+
 class Started(Protocol):
     """A supervisor; as `subprocess.Popen` has them."""
+
+    @property
+    def pid(self) -> int: ...
 
     def poll(self) -> int | None: ...
     def wait(self) -> int: ...
     def send_signal(self, number: int, /) -> None: ...
 
 
-def start_fresh(pipes: Pipes, environ: Mapping[str, str], name: str, before: Sequence[str] = ()) -> Started:
+def start_fresh(pipes: Pipes, environ: Mapping[str, str], name: str, fence: Fence | None = None) -> Started:
     """Start a new process.
 
     Args:
         pipes: what it gets.
         environ: its environment.
         name: stands among its arguments, for who looks at processes.
-        before: a command that starts the command which follows it.
+        fence: puts it into a sandbox.
 
     Raises:
         OSError: none can be started.
     """
-    command = [*_interpreter(), "-c", _BOOT.format("supervisor"), str(pipes.control), str(pipes.events), _ROOT, name]
+    boot = [*_interpreter(), "-c", _BOOT.format("supervisor")]
+    command = [*boot, str(pipes.control), str(pipes.events), _ROOT, _NEEDED, name]
+    lent: list[int] = []
+    if fence is not None:
+        command = [*fence.command, *command, str(fence.orders)]
+        lent = [*fence.descriptors, fence.orders]
     return subprocess.Popen(
-        [*before, *command],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=pipes.output,
         stderr=pipes.output,
-        pass_fds=(pipes.control, pipes.events),
+        pass_fds=(pipes.control, pipes.events, *lent),
         env=dict(environ),
         start_new_session=True,
     )
@@ -112,7 +142,7 @@ class _Nursery:
             with its:
                 descriptor = str(its.fileno())
                 process = subprocess.Popen(
-                    [*_interpreter(), "-c", _BOOT.format("nursery"), descriptor, str(os.getpid()), _ROOT],
+                    [*_interpreter(), "-c", _BOOT.format("nursery"), descriptor, str(os.getpid()), _ROOT, _NEEDED],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -165,13 +195,14 @@ class _Forked:
         self._code: int | None = None
         self._handle: int | None = None
         channel.settimeout(_COMING_UP)
-        self._pid = self._hear(1)
-        if self._pid is None:
+        told = self._hear(1)
+        self.pid = -1 if told is None else told
+        if told is None:
             self._code = nursery.wait()  # it did not come up, or is gone
             channel.close()
         elif hasattr(os, "pidfd_open"):
             with contextlib.suppress(OSError):
-                self._handle = os.pidfd_open(self._pid)
+                self._handle = os.pidfd_open(self.pid)
 
     def _hear(self, lines: int) -> int | None:
         """The last number of so many, once it is told; None if it never will be."""
@@ -210,10 +241,10 @@ class _Forked:
 
     def send_signal(self, number: int) -> None:
         """Signal it, if it has not ended."""
-        if self._code is not None or self._pid is None:
+        if self._code is not None:
             return
         with contextlib.suppress(ProcessLookupError):
             if self._handle is not None:
                 signal.pidfd_send_signal(self._handle, number)
             else:
-                os.kill(self._pid, number)
+                os.kill(self.pid, number)

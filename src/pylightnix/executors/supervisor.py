@@ -5,7 +5,9 @@ A process that has run no user's code comes here, forked by a nursery or started
 leaves behind (Linux; elsewhere only the worker's process group is ended). It talks to the executor thus:
 
 - the pipe `control` carries the request to the worker; its other end closes with the executor: all ends at once.
-- SIGTERM: end the worker politely, at once after `GRACE` seconds; SIGHUP: at once.
+- SIGTERM: end the worker politely, at once after `GRACE` seconds; SIGHUP: at once. In a sandbox no signal of the
+  executor's arrives: there the pipe `orders` has the numbers of signals, a byte each, and this process is the first
+  of a namespace, which ends with it.
 - the pipe `events` gets one line when the worker was started and one when everything has ended, or could not be ended.
 """
 
@@ -33,26 +35,29 @@ _PDEATHSIG, _CHILD_SUBREAPER = 1, 36
 def main() -> None:
     """Begin in a process that was started for one run."""
     default_signals()
-    supervise_worker(int(sys.argv[1]), int(sys.argv[2]))
+    supervise_worker(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[6]) if len(sys.argv) > 6 else None)
 
 
-def supervise_worker(control: int, events: int) -> None:
+def supervise_worker(control: int, events: int, orders: int | None = None) -> None:
     """Fork; the supervisor never returns from here, the worker does when the run has ended."""
-    os.set_inheritable(control, False)
-    os.set_inheritable(events, False)
+    for descriptor in filter(None, (control, events, orders)):
+        os.set_inheritable(descriptor, False)
     _set_process_option(_CHILD_SUBREAPER, 1)
-    _set_process_option(_PDEATHSIG, signal.SIGHUP)  # no SIGKILL: there is sweeping to do
+    if orders is None:
+        _set_process_option(_PDEATHSIG, signal.SIGHUP)  # no SIGKILL: there is sweeping to do
     supervisor = os.getpid()
     worker = os.fork()
     if worker:
         try:
-            _supervise(worker, control, events)
+            _supervise(worker, control, events, orders)
         finally:
             os._exit(1)
     os.setsid()
     _set_process_option(_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor:
         os._exit(1)
+    if orders is not None:
+        os.close(orders)
     from pylightnix.executors.worker import work  # in the worker only
 
     work(control, events)
@@ -75,9 +80,9 @@ def _set_process_option(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def _supervise(worker: int, control: int, events: int) -> None:
+def _supervise(worker: int, control: int, events: int, orders: int | None) -> None:
     _say(events, f'{{"worker": {worker}}}')
-    status, peak = _watch(worker, control)
+    status, peak = _watch(worker, control, orders)
     swept, left, peak = _sweep(worker, peak)
     code = os.waitstatus_to_exitcode(status)
     _say(events, f'{{"status": {code}, "maxrss": {peak}, "swept": {swept}, "left": {sorted(left)}}}')
@@ -90,7 +95,7 @@ def _say(events: int, line: str) -> None:
         os.write(events, f"\n{line}\n".encode())
 
 
-def _watch(worker: int, control: int) -> tuple[int, int]:
+def _watch(worker: int, control: int, orders: int | None) -> tuple[int, int]:
     """Wait for the worker's end, or bring it about when told to; its status and peak memory."""
     wake, waker = os.pipe()
     os.set_blocking(waker, False)
@@ -99,7 +104,9 @@ def _watch(worker: int, control: int) -> tuple[int, int]:
         signal.signal(number, lambda *_: None)
     poll = select.poll()
     poll.register(control, 0)
-    poll.register(wake, select.POLLIN)
+    heard = [wake] if orders is None else [wake, orders]
+    for descriptor in heard:
+        poll.register(descriptor, select.POLLIN)
     deadline: float | None = None
     while True:
         pid, status, usage = os.wait4(worker, os.WNOHANG | os.WUNTRACED)
@@ -109,7 +116,9 @@ def _watch(worker: int, control: int) -> tuple[int, int]:
         if pid:
             return status, usage.ru_maxrss
         ready = dict(poll.poll(None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000))
-        told = os.read(wake, 4096) if wake in ready else b""
+        if orders is not None and ready.get(orders, 0) & select.POLLHUP:
+            poll.unregister(orders)
+        told = b"".join(os.read(descriptor, 4096) for descriptor in heard if ready.get(descriptor, 0) & select.POLLIN)
         late = deadline is not None and time.monotonic() >= deadline
         if control in ready or signal.SIGHUP in told or late:
             _kill_group(worker, signal.SIGKILL)
@@ -123,7 +132,8 @@ def _watch(worker: int, control: int) -> tuple[int, int]:
 
 def _tell_of_stop(worker: int, number: int) -> None:
     """Somebody stopped the worker, perhaps itself, perhaps to go on later: that is said in the log, and waited for."""
-    text = f"pylightnix: the process was stopped by signal {number}; it goes on after: kill -CONT {worker}\n"
+    inside = " (which is its number in the sandbox)" if os.getpid() == 1 else ""
+    text = f"pylightnix: the process was stopped by signal {number}; it goes on after: kill -CONT {worker}{inside}\n"
     with contextlib.suppress(OSError):
         os.write(2, text.encode())
 

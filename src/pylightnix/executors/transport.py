@@ -18,6 +18,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from pylightnix.executors.modules import Modules
+from pylightnix.executors.surroundings import UMASK, is_isolated, working_directory
 from pylightnix.executors.telling import describe
 from pylightnix.model.build import BuildRequest, Failure
 
@@ -56,10 +57,12 @@ def _header(request: BuildRequest) -> dict[str, Any]:
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     file = getattr(main, "__file__", None)
+    isolated = is_isolated(request)
     return {
-        "cwd": cwd,
+        "cwd": working_directory(request) if isolated else cwd,
+        "umask": UMASK if isolated else None,
         "path": [os.path.join(cwd, entry) if entry else cwd for entry in sys.path if isinstance(entry, str)],
-        "argv": list(sys.argv),
+        "argv": sys.argv[:1] if isolated else list(sys.argv),
         "main_file": os.path.join(cwd, file) if isinstance(file, str) else None,
         "main_name": spec.name if spec is not None else None,
         "publish": getattr(request.builder, "__module__", None) == "__main__",

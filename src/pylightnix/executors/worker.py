@@ -123,10 +123,14 @@ def _streams() -> None:
 
 
 def _surroundings(header: Mapping[str, Any]) -> None:
-    """The working directory, the import path and the main module of the executor's process."""
+    """The working directory, the import path and the main module: the executor's, or those of an isolated run."""
+    if header["umask"] is not None:
+        os.umask(header["umask"])
     try:
         os.chdir(header["cwd"])
     except OSError as error:
+        if header["umask"] is not None:
+            raise
         _remark(f"the working directory is another one than the executor's: {error}")
     sys.path[:] = header["path"]
     sys.argv[:] = header["argv"]

@@ -81,7 +81,8 @@ class BuildRequest:
         seed: for `Build.seed`.
         out: an empty directory for the artifacts, there if `has_out`; this and the following are absolute paths, as
             texts.
-        scratch: a directory, made when the builder asks for it; the executor removes nothing.
+        scratch: a directory, made when the builder asks for it or, because it works there, before an isolated run; the
+            executor removes nothing of what the builder made.
         checkpoint: a directory that may exist with what an earlier attempt left; made when the builder asks for it.
         log: the file that gets standard output and error; made when something is written, and of bounded size.
         conditions: how the run is to be carried out; an executor that cannot refuses (`ExecutorError`).
@@ -165,8 +166,9 @@ class BuildResult:
         value: the encoded return value.
         started: UTC, ISO 8601 with microseconds.
         duration: seconds, by the monotonic clock.
-        facts: what the executor knows of where it ran: host, pid, python, platform, executor, peak_memory in bytes
-            and peak_memory_of: "run" (its processes alone) or "process" (the calling one, all its life); JSON values.
+        facts: what the executor knows of where it ran: host, pid, python, platform, executor, isolation, peak_memory in
+            bytes and peak_memory_of: "run" (its processes alone) or "process" (the calling one, all its life); JSON
+            values.
         error: the exception itself where it is at hand (inline), to be the cause of the error that is raised.
         logged: whether there is a log; None if that is not known.
         findings: what the builder used and did not declare, as far as that was seen; each once.
@@ -211,6 +213,10 @@ class Executor(Protocol):
     `submit` never raises for what the builder does: the future always gets a `BuildResult`. KeyboardInterrupt and
     SystemExit of the calling process pass through. `stop` ends running builders and waits for them; a stopped
     executor takes no more (`ExecutorError`). What `progress` raises is nobody's failure: it is dropped.
+
+    A run is carried out as its conditions say, or refused by `submit` (`ExecutorError`), never in another way. An
+    executor may also have `accept(conditions)`, which raises the same: it is asked for all derivations that may have to
+    be built before the first builder of a call runs.
 
     Attributes:
         name: a word, for records and messages.

@@ -7,7 +7,9 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from pylightnix.errors import StoreError
+from pylightnix.errors import ExecutorError, StoreError
+from pylightnix.executors import ProcessExecutor
+from pylightnix.executors.sandbox import require_sandbox
 from pylightnix.session.facts import describe_environment
 from pylightnix.session.location import as_store, locate
 from pylightnix.store.examination.observations import Level, Observation
@@ -24,7 +26,7 @@ def examine(store: Store | Path | str | None = None) -> tuple[Observation, ...]:
     Args:
         store: a `Store`, the path of one, or None for the one that is found.
     """
-    return (*_versions(), *_examine(store))
+    return (*_versions(), *_isolations(), *_examine(store))
 
 
 def _examine(store: Store | Path | str | None) -> tuple[Observation, ...]:
@@ -36,6 +38,20 @@ def _examine(store: Store | Path | str | None) -> tuple[Observation, ...]:
     except StoreError as error:
         return (Observation("format", Level.WRONG, error.what, error.where or str(path), error.hint),)
     return found.examine()
+
+
+def _isolations() -> Iterator[Observation]:
+    """Which isolations there can be here; one that cannot be had is worth knowing, for nothing falls back to less."""
+    for isolation, attempt, what in (
+        ("process", lambda: ProcessExecutor().stop(), "builders can have processes of their own"),
+        ("sandbox", require_sandbox, "builders can be kept from all that they did not declare"),
+    ):
+        try:
+            attempt()
+        except ExecutorError as error:
+            yield Observation("isolation", Level.NOTE, f"{isolation}: {error.what}", hint=error.hint)
+        else:
+            yield Observation("isolation", Level.GOOD, f"{isolation}: {what}")
 
 
 def _versions() -> Iterator[Observation]:

@@ -23,10 +23,11 @@ from pylightnix.model.realization import VisibleInput
 from pylightnix.testing import builders, processes
 from pylightnix.testing.bench import TABLE, Bench, failure_of, value_of
 from pylightnix.testing.faults import FaultContract
+from pylightnix.testing.isolation import IsolationContract
 from pylightnix.testing.promises import PromiseContract
 
 
-class ExecutorContract(PromiseContract, FaultContract):
+class ExecutorContract(PromiseContract, FaultContract, IsolationContract):
     """What every executor does; the attributes (of `OnBench`) say which parts apply."""
 
     # What a builder is given, and what it gives back
