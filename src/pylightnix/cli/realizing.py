@@ -54,12 +54,13 @@ rebuild_option = click.option(
     help="Run builders in this process or each in its own; default: inline, with -j 2 and more process.",
 )  # fmt: skip
 @rebuild_option
+@click.option("--strict", is_flag=True, help="A builder fails that uses what its stage did not declare.")
 @click.option("--root", metavar="NAME", help="Keep alive under this name what is realized.")
 @store_option
 @json_option
 def realize_command(
     targets: tuple[str, ...], assignments: tuple[str, ...], jobs: int, executor: str | None, rebuild: tuple[str, ...],
-    root: str | None, store: str | None, as_json: bool,
+    strict: bool, root: str | None, store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Bring targets into being: reuse what counts, build what is missing.
 
@@ -76,7 +77,8 @@ def realize_command(
     with _quiet_builders() if as_json else contextlib.nullcontext():
         try:
             made = realize_many(
-                thing, store=where, rebuild=rebuild, jobs=jobs, executor=chosen, listener=listener, root=root  # type: ignore[arg-type]
+                thing, store=where, rebuild=rebuild, jobs=jobs, executor=chosen, listener=listener, root=root,  # type: ignore[arg-type]
+                strict=strict,
             )  # fmt: skip
         except (PylightnixError, KeyboardInterrupt):
             _keep_finished(targets, assignments, thing, where)

@@ -17,7 +17,7 @@ from pylightnix.executors.events import Told, why_lost
 from pylightnix.executors.outputs import check
 from pylightnix.executors.runlog import RunLog
 from pylightnix.executors.telling import bytes_of_maxrss, host_facts, utc_now
-from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
+from pylightnix.model.build import BuildRequest, BuildResult, Failure, Finding, Progress
 
 _ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 _BOOT = (
@@ -87,7 +87,11 @@ class Launch:
         if failure is not None or told.result is None:
             return BuildResult(failure, None, started, time.perf_counter() - begin, facts)
         failed = Failure(*told.result["failure"]) if told.result["failure"] else self._gone_since()
-        return BuildResult(failed, told.result["value"], told.result["started"], told.result["duration"], facts)
+        if told.result.get("more"):
+            facts["more_findings"] = told.result["more"]
+        findings = tuple(Finding(*one) for one in told.result.get("findings", ()))
+        result = BuildResult(failed, told.result["value"], told.result["started"], told.result["duration"], facts)
+        return replace(result, findings=findings)
 
     def end(self, *, now: bool = False) -> None:
         """End the run: SIGTERM and, two seconds later or `now`, SIGKILL to all its processes; any thread may call."""

@@ -24,9 +24,10 @@ from pylightnix.testing import builders, processes
 from pylightnix.testing.bench import TABLE, Bench, failure_of, value_of
 from pylightnix.testing.faults import FaultContract
 from pylightnix.testing.promises import PromiseContract
+from pylightnix.testing.undeclared import UndeclaredContract
 
 
-class ExecutorContract(PromiseContract, FaultContract):
+class ExecutorContract(PromiseContract, FaultContract, UndeclaredContract):
     """What every executor does; the attributes (of `OnBench`) say which parts apply."""
 
     # What a builder is given, and what it gives back
