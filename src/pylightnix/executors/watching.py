@@ -86,7 +86,10 @@ class Watch:
 
     def settle(self) -> None:
         """Make all paths absolute, while the working directory is the one that they were opened in."""
-        if all(type(path) is str and path[:1] == os.sep for path in self.opened):
+        for path in self.opened:
+            if type(path) is not str or not path.startswith("/"):
+                break
+        else:
             return
         try:
             here = os.getcwd()
