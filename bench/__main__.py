@@ -8,7 +8,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import chain, durability, imports, matching, parallel, trees, upkeep
+from bench import chain, durability, imports, matching, parallel, trees, undeclared, upkeep
 from bench.chain import discard
 from bench.rows import Row, holds, table
 
@@ -19,6 +19,7 @@ GROUPS: Mapping[str, Callable[[float, Path], list[Row]]] = {
     "matching": matching.measure,
     "parallel": parallel.measure,
     "trees": lambda scale, place: trees.measure(scale),
+    "undeclared": undeclared.measure,
     "upkeep": upkeep.measure,
 }
 

@@ -10,8 +10,10 @@ from pylightnix.cli.amounts import age, count, duration, size
 from pylightnix.cli.output import cut, styled, table
 from pylightnix.cli.values import brief
 from pylightnix.errors import PylightnixError
+from pylightnix.model.build import Finding
 from pylightnix.model.config import decode
 from pylightnix.model.realization import Realization
+from pylightnix.model.undeclared import findings_in, remedy, used
 from pylightnix.names import printable
 
 MOST_FILES = 30
@@ -49,6 +51,7 @@ def realization_lines(realization: Realization[Any], facts: Mapping[str, Any]) -
         *_section("promises", _promises(facts["promises"])),
         *_section("artifacts", _artifacts(facts["artifacts"])),
         *_section("runs", _runs(facts["runs"])),
+        *_section("used and not declared", _findings(facts["runs"])),
         *_leaks(facts),
     ]
 
@@ -147,6 +150,22 @@ def _run(run: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def _findings(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What runs used and did not declare: each thing once, with the runs and how to declare it."""
+    by: dict[Finding, list[str]] = {}
+    more = 0
+    for run in runs:
+        for finding in findings_in(run):
+            by.setdefault(finding, []).append(str(run.get("index", run.get("run", "?"))))
+        more = max(more, run.get("more_findings") or 0)
+    rows = [
+        (f"run {cut(', '.join(which), 40)}", used(finding), remedy(finding))
+        for finding, which in list(by.items())[:MOST_FILES]
+    ]
+    left = len(by) - len(rows) + more
+    return table(rows, indent="  ") + ([f"  … and {left:,} more"] if left else [])
+
+
 def _leaks(facts: Mapping[str, Any]) -> list[str]:
     found = facts["contains_store_path"]
     lines = []
@@ -212,6 +231,7 @@ def failure_lines(facts: Mapping[str, Any]) -> list[str]:
             ("made", f"{facts['path']}/out has what the builder had made"),
         ),
         *_section("parameters", table(params, indent="  ")),
+        *_section("used and not declared", _findings([facts])),
         *_section("traceback", trace),
         *_section(
             f"log, last {LOG_LINES} of {len(log)} lines" if len(log) > LOG_LINES else "log",

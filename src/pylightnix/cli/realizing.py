@@ -94,13 +94,14 @@ def read_limits(given: Sequence[str]) -> dict[str, float | str] | None:
 )
 @click.option("-k", "--keep-going", is_flag=True, help="Make all that does not depend on a failure, then fail.")
 @rebuild_option
+@click.option("--strict", is_flag=True, help="A builder fails that uses what its stage did not declare.")
 @click.option("--root", metavar="NAME", help="Keep alive under this name what is realized.")
 @store_option
 @json_option
 def realize_command(
     targets: tuple[str, ...], assignments: tuple[str, ...], jobs: Jobs, executor: str | None,
-    isolation: str | None, limits: tuple[str, ...], keep_going: bool, rebuild: tuple[str, ...], root: str | None,
-    store: str | None, as_json: bool,
+    isolation: str | None, limits: tuple[str, ...], keep_going: bool, rebuild: tuple[str, ...], strict: bool,
+    root: str | None, store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Bring targets into being: reuse what counts, build what is missing.
 
@@ -118,7 +119,7 @@ def realize_command(
         try:
             made = realize_many(
                 thing, store=where, rebuild=rebuild, jobs=jobs, executor=executor, limits=read_limits(limits),  # type: ignore[arg-type]
-                isolation=isolation, keep_going=keep_going, listener=listener, root=root,  # type: ignore[arg-type]
+                isolation=isolation, strict=strict, keep_going=keep_going, listener=listener, root=root,  # type: ignore[arg-type]
             )  # fmt: skip
         except (PylightnixError, KeyboardInterrupt):
             _keep_finished(targets, assignments, thing, where)

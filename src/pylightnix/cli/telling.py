@@ -107,7 +107,8 @@ class EventLines:
     def finished(self, request: BuildRequest, result: BuildResult, kept: Path | None) -> None:
         """A run ended."""
         failure = {"kind": result.failure.kind, "what": result.failure.what} if result.failure else None
-        self._tell("finished", **_about(request), duration=result.duration, failure=failure, kept=kept)
+        findings = {"findings": [finding._asdict() for finding in result.findings]} if result.findings else {}
+        self._tell("finished", **_about(request), duration=result.duration, failure=failure, kept=kept, **findings)
 
     def retrying(self, request: BuildRequest, attempt: int) -> None:
         """A run gets one more attempt."""

@@ -10,6 +10,7 @@ from typing import Protocol
 from pylightnix.model.build import BuildRequest, BuildResult
 from pylightnix.model.claiming import Holder
 from pylightnix.model.plan import Step
+from pylightnix.model.undeclared import warning_text
 from pylightnix.names import RealizationRef
 
 
@@ -64,15 +65,25 @@ def loss_text(ref: RealizationRef, run: int) -> str:
     )
 
 
+class UndeclaredWarning(UserWarning):
+    """A builder used something that it did not declare."""
+
+
 class Silent:
-    """Listens to nothing, but that something is lost is a warning."""
+    """Listens to nothing, but that something is lost, or was not declared, is a warning."""
 
     def begin(self, total: int) -> None: ...
     def decided(self, step: Step) -> None: ...
     def waiting(self, step: Step, holders: Sequence[Holder]) -> None: ...
     def started(self, request: BuildRequest) -> None: ...
     def progress(self, request: BuildRequest, done: float, total: float | None) -> None: ...
-    def finished(self, request: BuildRequest, result: BuildResult, kept: Path | None) -> None: ...
+
+    def finished(self, request: BuildRequest, result: BuildResult, kept: Path | None) -> None:
+        if result.failure is None:
+            for finding in result.findings:
+                text = warning_text(request.stage, request.run, finding)
+                warnings.warn(text, category=UndeclaredWarning, stacklevel=2)
+
     def retrying(self, request: BuildRequest, attempt: int) -> None: ...
 
     def lost(self, ref: RealizationRef, run: int) -> None:

@@ -15,6 +15,7 @@ from pylightnix.executors.machine import machine_capacity
 from pylightnix.executors.runlog import RunLog
 from pylightnix.executors.streams import tees
 from pylightnix.executors.telling import bytes_of_maxrss, host_facts
+from pylightnix.executors.watching import Unwatched
 from pylightnix.executors.work import Outcome, perform
 from pylightnix.model.build import BuildRequest, BuildResult, Finished, Progress
 from pylightnix.model.conditions import Conditions
@@ -136,7 +137,7 @@ class InlineExecutor:
             inside = sys.stdout, sys.stderr
             sys.stdout, sys.stderr = around.stdout, around.stderr  # what the listener prints is not the builder's
             try:
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(Exception), Unwatched():
                     progress(request, done, total)
             finally:
                 sys.stdout, sys.stderr = inside
@@ -160,6 +161,15 @@ def _result(outcome: Outcome, log: RunLog) -> BuildResult:
         facts["peak_memory_of"] = "process"
     if log.problem:
         facts["log_problem"] = log.problem
+    if outcome.more:
+        facts["more_findings"] = outcome.more
     return BuildResult(
-        outcome.failure, outcome.value, outcome.started, outcome.duration, facts, outcome.error, log.made
+        outcome.failure,
+        outcome.value,
+        outcome.started,
+        outcome.duration,
+        facts,
+        outcome.error,
+        log.made,
+        outcome.findings,
     )

@@ -17,7 +17,7 @@ from pylightnix.executors.runlog import RunLog
 from pylightnix.executors.starting import Fence, Nurseries, Pipes, Started, start_fresh
 from pylightnix.executors.surroundings import drop_unused, is_isolated, make_directories
 from pylightnix.executors.telling import bytes_of_maxrss, host_facts, utc_now
-from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
+from pylightnix.model.build import BuildRequest, BuildResult, Failure, Finding, Progress
 
 _CHUNK = 2**16
 _LOOK = 0.5
@@ -88,7 +88,11 @@ class Launch:
         if failure is not None or told.result is None:
             return BuildResult(failure, None, started, time.perf_counter() - begin, facts)
         failed = Failure(*told.result["failure"]) if told.result["failure"] else self._gone_since()
-        return BuildResult(failed, told.result["value"], told.result["started"], told.result["duration"], facts)
+        if told.result.get("more"):
+            facts["more_findings"] = told.result["more"]
+        findings = tuple(Finding(*one) for one in told.result.get("findings", ()))
+        result = BuildResult(failed, told.result["value"], told.result["started"], told.result["duration"], facts)
+        return replace(result, findings=findings)
 
     def end(self, *, now: bool = False) -> None:
         """End the run: SIGTERM and, two seconds later or `now`, SIGKILL to all its processes; any thread may call."""

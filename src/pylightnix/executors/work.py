@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pylightnix.errors import ConfigError
+from pylightnix.executors.declared import undeclared
 from pylightnix.executors.outputs import check, prepare
 from pylightnix.executors.telling import describe, format_traceback, utc_now
-from pylightnix.model.build import Build, BuildRequest, Failure
+from pylightnix.executors.watching import Watch
+from pylightnix.model.build import Build, BuildRequest, Failure, Finding
 from pylightnix.model.config import encode_value
+from pylightnix.model.undeclared import failure_of
 
 if TYPE_CHECKING:
     import logging
@@ -34,6 +37,8 @@ class Outcome:
     started: str
     duration: float
     error: BaseException | None = None
+    findings: tuple[Finding, ...] = ()
+    more: int = 0
 
 
 def perform(request: BuildRequest, stream: TextIO, tell: Tell) -> Outcome:
@@ -49,11 +54,21 @@ def perform(request: BuildRequest, stream: TextIO, tell: Tell) -> Outcome:
     """
     started = utc_now()
     begin = time.perf_counter()
-    failure, value, error = _perform(request, stream, tell)
-    return Outcome(failure, value, started, time.perf_counter() - begin, error)
+    clock = time.time()
+    watch = Watch()
+    failure, value, error = _perform(request, stream, tell, watch)
+    duration = time.perf_counter() - begin
+    if watch.idle:
+        return Outcome(failure, value, started, duration, error)
+    findings, more = undeclared(watch, request, clock)
+    if findings and failure is None and request.conditions.strict:
+        failure = failure_of(findings, more)
+    return Outcome(failure, value, started, duration, error, findings, more)
 
 
-def _perform(request: BuildRequest, stream: TextIO, tell: Tell) -> tuple[Failure | None, Any, BaseException | None]:
+def _perform(
+    request: BuildRequest, stream: TextIO, tell: Tell, watch: Watch
+) -> tuple[Failure | None, Any, BaseException | None]:
     try:
         paths = prepare(request.out, request.promises)
     except OSError as error:
@@ -61,7 +76,8 @@ def _perform(request: BuildRequest, stream: TextIO, tell: Tell) -> tuple[Failure
         return Failure("transport", what, format_traceback(error)), None, error
     given = (_build(request, stream, tell),) if request.wants_build else ()
     try:
-        returned = request.builder(*given, **request.arguments, **paths)
+        with watch:
+            returned = request.builder(*given, **request.arguments, **paths)
     except KeyboardInterrupt:
         raise
     except BaseException as error:

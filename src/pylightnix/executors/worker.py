@@ -208,7 +208,10 @@ class Teller:
         """Tell the result; the process ends if that cannot be done."""
         failure = outcome.failure
         told = failure and [failure.kind, failure.what, failure.traceback, dict(failure.fields), failure.hint]
-        message = {"failure": told, "value": outcome.value, "started": outcome.started, "duration": outcome.duration}
+        message: dict[str, Any] = {"failure": told, "value": outcome.value}
+        message |= {"started": outcome.started, "duration": outcome.duration}
+        if outcome.findings:
+            message |= {"findings": outcome.findings, "more": outcome.more}
         with self._lock:
             if self._held is not None:
                 self._write({"progress": self._held})

@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import TextIO
 
 from pylightnix.engine.events import loss_text
-from pylightnix.model.build import BuildRequest, BuildResult
+from pylightnix.model.build import BuildRequest, BuildResult, Finding
 from pylightnix.model.claiming import Holder
 from pylightnix.model.plan import Step, Steps
+from pylightnix.model.undeclared import warning_text
 from pylightnix.names import DerivationRef, RealizationRef, printable
 
 MOST_LINES = 40
 """Steps and runs up to which each is told as it happens; beyond, those of one kind are counted together at the end."""
+
+MOST_FINDINGS = 5
+"""Undeclared things of a run that are told one by one."""
 
 
 class PlainTelling:
@@ -35,6 +39,7 @@ class PlainTelling:
         self._began = time.monotonic()
         self._runs = 0
         self._total = 0
+        self._warned: set[tuple[str, Finding]] = set()
 
     def begin(self, total: int) -> None:
         self._total = total
@@ -65,6 +70,18 @@ class PlainTelling:
             state = "failed" if result.failure is not None else "done"
             seconds = f"{result.duration:.2f} s"
             self._say(f"{state:<8} {request.stage}  run {request.run}, seed {request.seed}, {seconds}")
+        if result.findings and (result.failure is None or result.failure.kind != "undeclared"):
+            self._warn(request, result)
+
+    def _warn(self, request: BuildRequest, result: BuildResult) -> None:
+        """Each thing that a stage did not declare is told once, a few of them for each run."""
+        new = [finding for finding in result.findings if (request.stage, finding) not in self._warned]
+        self._warned.update((request.stage, finding) for finding in new)
+        for finding in new[:MOST_FINDINGS]:
+            self._say(f"{'warning':<8} {warning_text(request.stage, request.run, finding)}")
+        more = len(new) - MOST_FINDINGS + (result.facts.get("more_findings", 0) if new else 0)
+        if more > 0:
+            self._say(f"{'warning':<8} {request.stage} run {request.run} did not declare {more} more; show lists them")
 
     def retrying(self, request: BuildRequest, attempt: int) -> None:
         self._say(f"{'retry':<8} {request.stage}  run {request.run}, attempt {attempt}")

@@ -14,6 +14,7 @@ from pylightnix.engine.events import Listener, Silent
 from pylightnix.engine.realize import Realizer, plan_steps
 from pylightnix.errors import ArgumentError, TargetError
 from pylightnix.executors.making import making
+from pylightnix.executors.watching import Unwatched
 from pylightnix.model.build import Executor
 from pylightnix.model.closure import Closure
 from pylightnix.model.conditions import Call, Isolation
@@ -250,7 +251,7 @@ def _run(
     keep_going = given.get("keep_going", False)
     in_hand = store.keeper.holding()
     try:
-        with Facts(store) as facts:
+        with Unwatched(), Facts(store) as facts:  # asked for by a builder, what we do is not its doing
             realizer = Realizer(
                 closure, store.keeper, executor, listener, facts, rebuilds, making(), call, keep_going=keep_going
             )

@@ -25,9 +25,10 @@ from pylightnix.testing.bench import TABLE, Bench, failure_of, value_of
 from pylightnix.testing.faults import FaultContract
 from pylightnix.testing.isolation import IsolationContract
 from pylightnix.testing.promises import PromiseContract
+from pylightnix.testing.undeclared import UndeclaredContract
 
 
-class ExecutorContract(PromiseContract, FaultContract, IsolationContract):
+class ExecutorContract(PromiseContract, FaultContract, IsolationContract, UndeclaredContract):
     """What every executor does; the attributes (of `OnBench`) say which parts apply."""
 
     # What a builder is given, and what it gives back

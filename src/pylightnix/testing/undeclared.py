@@ -1,0 +1,199 @@
+"""What every executor finds of what a builder did not declare. Unaware of how it finds it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pylightnix.model.build import Build, BuildRequest, Finding
+from pylightnix.model.conditions import Conditions
+from pylightnix.testing.bench import Bench, OnBench, value_of
+
+
+def read(path: str) -> str:
+    """Read a file, twice."""
+    Path(path).read_text()
+    return Path(path).read_text()
+
+
+def read_below(folder: str) -> str:
+    """Read a file by a relative path, and change the directory afterwards."""
+    os.chdir(folder)
+    text = Path("data.txt").read_text()
+    os.chdir("/")
+    return text
+
+
+def read_own(build: Build, place: str) -> None:
+    """Read what was made before: here, in scratch, in a temporary directory, by a child, by renaming."""
+    for path in (build.out / "a", build.scratch / "b", Path(place, "c")):
+        path.write_text("own")
+        path.read_text()
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-c", f"open({folder + '/x'!r}, 'w').write('x')"], check=True)
+        Path(folder, "x").read_text()
+    Path(place, "d.part").write_text("own")
+    Path(place, "d.part").rename(Path(place, "d"))
+    Path(place, "d").read_text()
+    for name in ("/etc/passwd", "/proc/self/status", os.__file__, sys.executable):
+        Path(name).read_bytes()
+
+
+def count_up(path: str) -> None:
+    """Read a file and replace what is in it."""
+    number = int(Path(path).read_text())
+    Path(path).write_text(str(number + 1))
+
+
+def look_into(path: str) -> None:
+    """Open a database."""
+    sqlite3.connect(path).close()
+
+
+def ask_variables(names: list[str], how: str) -> None:
+    """Read variables."""
+    for name in names:
+        match how:
+            case "get":
+                os.environ.get(name)
+            case "getenv":
+                os.getenv(name)
+            case "in":
+                _ = name in os.environ
+            case "expand":
+                os.path.expandvars(f"${name}/x")
+            case "bytes":
+                os.environb.get(name.encode())
+            case "own":
+                os.environ[name] = "1"
+                _ = os.environ[name]
+            case "copy":
+                _ = dict(os.environ), os.environ.copy(), list(os.environ.items())
+            case "library":
+                shutil.which("sh")
+                subprocess.run(["true"], check=True)
+
+
+def connect(port: int) -> None:
+    """Use the network, and pairs of sockets, which are none."""
+    one, other = socket.socketpair()
+    one.close()
+    other.close()
+    with socket.socket() as sock:
+        sock.connect(("127.0.0.1", port))
+
+
+def fork_and_read(path: str) -> None:
+    """Let a child end, then read."""
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
+    Path(path).read_text()
+
+
+class UndeclaredContract(OnBench):
+    """A part of the contract of executors."""
+
+    @pytest.fixture
+    def data(self, tmp_path: Path) -> Path:
+        """A file of the user's."""
+        path = tmp_path / "mine" / "data.txt"
+        path.parent.mkdir()
+        path.write_text("1")
+        return path
+
+    def findings(self, bench: Bench, request: BuildRequest, **conditions: Any) -> tuple[Finding, ...]:
+        """What is found of a run under these conditions, which must succeed."""
+        result = bench.perform(dataclasses.replace(request, conditions=Conditions(**conditions)))
+        value_of(result)
+        return result.findings
+
+    @pytest.mark.parametrize("builder", [read, count_up, look_into, fork_and_read])
+    def test_undeclared_file(self, bench: Bench, data: Path, builder: Any) -> None:
+        assert self.findings(bench, bench.request(builder, path=str(data))) == (Finding("file", str(data)),)
+
+    def test_undeclared_relative_file(self, bench: Bench, data: Path) -> None:
+        request = bench.request(read_below, folder=str(data.parent))
+        assert self.findings(bench, request) == (Finding("file", str(data)),)
+
+    def test_declared_file(self, bench: Bench, data: Path, tmp_path: Path) -> None:
+        request = bench.request(read, path=str(data))
+        assert self.findings(bench, request, reads=(str(data),)) == ()
+        assert self.findings(bench, request, reads=(str(data.parent),)) == ()
+        for given in (data, data.parent):
+            assert self.findings(bench, dataclasses.replace(request, inputs=(str(given),))) == ()
+        assert self.findings(bench, dataclasses.replace(request, inputs=(str(data) + "x",))) != ()
+
+    def test_file_of_the_store(self, bench: Bench, tmp_path: Path) -> None:
+        artifact, record = tmp_path / "s" / "store" / "x" / "a", tmp_path / "s" / "records" / "r"
+        for path in (artifact, record):
+            path.parent.mkdir(parents=True)
+            path.write_text("1")
+        store = str(tmp_path / "s")
+        request = dataclasses.replace(bench.request(read, path=str(artifact)), store=store)
+        assert self.findings(bench, request) == (Finding("store", str(artifact)),)
+        request = dataclasses.replace(bench.request(read, path=str(record)), store=store)
+        assert self.findings(bench, request) == ()
+
+    def test_link_out_of_an_input(self, bench: Bench, data: Path, tmp_path: Path) -> None:
+        given = tmp_path / "given"
+        given.mkdir()
+        (given / "link").symlink_to(data.parent)
+        request = dataclasses.replace(bench.request(read, path=f"{given}/link/data.txt"), inputs=(str(given),))
+        assert self.findings(bench, request) == (Finding("file", f"{given}/link/data.txt"),)
+
+    def test_own_files(self, bench: Bench, tmp_path: Path) -> None:
+        (tmp_path / "place").mkdir()
+        request = bench.request(read_own, wants_build=True, place=str(tmp_path / "place"))
+        assert self.findings(bench, request) == ()
+
+    @pytest.mark.parametrize("how", ["get", "getenv", "in", "expand", "bytes"])
+    def test_undeclared_variable(self, bench: Bench, how: str) -> None:
+        request = bench.request(ask_variables, names=["PLX_ONE", "HOME", "PLX_ONE"], how=how)
+        assert self.findings(bench, request) == (Finding("variable", "PLX_ONE"),)
+        assert self.findings(bench, request, variables=("PLX_ONE",)) == ()
+        assert self.findings(bench, request, pass_variables=("PLX_ONE",)) == ()
+
+    @pytest.mark.parametrize("how", ["own", "copy", "library"])
+    def test_no_undeclared_variable(self, bench: Bench, how: str) -> None:
+        assert self.findings(bench, bench.request(ask_variables, names=["PLX_ONE"], how=how)) == ()
+
+    def test_network(self, bench: Bench) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            request = bench.request(connect, port=port)
+            assert self.findings(bench, request) == (Finding("network", f"127.0.0.1:{port}"),)
+            assert self.findings(bench, request, network=True) == ()
+
+    def test_strict(self, bench: Bench, data: Path) -> None:
+        request = dataclasses.replace(bench.request(read, path=str(data)), conditions=Conditions(strict=True))
+        result = bench.perform(request)
+        assert result.failure is not None
+        assert result.failure.kind == "undeclared"
+        assert str(data) in result.failure.what
+        assert "reads=" in result.failure.hint
+        assert result.failure.fields == {"findings": [{"kind": "file", "what": str(data)}]}
+
+    def test_many(self, bench: Bench, tmp_path: Path) -> None:
+        (tmp_path / "many").mkdir()
+        for number in range(120):
+            (tmp_path / "many" / str(number)).write_text("x")
+        result = bench.run(_read_all, folder=str(tmp_path / "many"))
+        assert len(result.findings) == 100
+        assert result.facts["more_findings"] == 20
+
+
+def _read_all(folder: str) -> None:
+    for path in sorted(Path(folder).iterdir()):
+        path.read_text()
