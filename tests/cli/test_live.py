@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -83,3 +84,28 @@ def test_nothing_moves_where_nothing_is_built(cli: Any) -> None:
     shown(cli, "-j", "2")
     assert "\x1b" not in shown(cli, "-j", "2")
     assert "3 of 3 reused" in shown(cli, "-j", "2")
+
+
+def test_the_last_line_of_each_log_on_request(cli: Any) -> None:
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown(cli, "-j", "2", "--tail"))
+    assert "    noise of a child" in plain
+
+
+def test_what_ran_before_tells_how_long_it_will_take(cli: Any) -> None:
+    (cli.directory / "sleepy.py").write_text(SLEEPY)
+    first = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown(cli, "-j", "2"))
+    assert "left" not in first.partition("2 running")[2].partition("\n")[0], "nothing is known yet"
+    (cli.directory / "sleepy.py").write_text(SLEEPY)
+    running = cli.terminal("realize", "sleepy.py:step", "--set", "n=7", "-j", "2")
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", running.read())
+    running.close()
+    assert "1 running" in plain
+    assert "about a few seconds left" in plain
+    assert re.search(r"s of about a few seconds", plain)
+    (cli.directory / "sleepy.py").write_text(SLEEPY)
+    events = [
+        json.loads(line) for line in cli("realize", "sleepy.py:step", "--set", "n=8", "--json").stderr.splitlines()
+    ]
+    by_name = {event["event"]: event for event in events}
+    assert 0.3 < by_name["started"]["expected"] < 30
+    assert by_name["end"] == {"event": "end", "reused": 0, "runs": 1, "failed": 0}

@@ -35,6 +35,27 @@ def duration(seconds: float) -> str:
     return f"{hours} h {left} min" if hours else f"{minutes} min {rest} s"
 
 
+def roughly(seconds: float) -> str:
+    """Seconds as a guess is told: `a few seconds`, `40 s`, `3 min`, `2 h 10 min`."""
+    if seconds < 10:
+        return "a few seconds"
+    if seconds < 55:
+        return f"{round(seconds, -1):.0f} s"
+    minutes = max(round(seconds / 60), 1)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, left = divmod(round(minutes, -1), 60)
+    return f"{hours} h {left} min" if left else f"{hours} h"
+
+
+def left(remaining: tuple[float, bool] | None) -> str:
+    """What is left, in words, with a comma before; empty if nothing is known of it."""
+    if remaining is None:
+        return ""
+    seconds, whole = remaining
+    return f", {'about' if whole else 'at least'} {roughly(seconds)} left"
+
+
 def age(started: str, now: datetime | None = None) -> str:
     """How long ago a moment (ISO 8601, UTC) was: `5 s`, `3 min`, `2 h`, `12 d`, `4 mon`, `3 y`; `?` if it is none."""
     try:

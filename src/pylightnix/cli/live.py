@@ -15,17 +15,22 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pylightnix.cli.amounts import duration
+from pylightnix.cli.amounts import duration, left, roughly
+from pylightnix.engine.events import Estimates
 from pylightnix.model.build import BuildRequest, BuildResult
 from pylightnix.model.plan import Step
 from pylightnix.names import printable
 from pylightnix.session.telling import PlainTelling
+from pylightnix.store.growing import GrowingFile
 
 MOST_ROWS = 12
 """Runs that are shown at a time."""
 
 REFRESHES = 8
 """A second."""
+
+_LAST = 4096
+"""Bytes of a log's end in which its last line is looked for."""
 
 
 @dataclass(slots=True)
@@ -34,6 +39,8 @@ class _Row:
     start: float = field(default_factory=time.monotonic)
     done: float | None = None
     total: float | None = None
+    log: GrowingFile | None = None
+    last: str = ""
 
 
 class _Above:
@@ -54,15 +61,25 @@ class _Above:
 
 
 class LiveTelling(PlainTelling):
-    """The lines of `PlainTelling`, and below them, while something runs, a display that is redrawn in place."""
+    """The lines of `PlainTelling`, and below them, while something runs, a display that is redrawn in place.
 
-    def __init__(self) -> None:
+    Args:
+        tail: whether the last line of its log stands below each run.
+    """
+
+    def __init__(self, *, tail: bool = False) -> None:
         self._console = Console(file=sys.stderr, highlight=False)
         super().__init__(cast(TextIO, _Above(self._console)))
         self._lock = threading.Lock()
         self._rows: dict[tuple[str, int], _Row] = {}
         self._finished = 0
+        self._tail = tail
+        self._estimates: Estimates | None = None
         self._live: Live | None = None
+
+    def foresee(self, estimates: Estimates) -> None:
+        """Show what is left, too."""
+        self._estimates = estimates
 
     def decided(self, step: Step) -> None:
         """Tell, and count what is finished."""
@@ -73,7 +90,8 @@ class LiveTelling(PlainTelling):
         """Add a row; the first one opens the display."""
         super().started(request)
         with self._lock:
-            self._rows[request.key, request.run] = _Row(request)
+            log = GrowingFile(request.log) if self._tail else None
+            self._rows[request.key, request.run] = _Row(request, log=log)
         if self._live is None:
             self._live = Live(
                 get_renderable=self._picture, console=self._console, refresh_per_second=REFRESHES, transient=True
@@ -90,7 +108,9 @@ class LiveTelling(PlainTelling):
     def finished(self, request: BuildRequest, result: BuildResult, kept: Path | None) -> None:
         """Take the row away, and tell."""
         with self._lock:
-            self._rows.pop((request.key, request.run), None)
+            row = self._rows.pop((request.key, request.run), None)
+            if row is not None and row.log is not None:
+                row.log.close()
         super().finished(request, result, kept)
 
     def end(self) -> None:
@@ -102,24 +122,52 @@ class LiveTelling(PlainTelling):
 
     def _picture(self) -> Table:
         with self._lock:
-            rows = list(self._rows.values())
+            rows = list(self._rows.values())[:MOST_ROWS]
+            running = len(self._rows)
+            for row in rows:
+                _look_at_log(row)
         now = time.monotonic()
-        grid = Table.grid(padding=(0, 2))
-        for row in rows[:MOST_ROWS]:
+        outer = Table.grid()
+        grid = _grid()
+        for row in rows:
             grid.add_row(
                 Text(printable(f"  {row.request.stage}")),
                 Text(f"run {row.request.run}"),
                 _bar(row),
                 Text(_far(row), style="dim"),
-                Text(duration(now - row.start), style="dim"),
+                Text(self._time(row, now), style="dim"),
             )
-        outer = Table.grid()
+            if row.last:
+                outer.add_row(grid)
+                outer.add_row(Text(f"    {row.last}", style="dim", no_wrap=True, overflow="ellipsis"))
+                grid = _grid()
         outer.add_row(grid)
-        if len(rows) > MOST_ROWS:
-            outer.add_row(Text(f"  … and {len(rows) - MOST_ROWS} more"))
-        told = f"{self._finished} of {self._total} done, {len(rows)} running, {duration(now - self._began)}"
-        outer.add_row(Text(told, style="bold"))
+        if running > len(rows):
+            outer.add_row(Text(f"  … and {running - len(rows)} more"))
+        outer.add_row(Text(self._account(running, now), style="bold"))
         return outer
+
+    def _time(self, row: _Row, now: float) -> str:
+        expected = self._estimates.expected(row.request.key) if self._estimates is not None else None
+        return duration(now - row.start) + ("" if expected is None else f" of about {roughly(expected)}")
+
+    def _account(self, running: int, now: float) -> str:
+        reused = f" ({len(self._reused)} reused)" if self._reused else ""
+        remaining = self._estimates.remaining() if self._estimates is not None else None
+        told = f"{self._finished} of {self._total} done{reused}, {running} running, {duration(now - self._began)}"
+        return told + left(remaining)
+
+
+def _grid() -> Table:
+    return Table.grid(padding=(0, 2))
+
+
+def _look_at_log(row: _Row) -> None:
+    """Take the last line of a log, if something was written since the last look."""
+    end = row.log.end(_LAST) if row.log is not None else None
+    if end is not None:
+        lines = [line for line in end.decode(errors="replace").replace("\r", "\n").split("\n") if line.strip()]
+        row.last = printable(lines[-1].strip().expandtabs()) if lines else ""
 
 
 def _bar(row: _Row) -> ProgressBar | Text:

@@ -92,6 +92,7 @@ def read_limits(given: Sequence[str]) -> dict[str, float | str] | None:
     metavar="NAME=AMOUNT",
     help="What runs may take of this machine together, such as gpus=2 or memory=16G. May be repeated.",
 )
+@click.option("--tail", is_flag=True, help="At a terminal: show the last line of its log below each run.")
 @click.option("-k", "--keep-going", is_flag=True, help="Make all that does not depend on a failure, then fail.")
 @rebuild_option
 @click.option("--strict", is_flag=True, help="A builder fails that uses what its stage did not declare.")
@@ -100,8 +101,8 @@ def read_limits(given: Sequence[str]) -> dict[str, float | str] | None:
 @json_option
 def realize_command(
     targets: tuple[str, ...], assignments: tuple[str, ...], jobs: Jobs, executor: str | None,
-    isolation: str | None, limits: tuple[str, ...], keep_going: bool, rebuild: tuple[str, ...], strict: bool,
-    root: str | None, store: str | None, as_json: bool,
+    isolation: str | None, limits: tuple[str, ...], tail: bool, keep_going: bool, rebuild: tuple[str, ...],
+    strict: bool, root: str | None, store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Bring targets into being: reuse what counts, build what is missing.
 
@@ -114,7 +115,7 @@ def realize_command(
     where = as_store(store)
     thing = asked(targets, read_assignments(assignments), where)
     inline = executor == "inline" or (executor is None and jobs == 1 and isolation in (None, "none"))
-    listener = choose_listener(as_json=as_json, inline=inline)
+    listener = choose_listener(as_json=as_json, inline=inline, tail=tail)
     with _quiet_builders() if as_json else contextlib.nullcontext():
         try:
             made = realize_many(

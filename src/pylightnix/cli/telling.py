@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from pylightnix.cli.amounts import duration
+from pylightnix.cli.amounts import duration, left
 from pylightnix.cli.output import is_terminal
-from pylightnix.engine.events import Listener
+from pylightnix.engine.events import Estimates, Listener
 from pylightnix.model.build import BuildRequest, BuildResult
 from pylightnix.model.claiming import Holder
 from pylightnix.model.plan import Step
@@ -25,12 +25,13 @@ SECONDS_BETWEEN = 2.0
 """Between two lines of progress of inline runs."""
 
 
-def choose_listener(*, as_json: bool, inline: bool) -> Listener:
+def choose_listener(*, as_json: bool, inline: bool, tail: bool = False) -> Listener:
     """The listener that fits standard error.
 
     Args:
         as_json: lines of JSON, whatever standard error is.
         inline: builders run in this process and may print: their lines and a live display would spoil each other.
+        tail: whether a display shows the last line of each log.
     """
     if as_json:
         return EventLines(sys.stderr)
@@ -40,7 +41,7 @@ def choose_listener(*, as_json: bool, inline: bool) -> Listener:
         return WatchedTelling()
     from pylightnix.cli.live import LiveTelling
 
-    return LiveTelling()
+    return LiveTelling(tail=tail)
 
 
 class WatchedTelling(PlainTelling):
@@ -51,6 +52,11 @@ class WatchedTelling(PlainTelling):
         self._done = 0
         self._start = 0.0
         self._told = 0.0
+        self._estimates: Estimates | None = None
+
+    def foresee(self, estimates: Estimates) -> None:
+        """Tell what is left, too."""
+        self._estimates = estimates
 
     def decided(self, step: Step) -> None:
         """Tell, and count what is finished."""
@@ -62,7 +68,9 @@ class WatchedTelling(PlainTelling):
         super().started(request)
         self._start = self._told = time.monotonic()
         if self._runs <= MOST_LINES:
-            self._say(printable(f"{'run':<8} {request.stage}  run {request.run}  ({self._done} of {self._total} done)"))
+            ahead = left(self._estimates.remaining() if self._estimates is not None else None)
+            told = f"{self._done} of {self._total} done{ahead}"
+            self._say(printable(f"{'run':<8} {request.stage}  run {request.run}  ({told})"))
 
     def progress(self, request: BuildRequest, done: float, total: float | None) -> None:
         """Tell how far the run is, if it was not told a moment ago."""
@@ -83,6 +91,13 @@ class EventLines:
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self._lock = threading.Lock()
+        self._estimates: Estimates | None = None
+        self._built: set[str] = set()
+        self._counts = {"reused": 0, "runs": 0, "failed": 0}
+
+    def foresee(self, estimates: Estimates) -> None:
+        """Tell how long runs are likely to take, and what is left."""
+        self._estimates = estimates
 
     def begin(self, total: int) -> None:
         """The realize begins."""
@@ -90,6 +105,10 @@ class EventLines:
 
     def decided(self, step: Step) -> None:
         """A decision."""
+        if step.action == "build":
+            self._built.add(step.derivation)
+        elif step.derivation not in self._built:
+            self._counts["reused"] += 1
         self._tell("decided", **step._asdict())
 
     def waiting(self, step: Step, holders: Sequence[Holder]) -> None:
@@ -98,7 +117,9 @@ class EventLines:
 
     def started(self, request: BuildRequest) -> None:
         """A run starts."""
-        self._tell("started", **_about(request))
+        self._counts["runs"] += 1
+        expected = None if self._estimates is None else self._estimates.expected(request.key)
+        self._tell("started", **_about(request), expected=expected)
 
     def progress(self, request: BuildRequest, done: float, total: float | None) -> None:
         """How far a run is."""
@@ -108,7 +129,12 @@ class EventLines:
         """A run ended."""
         failure = {"kind": result.failure.kind, "what": result.failure.what} if result.failure else None
         findings = {"findings": [finding._asdict() for finding in result.findings]} if result.findings else {}
-        self._tell("finished", **_about(request), duration=result.duration, failure=failure, kept=kept, **findings)
+        self._counts["failed"] += result.failure is not None
+        remaining = None if self._estimates is None else self._estimates.remaining()
+        self._tell(
+            "finished", **_about(request), duration=result.duration, failure=failure, kept=kept,
+            remaining=None if remaining is None else round(remaining[0], 3), **findings,
+        )  # fmt: skip
 
     def retrying(self, request: BuildRequest, attempt: int) -> None:
         """A run gets one more attempt."""
@@ -120,7 +146,7 @@ class EventLines:
 
     def end(self) -> None:
         """The realize is over."""
-        self._tell("end")
+        self._tell("end", **self._counts)
 
     def _tell(self, event: str, **facts: Any) -> None:
         line = json.dumps({"event": event, **facts}, default=str)

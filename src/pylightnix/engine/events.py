@@ -54,6 +54,29 @@ class Listener(Protocol):
         ...
 
 
+class Estimates(Protocol):
+    """How long a realize is likely to take yet; any thread may ask."""
+
+    def expected(self, key: str) -> float | None:
+        """Seconds that a run of this key is likely to take, of which runs were wanted; None if nobody knows."""
+        ...
+
+    def remaining(self) -> tuple[float, bool] | None:
+        """Seconds that all that is left is likely to take, and whether that is all of it and not only what is known.
+
+        None if nothing is known of it.
+        """
+        ...
+
+
+class Foreseeing(Listener, Protocol):
+    """A listener that shows how long it will take: it is told before the realize begins whom to ask."""
+
+    def foresee(self, estimates: Estimates) -> None:
+        """Take whom to ask."""
+        ...
+
+
 class LossWarning(UserWarning):
     """A realization cannot be made again, and others may be chosen in its place."""
 

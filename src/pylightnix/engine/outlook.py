@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pylightnix.engine.durations import Durations
+from pylightnix.engine.events import Foreseeing, Listener
 from pylightnix.model.build import BuildRequest, BuildResult
 from pylightnix.model.closure import Closure, Pinned
 from pylightnix.model.keeping import Keeper
@@ -108,11 +109,11 @@ class Outlook:
         with self._lock:
             self._left.pop(ref, None)
 
-    def expected(self, key: str | None) -> float | None:
+    def expected(self, key: str) -> float | None:
         """How long a run of this key is likely to take, as far as its runs were wanted."""
         with self._lock:
-            ref = self._homes.get(key or "")
-            return self._durations.of(ref, KeyRef(key)) if ref is not None and key is not None else None
+            ref = self._homes.get(key)
+            return None if ref is None else self._durations.of(ref, KeyRef(key))
 
     def remaining(self) -> Remaining | None:
         """How long all that is left is likely to take; None if nothing is known of it."""
@@ -149,11 +150,11 @@ class Outlook:
         return Remaining(seconds, whole) if seconds > 0 else None
 
 
-def outlook_for(listener: object, closure: Closure, keeper: Keeper, slots: int) -> Outlook | None:
+def outlook_for(listener: Listener | Foreseeing, closure: Closure, keeper: Keeper, slots: int) -> Outlook | None:
     """The outlook of a realize; None if nobody needs one: runs come one after the other, and nobody asks.
 
     Args:
-        listener: gets it, if it has a method `foresee`.
+        listener: gets it, if it is `Foreseeing`.
         closure: see `Outlook`, as the following.
         keeper: has earlier runs.
         slots: how many runs there are at a time.
