@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Mapping
+
+from pylightnix.model.conditions import Conditions
 
 _GPU = re.compile(r"nvidia[0-9]+")
 
@@ -39,3 +42,30 @@ def _memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return 0
+
+
+class Devices:
+    """Hands the graphics processors of this machine out to runs, each to one at a time.
+
+    Args:
+        count: how many there are, as far as runs may take them.
+    """
+
+    def __init__(self, count: float) -> None:
+        names = gpus()
+        self._free = list(names[: int(count)]) + [str(number) for number in range(len(names), int(count))]
+        self._lock = threading.Lock()
+
+    def take(self, conditions: Conditions) -> list[str] | None:
+        """Those that a run may use; None if it did not say how many, or wants a part of one, and sees them all."""
+        wanted = conditions.resources.get("gpus")
+        if wanted is None or wanted != int(wanted):
+            return None
+        with self._lock:
+            taken, self._free = self._free[: int(wanted)], self._free[int(wanted) :]
+        return taken
+
+    def give(self, taken: list[str] | None) -> None:
+        """The run has ended."""
+        with self._lock:
+            self._free = sorted([*self._free, *(taken or ())])

@@ -7,6 +7,8 @@ import os
 import site
 import sys
 
+from pylightnix.executors.surroundings import KEPT
+
 _SYSTEM = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/dev", "/proc", "/sys", "/nix/store", "/gnu/store",
     "/snap", "/System", "/Library", "/run/systemd", "/run/resolvconf", "/run/nscd", "/run/NetworkManager",
@@ -61,5 +63,5 @@ def is_project_code(filename: str) -> bool:
 
 
 def is_base_variable(name: str) -> bool:
-    """Whether a variable says who and where one is, which every program may ask."""
-    return name in _BASE or name.startswith(_BASES)
+    """Whether a variable says who and where one is, or how much of the machine is ours, which every program may ask."""
+    return name in _BASE or name in KEPT or name.startswith(_BASES)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pylightnix.errors import ExecutorError
-from pylightnix.executors.machine import machine_capacity
+from pylightnix.executors.machine import Devices, machine_capacity
 from pylightnix.executors.modules import Modules
 from pylightnix.executors.surroundings import environment
 from pylightnix.executors.telling import host_facts, utc_now
@@ -51,6 +51,7 @@ class ProcessExecutor:
             raise ExecutorError(f"there is no {missing} here", hint="use the inline executor", executor=self.name)
         self.slots = slots
         self.capacity = machine_capacity() if capacity is None else capacity
+        self._devices = Devices(self.capacity.get("gpus", 0))
         self._modules = Modules()
         self._nurseries: Nurseries | None = None
         self._lock = threading.Lock()
@@ -173,10 +174,15 @@ class ProcessExecutor:
                     self._running.discard(launch)
 
     def _carry(self, launch: Launch) -> BuildResult:
+        devices = self._devices.take(launch.request.conditions)
+        if devices is not None:
+            launch.environ["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
         try:
             return launch.carry()
         except Exception as error:  # whoever waits for the future must hear of it
             return self._without_process(Failure("transport", f"the run was lost: {error!r}"))
+        finally:
+            self._devices.give(devices)
 
 
 def _fence(conditions: Conditions) -> str | None:
