@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class PylightnixError(Exception):
     """The base of all errors that this package raises on purpose.
@@ -24,7 +26,7 @@ class PylightnixError(Exception):
         text = f"{self.where}: {self.what}" if self.where else self.what
         return f"{text}\n  {self.hint}" if self.hint else text
 
-    def __reduce__(self) -> tuple[object, ...]:
+    def __reduce__(self) -> tuple[Any, ...]:
         notes = getattr(self, "__notes__", None)
         state = {"__notes__": notes} if notes else None
         return (_rebuild, (type(self), self.what, self.where, self.hint, self.fields), state)
@@ -93,8 +95,9 @@ class FailuresError(BuildError):
 
     failures: tuple[PylightnixError, ...] = ()
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return (*super().__reduce__()[:2], {"failures": self.failures})
+    def __reduce__(self) -> tuple[Any, ...]:
+        rebuild, arguments, state = super().__reduce__()
+        return (rebuild, arguments, {**(state or {}), "failures": self.failures})
 
 
 class ResourceError(PylightnixError):

@@ -112,9 +112,9 @@ def chooses_twice(patch: Patch) -> None:
         with other_choices(self, pinned):
             return context_of(self, pinned)
 
-    def other_arguments(self: Runs, pinned: Pinned) -> Any:
+    def other_arguments(self: Runs, pinned: Pinned, paths: Any) -> Any:
         with other_choices(self._decider, pinned):
-            return arguments(self, pinned)
+            return arguments(self, pinned, paths)
 
     patch.setattr(Keys, "of", other_key)
     patch.setattr(Decider, "context_of", other_context)
