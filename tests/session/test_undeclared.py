@@ -42,7 +42,8 @@ def test_it_is_told_once_and_kept(tmp_path: Path, data: str, capsys: pytest.Capt
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning")]
     assert len(told) == 1
     assert (
-        f'reader run 0 read {data}, which it did not declare; give it as an input, or say reads=["{data}"]' in told[0]
+        f'reader run 0 read {data}, which it did not declare; give pylightnix.stages.local_file("{data}") as an input, '
+        f'or say reads=["{data}"]' in told[0]
     )
     assert done.runs[0].facts["findings"] == [{"kind": "file", "what": data}]
 

@@ -23,7 +23,7 @@ def remedy(finding: Finding) -> str:
     """How it is declared."""
     name = json.dumps([finding.what], ensure_ascii=False)
     return {
-        "file": f"give it as an input, or say reads={name}",
+        "file": f"give pylightnix.stages.local_file({name[1:-1]}) as an input, or say reads={name}",
         "store": "give the stage that made it as an input",
         "variable": f"say variables={name} (it counts for the identity) or pass_variables={name} (it does not)",
         "network": "say network=True",
