@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pylightnix.engine.durations import Durations
-from pylightnix.engine.events import Foreseeing, Listener
 from pylightnix.model.build import BuildRequest, BuildResult
 from pylightnix.model.closure import Closure, Pinned
 from pylightnix.model.keeping import Keeper
@@ -148,24 +147,6 @@ class Outlook:
             ends[ref] = own + max([ends.get(i.derivation, 0.0) for i in inputs], default=0.0)
         seconds = max(work / self._slots, max(ends.values(), default=0.0))
         return Remaining(seconds, whole) if seconds > 0 else None
-
-
-def outlook_for(listener: Listener | Foreseeing, closure: Closure, keeper: Keeper, slots: int) -> Outlook | None:
-    """The outlook of a realize; None if nobody needs one: runs come one after the other, and nobody asks.
-
-    Args:
-        listener: gets it, if it is `Foreseeing`.
-        closure: see `Outlook`, as the following.
-        keeper: has earlier runs.
-        slots: how many runs there are at a time.
-    """
-    foresee = getattr(listener, "foresee", None)
-    if foresee is None and slots == 1:
-        return None
-    made = Outlook(closure, keeper, slots, watched=foresee is not None)
-    if foresee is not None:
-        foresee(made)
-    return made
 
 
 def _likely_runs(pinned: Pinned) -> int:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pylightnix.engine.decide import Decider, Decision
-from pylightnix.engine.events import Listener
+from pylightnix.engine.events import Foreseeing, Listener
 from pylightnix.engine.flight import Flight
-from pylightnix.engine.outlook import outlook_for
 from pylightnix.engine.room import Demand, Room
 from pylightnix.engine.runs import Job, Running, Runs
 from pylightnix.engine.scheduler import Scheduler
@@ -27,6 +26,8 @@ from pylightnix.names import DerivationRef, KeyRef
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from pylightnix.engine.outlook import Outlook
 
 RUN_LIMIT = 10_000
 """Runs of one derivation in one realize after which its matcher counts as never satisfied."""
@@ -49,6 +50,19 @@ def plan_steps(closure: Closure, keeper: Keeper, rebuild: Iterable[DerivationRef
                     building.append(closure.by_ref[ref])
     decider.check_consistency()
     return list(steps.values())
+
+
+def _outlook_for(listener: Listener | Foreseeing, closure: Closure, keeper: Keeper, slots: int) -> Outlook | None:
+    """The outlook of a realize; None if nobody needs one: runs come one after the other, and nobody asks."""
+    foresee = getattr(listener, "foresee", None)
+    if foresee is None and slots == 1:
+        return None
+    from pylightnix.engine.outlook import Outlook
+
+    made = Outlook(closure, keeper, slots, watched=foresee is not None)
+    if foresee is not None:
+        foresee(made)
+    return made
 
 
 class Realizer:
@@ -96,7 +110,7 @@ class Realizer:
         self._troubles = Troubles(closure, keep_going=keep_going)
         self._attempts: dict[str, Attempts] = {}
         self._room = Room(executor.capacity)
-        self._outlook = outlook_for(listener, closure, keeper, executor.slots)
+        self._outlook = _outlook_for(listener, closure, keeper, executor.slots)
         self._begin(Decider(closure, keeper, rebuild, holding=self._holding))
 
     def _begin(self, decider: Decider) -> None:
