@@ -215,3 +215,28 @@ def test_links_to_the_interpreter_are_followed(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "other").symlink_to(sys.executable)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     assert {str(tmp_path / "python"), str(tmp_path / "other")} <= installed.code_paths(())
+
+
+def reads(path: str) -> str:
+    return Path(path).read_text()
+
+
+def connects() -> None:
+    import socket
+
+    socket.create_connection(("127.0.0.1", 9), timeout=5)
+
+
+def raises() -> None:
+    raise ValueError("no fault of the sandbox")
+
+
+def test_what_the_sandbox_may_have_kept_away_is_told(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    missing = failure_of(
+        bench.perform(under(bench.request(reads, path=str(tmp_path / "secret")), "sandbox")), "exception"
+    )
+    assert "reads=" in missing.hint
+    assert "network=True" in failure_of(bench.perform(under(bench.request(connects), "sandbox")), "exception").hint
+    assert failure_of(bench.perform(under(bench.request(raises), "sandbox")), "exception").hint == ""
+    assert failure_of(bench.run(reads, path=str(tmp_path / "nothing")), "exception").hint == ""

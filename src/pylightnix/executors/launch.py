@@ -87,12 +87,19 @@ class Launch:
         facts = self._facts(told, log)
         if failure is not None or told.result is None:
             return BuildResult(failure, None, started, time.perf_counter() - begin, facts)
-        failed = Failure(*told.result["failure"]) if told.result["failure"] else self._gone_since()
+        failed = self._hinted(Failure(*told.result["failure"])) if told.result["failure"] else self._gone_since()
         if told.result.get("more"):
             facts["more_findings"] = told.result["more"]
         findings = tuple(Finding(*one) for one in told.result.get("findings", ()))
         result = BuildResult(failed, told.result["value"], told.result["started"], told.result["duration"], facts)
         return replace(result, findings=findings)
+
+    def _hinted(self, failure: Failure) -> Failure:
+        if self.fence is None:
+            return failure
+        from pylightnix.executors.sandbox import hint_for
+
+        return replace(failure, hint=failure.hint or hint_for(failure))
 
     def end(self, *, now: bool = False) -> None:
         """End the run: SIGTERM and, two seconds later or `now`, SIGKILL to all its processes; any thread may call."""

@@ -20,9 +20,18 @@ from typing import NamedTuple
 from pylightnix.errors import ExecutorError
 from pylightnix.executors.installed import code_paths, is_below, is_covered
 from pylightnix.executors.surroundings import home_directory, temporary_directory, working_directory
-from pylightnix.model.build import BuildRequest
+from pylightnix.model.build import BuildRequest, Failure
 
 PROGRAM = "bwrap"
+_NETWORKING = (
+    "gaierror",
+    "ConnectionRefusedError",
+    "ConnectionError",
+    "URLError",
+    "OSError",
+    "timeout",
+    "TimeoutError",
+)
 _GET = "install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap)"
 _INSTEAD = 'isolation="process" needs nothing installed'
 _FORBIDDERS = (
@@ -48,6 +57,16 @@ _ALWAYS = (
     "--unshare-user-try", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try",
     "--hostname", "pylightnix", "--cap-drop", "ALL", "--die-with-parent", "--new-session", "--as-pid-1",
 )  # fmt: skip
+
+
+def hint_for(failure: Failure) -> str:
+    """What to think of where a builder has failed in a sandbox; empty if it says nothing of that."""
+    kinds = failure.fields.get("exceptions", ())
+    if "FileNotFoundError" in kinds or "PermissionError" in kinds:
+        return "it was in a sandbox, which has only what was declared: inputs, and what reads=[…] names"
+    if "OSError" in kinds and failure.what.partition(":")[0].rpartition(".")[2] in _NETWORKING:
+        return "it was in a sandbox, which has a network only with network=True"
+    return ""
 
 
 def require_sandbox() -> str:
