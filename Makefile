@@ -1,7 +1,7 @@
 # Everything that continuous integration does is a target here. A fresh machine needs make and Python 3.11 or newer.
 # PYTHON=… chooses the interpreter; VENV=… another place for the virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-optimized test-user check bench faults lowest clean distclean static format lint types contracts graph docs
+.PHONY: help demo test test-optimized test-user test-engines check bench faults lowest clean distclean static format lint types contracts graph docs
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -31,6 +31,9 @@ test-optimized: $(READY) ## the tests under python -O, which drops the asserts o
 
 test-user: $(READY) ## the tests as an ordinary user, whom modes can stop; root becomes one; TESTS=… names some
 	@sh scripts/as_user.sh $(abspath $(PY)) -m pytest -q -n $(WORKERS) -p no:cacheprovider $(or $(TESTS),--ignore tests/project)
+
+test-engines: $(READY) ## the whole contract of executors on loky, Dask, Slurm and Python's own pool; make test has a sample
+	@PYLIGHTNIX_ENGINES=1 $(PY) -m pytest -q tests/executors/test_pools.py tests/executors/test_slurm.py
 
 check: static docs ## format, lint, types, import contracts, examples in the documentation
 

@@ -63,3 +63,10 @@ fi
 quietly $pip install --requirement "$requirements"
 # The build backend is pinned with the rest: nothing else is fetched.
 quietly $pip install --no-build-isolation --no-deps --editable .
+
+# What no package of Python brings: a Slurm for its tests, which are skipped with the reason where there is none.
+if [ "$(id -u)" -eq 0 ] && [ -z "${NO_APT:-}" ] && command -v apt-get >/dev/null 2>&1 && ! command -v sbatch >/dev/null 2>&1; then
+    printf 'Installing slurm-wlm and munge for the tests of Slurm\n' >&2
+    { apt-get -q update && DEBIAN_FRONTEND=noninteractive timeout 300 apt-get -qy install --no-install-recommends slurm-wlm munge; } \
+        >"$output" 2>&1 || printf 'That failed; the tests of Slurm will be skipped\n' >&2
+fi

@@ -41,7 +41,7 @@ ReturnToService=2
 KillWait=2
 SchedulerParameters=batch_sched_delay=0,defer_batch=0
 MpiDefault=none
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=1000 State=UNKNOWN
 PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO
 """
 
@@ -84,19 +84,20 @@ def slurm(place: Path) -> Iterator[dict[str, str]]:
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*command: str) -> None:
-        started.append(
-            subprocess.Popen(
-                command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
-                stdout=(place / f"{command[0]}.out").open("wb"), stderr=subprocess.STDOUT,
-            )
-        )  # fmt: skip
+        with (place / f"{command[0]}.out").open("wb") as said:
+            started.append(
+                subprocess.Popen(
+                    command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
+                    stdout=said, stderr=subprocess.STDOUT,
+                )
+            )  # fmt: skip
 
     try:
         start(
             "munged", "--foreground", "--force", f"--key-file={key}", f"--socket={place}/munge.socket",
             f"--pid-file={place}/munged.pid", f"--seed-file={place}/munged.seed", f"--log-file={place}/munged.log",
         )  # fmt: skip
-        _until(lambda: (place / "munge.socket").exists(), place)
+        _until((place / "munge.socket").exists, place)
         start("slurmctld", "-D", "-f", str(configuration))
         start("slurmd", "-D", "-f", str(configuration))
         _until(lambda: "idle" in _said(["sinfo", "-h", "-o", "%t"], environment), place)

@@ -16,9 +16,8 @@ from typing import Any
 import pytest
 
 from pylightnix import Build, Store, realize, stage
-from pylightnix.errors import BuildError, ExecutorError
+from pylightnix.errors import ExecutorError
 from pylightnix.executors.engines import adapt
-from pylightnix.executors.futures import FuturesExecutor
 from pylightnix.model.build import Executor
 from pylightnix.model.conditions import Conditions
 from pylightnix.testing import builders, processes
@@ -69,7 +68,11 @@ SAMPLE = (
     "test_submit_from_threads", "test_stopped",
 )  # fmt: skip
 Contract: Any = (
-    ExecutorContract if WHOLE else type("Sample", (OnBench,), {name: vars(ExecutorContract)[name] for name in SAMPLE if name in vars(ExecutorContract)})
+    ExecutorContract
+    if WHOLE
+    else type(
+        "Sample", (OnBench,), {name: vars(ExecutorContract)[name] for name in SAMPLE if name in vars(ExecutorContract)}
+    )
 )
 
 

@@ -1,4 +1,4 @@
-"""Slurm keeps the contract; jobs are found again by the next realize. A real Slurm of one node, where there can be one."""
+"""Slurm keeps the contract, and jobs are found again by the next realize: with a real Slurm of one node."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from pylightnix import Build, Store, realize, stage
-from pylightnix.errors import BuildError, ExecutorError
+from pylightnix import Build, realize, stage
+from pylightnix.errors import ExecutorError
 from pylightnix.executors.slurm import SlurmExecutor
 from pylightnix.model.build import Executor
 from pylightnix.testing import builders, processes
@@ -138,7 +138,8 @@ def long(build: Build, where: str, number: int) -> list[int]:
 
 if __name__ == "__main__":
     done = realize([long(str(place), n) for n in range(3)], store=place / "store", executor=SlurmExecutor(leave=True))
-    print([one.value[0] for one in done], [one.runs[0].seed == one.value[1] for one in done], [one.files for one in done])
+    seeds = [one.runs[0].seed == one.value[1] for one in done]
+    print([one.value[0] for one in done], seeds, [one.files for one in done])
 """
 
 
@@ -165,14 +166,3 @@ def test_quit_and_reattach(tmp_path: Path, how: str) -> None:
     assert sorted(line.split()[0] for line in began.read_text().splitlines()) == ["0", "1", "2"]
     assert {line.split()[1] for line in began.read_text().splitlines()} == before
     assert not list((tmp_path / "store" / "tmp" / "slurm").iterdir())
-
-
-def test_a_job_that_is_gone_is_made_again(tmp_path: Path) -> None:
-    @stage
-    def told(build: Build) -> str:
-        return "made"
-
-    store = Store(tmp_path / "store")
-    executor = SlurmExecutor(leave=True)
-    (tmp_path / "store" / "tmp" / "slurm").mkdir(parents=True, exist_ok=True) if False else None
-    assert realize(told(), store=store, executor=executor, quiet=True).value == "made"

@@ -50,8 +50,9 @@ rebuild_option = click.option(
     help="How many builders run at a time; default: 1.",
 )
 @click.option(
-    "--executor", type=click.Choice(["inline", "process"]),
-    help="Run builders in this process or each in its own; default: inline, with -j 2 and more process.",
+    "--executor", metavar="WHERE",
+    help="Where builders run: inline (in this process), process (each in its own), dask:ADDRESS, slurm, or "
+    "slurm:partition=NAME,…; default: inline, with -j 2 and more process.",
 )  # fmt: skip
 @rebuild_option
 @click.option("--root", metavar="NAME", help="Keep alive under this name what is realized.")
@@ -76,7 +77,7 @@ def realize_command(
     with _quiet_builders() if as_json else contextlib.nullcontext():
         try:
             made = realize_many(
-                thing, store=where, rebuild=rebuild, jobs=jobs, executor=chosen, listener=listener, root=root  # type: ignore[arg-type]
+                thing, store=where, rebuild=rebuild, jobs=jobs, executor=chosen, listener=listener, root=root
             )  # fmt: skip
         except (PylightnixError, KeyboardInterrupt):
             _keep_finished(targets, assignments, thing, where)

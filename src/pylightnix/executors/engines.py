@@ -37,8 +37,8 @@ def adapt(given: object) -> FuturesExecutor:
     if not isinstance(given, Pool):
         raise ConfigError(
             f"executor={given!r} runs no builders", where="realize",
-            hint='"inline", "process", "slurm", "dask:ADDRESS", an Executor of pylightnix, a concurrent.futures.Executor, '
-            "or the Client of a Dask cluster",
+            hint='"inline", "process", "slurm", "dask:ADDRESS", an Executor of pylightnix, a '
+            "concurrent.futures.Executor, or the Client of a Dask cluster",
         )  # fmt: skip
     module = type(given).__module__.partition(".")[0]
     if module == "distributed":
@@ -121,7 +121,8 @@ def named(name: str) -> Iterator[Executor]:
     if kind == "slurm":
         from pylightnix.executors.slurm import SlurmExecutor
 
-        executor = SlurmExecutor(**dict(part.partition("=")[::2] for part in rest.split(",") if part))
+        options: dict[str, Any] = dict(part.partition("=")[::2] for part in rest.split(",") if part)
+        executor = SlurmExecutor(**options)
         try:
             yield executor
         finally:
@@ -145,7 +146,7 @@ def _client(name: str, address: str) -> Any:
     if not address:
         raise ExecutorError("which scheduler?", where=name, hint="such as dask:tcp://host:8786", executor="dask")
     try:
-        return Client(address, timeout=10)
+        return Client(address, timeout=10)  # type: ignore[no-untyped-call,unused-ignore]
     except (OSError, ValueError) as error:
         raise ExecutorError(
             f"there is no Dask scheduler: {error}", where=name, hint="such as dask:tcp://host:8786", executor="dask"

@@ -175,10 +175,10 @@ class FuturesExecutor:
         if not taken:
             order.desk.order("stop")
             return
-        if order.inner is not None:
-            order.inner.cancel()
         failure = Failure("killed", "the executor was stopped before the run began", fields={"stopped": True})
         self._settle(order, self._without_run(failure))
+        if order.inner is not None:
+            order.inner.cancel()
 
     def _hurry(self) -> None:
         with self._lock:
@@ -293,7 +293,7 @@ def lost(error: BaseException, begun: str) -> Failure:
     if isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker":
         where = f"; {begun} had begun this run" if begun else "; this run had not begun"
         hint = (
-            "a pool of processes loses all its runs with one of its workers; executor=\"process\" and Dask do not"
+            'a pool of processes loses all its runs with one of its workers; executor="process" and Dask do not'
             if isinstance(error, BrokenExecutor)
             else "the logs of the engine may tell why"
         )

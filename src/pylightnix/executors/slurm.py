@@ -54,14 +54,14 @@ class SlurmExecutor(FuturesExecutor):
         if shutil.which("sbatch") is None:
             raise ExecutorError("there is no sbatch here", hint="realize where jobs can be submitted", executor="slurm")
         try:
-            import submitit  # type: ignore[import-untyped,unused-ignore]  # noqa: F401
+            import submitit  # noqa: F401
         except ImportError:
             hint = 'pip install "pylightnix[slurm]"'
             raise ExecutorError("submitit is not installed", hint=hint, executor="slurm") from None
         self._queue = SlurmQueue(options)
         self._leave = leave
         self._places: dict[tuple[str, int], _Place] = {}
-        super().__init__(self._queue, name="slurm", slots=slots, options=_asked)  # type: ignore[arg-type]
+        super().__init__(self._queue, name="slurm", slots=slots, options=_asked)
 
     def resume(self, store: str, key: str) -> int | None:
         """Take over a run of this key that nobody waits for any more: its index, None if there is none.
@@ -95,7 +95,13 @@ class SlurmExecutor(FuturesExecutor):
         if os.path.lexists(request.checkpoint):
             os.rename(request.checkpoint, f"{place.path}/checkpoint")
         os.makedirs(f"{place.path}/out", exist_ok=True)
-        there = dataclasses.replace(request, **{name: f"{place.path}/{name}" for name in _MOVED})
+        there = dataclasses.replace(
+            request,
+            out=f"{place.path}/out",
+            scratch=f"{place.path}/scratch",
+            checkpoint=f"{place.path}/checkpoint",
+            log=f"{place.path}/log",
+        )
         told = None if progress is None else lambda _, done, total: progress(request, done, total)
         outer: Future[BuildResult] = Future()
         outer.set_running_or_notify_cancel()
@@ -151,7 +157,7 @@ class SlurmExecutor(FuturesExecutor):
         fields = {"job": error.job, "state": state}
         if state == "TO":
             return Failure("timeout", f"job {error.job} took longer than Slurm allowed", fields=fields)
-        hint = "ask for more: resources={\"memory\": …}" if state == "OOM" else f"sacct -j {error.job} may tell why"
+        hint = 'ask for more: resources={"memory": …}' if state == "OOM" else f"sacct -j {error.job} may tell why"
         return Failure("killed", f"job {error.job} ended without a result: {state}", fields=fields, hint=hint)
 
 

@@ -90,7 +90,11 @@ def _make(name: str | None, jobs: int, capacity: Mapping[str, float]) -> Executo
     if name is None:
         return LocalExecutor(capacity)
     if name != "inline":
-        raise ConfigError(f"executor={name!r} is unknown", where="realize", hint='"inline", "process", "slurm", "dask:ADDRESS", or an engine')
+        raise ConfigError(
+            f"executor={name!r} is unknown",
+            where="realize",
+            hint='"inline", "process", "slurm", "dask:ADDRESS", or an engine',
+        )
     if jobs > 1:
         raise ArgumentError(
             f"jobs={jobs} with the inline executor, which runs one builder at a time",
