@@ -87,12 +87,12 @@ def test_resources_are_asked_of_slurm(tmp_path: Path) -> None:
         pytest.skip("the node has one processor")
     said = realize(small(), store=tmp_path / "store", executor="slurm", quiet=True).value
     assert "CPUs/Task=2" in said
-    assert "MinMemoryNode=64M" in said
+    assert "MinMemoryNode=62M" in said
     assert "TimeLimit=00:03:00" in said
 
 
 def test_what_slurm_refuses_is_told(tmp_path: Path) -> None:
-    @stage(resources={"cpus": 10_000})
+    @stage(resources={"memory": "900G"})
     def huge(build: Build) -> None: ...
 
     with pytest.raises(ExecutorError, match="Slurm refuses the job"):
