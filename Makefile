@@ -1,7 +1,7 @@
 # Everything that continuous integration does is a target here. A fresh machine needs make and Python 3.11 or newer.
 # PYTHON=… chooses the interpreter; VENV=… another place for the virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-optimized test-user check bench faults lowest clean distclean static format lint types contracts graph docs
+.PHONY: help demo test test-optimized test-user test-engines check bench faults lowest clean distclean system static format lint types contracts graph docs
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -18,7 +18,7 @@ demo: $(READY) ## train five forests on handwritten digits, keep the best; again
 	@$(call discard,build/demo)
 	@$(PY) scripts/demo.py
 
-test: static ## all checks and all tests: what continuous integration runs
+test: system static ## all checks and all tests: what continuous integration runs
 	@$(PY) -m pytest -q -n $(WORKERS)
 	@$(MAKE) -s test-optimized WORKERS=0 TESTS="$(SAMPLE)"
 	@$(MAKE) -s test-user WORKERS=0 TESTS="$(SAMPLE)"
@@ -31,6 +31,9 @@ test-optimized: $(READY) ## the tests under python -O, which drops the asserts o
 
 test-user: $(READY) ## the tests as an ordinary user, whom modes can stop; root becomes one; TESTS=… names some
 	@sh scripts/as_user.sh $(abspath $(PY)) -m pytest -q -n $(WORKERS) -p no:cacheprovider $(or $(TESTS),--ignore tests/project)
+
+test-engines: system $(READY) ## the whole contract of executors on loky, Dask, Slurm and Python's own pool; make test has a sample
+	@PYLIGHTNIX_ENGINES=1 $(PY) -m pytest -q tests/executors/test_pools.py tests/executors/test_slurm.py
 
 check: static docs ## format, lint, types, import contracts, examples in the documentation
 
@@ -56,6 +59,9 @@ distclean: clean ## remove the virtual environments too
 $(READY): pyproject.toml requirements-dev.txt scripts/setup.sh
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
 	@touch $@
+
+system: # programs that tests need beside Python, where they can be installed
+	@sh scripts/system.sh
 
 static: format lint types contracts graph
 

@@ -83,7 +83,7 @@ def check_command(
     things = _meant(targets, given if code is None else {}, where)
     found = to_check(things, None if code is None else asked([code], given, where), where, closure=closure)
     checks: list[Check] = []
-    with executor_for(executor, 1, None) as runner:  # type: ignore[arg-type]
+    with executor_for(executor, 1, None) as runner:
         for check in checking(found, where, how, runner, _listener(as_json=as_json)):
             checks.append(check)
             if not as_json:

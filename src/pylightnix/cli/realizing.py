@@ -78,8 +78,9 @@ def read_limits(given: Sequence[str]) -> dict[str, float | str] | None:
     help="How many builders run at a time; auto: as many as there are processors; default: 1.",
 )
 @click.option(
-    "--executor", type=click.Choice(["inline", "process"]),
-    help="Run builders in this process or each in its own; default: as jobs and isolation want it.",
+    "--executor", metavar="WHERE",
+    help="Where builders run: inline (in this process), process (each in its own), dask:ADDRESS, slurm, or "
+    "slurm:partition=NAME,…; default: as jobs and isolation want it.",
 )  # fmt: skip
 @click.option(
     "--isolation", type=click.Choice(["none", "process", "sandbox"]),
@@ -119,7 +120,7 @@ def realize_command(
     with _quiet_builders() if as_json else contextlib.nullcontext():
         try:
             made = realize_many(
-                thing, store=where, rebuild=rebuild, jobs=jobs, executor=executor, limits=read_limits(limits),  # type: ignore[arg-type]
+                thing, store=where, rebuild=rebuild, jobs=jobs, executor=executor, limits=read_limits(limits),
                 isolation=isolation, strict=strict, keep_going=keep_going, listener=listener, root=root,  # type: ignore[arg-type]
             )  # fmt: skip
         except (PylightnixError, KeyboardInterrupt):

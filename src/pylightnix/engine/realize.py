@@ -116,7 +116,7 @@ class Realizer:
     def _begin(self, decider: Decider) -> None:
         """Nothing is decided yet."""
         self.decider = decider
-        self._runs = Runs(decider, self._keeper, self._facts, self._call)
+        self._runs = Runs(decider, self._keeper, self._facts, self._call, getattr(self._executor, "resume", None))
         self._flight = Flight(decider, self._keeper, self._listener, self._making)
         self._scheduler = Scheduler[Job](
             {p.ref: () if p.fixed is not None else [ref for ref, _ in p.inputs] for p in self._closure.order}

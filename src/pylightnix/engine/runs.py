@@ -62,11 +62,19 @@ class Runs:
         keeper: gives workspaces and takes what was made.
         facts: of the project that a builder is part of and of the environment, for the record of the run.
         call: what holds for all runs.
+        resume: takes over a run of a key, in a store, that an engine goes on with since whoever waited for it is gone;
+            gives its index, None if there is none.
     """
 
     def __init__(
-        self, decider: Decider, keeper: Keeper, facts: Callable[[Pinned], Mapping[str, Any]], call: Call
+        self,
+        decider: Decider,
+        keeper: Keeper,
+        facts: Callable[[Pinned], Mapping[str, Any]],
+        call: Call,
+        resume: Callable[[str, str], int | None] | None = None,
     ) -> None:
+        self._resume = resume
         self._decider = decider
         self._keeper = keeper
         self._facts = facts
@@ -130,7 +138,10 @@ class Runs:
         if isinstance(job.remake, Lost):
             return job.remake.run
         made = self._keeper.runs(job.remake) if job.remake is not None else ()
-        return made[0].index if made else self._keeper.reserve(job.key.home, first=slot.first)
+        if made:
+            return made[0].index
+        resumed = self._resume(self._keeper.root, job.key.home) if self._resume is not None else None
+        return self._keeper.reserve(job.key.home, first=slot.first) if resumed is None else resumed
 
     def conditions(self, pinned: Pinned) -> Conditions:
         """How runs of a derivation are carried out in this call."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pylightnix.executors.futures import FuturesExecutor
     from pylightnix.executors.inline import InlineExecutor
     from pylightnix.executors.local import LocalExecutor
     from pylightnix.executors.process import ProcessExecutor
+    from pylightnix.executors.slurm import SlurmExecutor
 
-__all__ = ["InlineExecutor", "LocalExecutor", "ProcessExecutor"]
+__all__ = ["FuturesExecutor", "InlineExecutor", "LocalExecutor", "ProcessExecutor", "SlurmExecutor"]
 
-_HOMES = {"InlineExecutor": "inline", "LocalExecutor": "local", "ProcessExecutor": "process"}
+_HOMES = {name: name.removesuffix("Executor").lower() for name in __all__}
 
 
 def __getattr__(name: str) -> Any:

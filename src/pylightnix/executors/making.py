@@ -15,6 +15,11 @@ def making() -> frozenset[str]:
     return frozenset(os.environ.get(_VARIABLE, "").split())
 
 
+def making_variable(key: str) -> dict[str, str]:
+    """The variable that tells a process that makes a run of a key."""
+    return {_VARIABLE: " ".join(sorted(making() | {key}))}
+
+
 def environment_of(key: str) -> dict[str, str]:
     """The environment of this moment, for a process that makes a run of a key."""
-    return {**os.environ, _VARIABLE: " ".join(sorted(making() | {key}))}
+    return {**os.environ, **making_variable(key)}

@@ -26,6 +26,18 @@ class Modules:
 
     def foreign(self) -> list[ModuleType]:
         """The loaded modules that must be carried by value."""
+        self._look_again()
+        changed = any(_stamp(file) != stamp for file, stamp in self._stamps.items())
+        return [
+            self._seen[name] for name, foreign in self._foreign.items() if (foreign or changed) and name in sys.modules
+        ]
+
+    def of_project(self) -> list[ModuleType]:
+        """All loaded modules of the project, for another machine, which may have none of their files."""
+        self._look_again()
+        return [self._seen[name] for name in self._foreign if name in sys.modules]
+
+    def _look_again(self) -> None:
         if self._path != sys.path:
             self._path = list(sys.path)
             self._seen.clear()
@@ -33,10 +45,6 @@ class Modules:
             if self._seen.get(name) is not module:
                 self._seen[name] = module
                 self._look(name, module)
-        changed = any(_stamp(file) != stamp for file, stamp in self._stamps.items())
-        return [
-            self._seen[name] for name, foreign in self._foreign.items() if (foreign or changed) and name in sys.modules
-        ]
 
     def _look(self, name: str, module: object) -> None:
         self._foreign.pop(name, None)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from pylightnix.errors import ExecutorError
 from pylightnix.executors.machine import Devices, machine_capacity
+from pylightnix.executors.making import environment_of
 from pylightnix.executors.modules import Modules
-from pylightnix.executors.surroundings import environment
+from pylightnix.executors.surroundings import environment, fence_for
 from pylightnix.executors.telling import host_facts, utc_now
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
 from pylightnix.model.conditions import Conditions
@@ -74,7 +75,7 @@ class ProcessExecutor:
         from pylightnix.executors.transport import NotPortableError, pack
 
         self._refuse_if_stopped()
-        fence = _fence(request.conditions)
+        fence = fence_for(request.conditions)
         future: Future[BuildResult] = Future()
         try:
             parcel = pack(request, self._modules)
@@ -85,7 +86,15 @@ class ProcessExecutor:
             self._refuse_if_stopped()
             if self._nurseries is None:
                 self._nurseries = Nurseries()
-            launch = Launch(request, parcel, environment(request), self.name, progress, fence, self._nurseries)
+            launch = Launch(
+                request,
+                parcel,
+                environment(request, environment_of(request.key)),
+                self.name,
+                progress,
+                fence,
+                self._nurseries,
+            )
             self._queue.append((launch, future))
             if len(self._threads) < self.slots:
                 thread = threading.Thread(target=self._work, name=f"pylightnix-{self.name}", daemon=True)
@@ -99,7 +108,7 @@ class ProcessExecutor:
         Raises:
             ExecutorError: it is to be in a sandbox, and there can be none here.
         """
-        _fence(conditions)
+        fence_for(conditions)
 
     def stop(self) -> None:
         """End all runs, waiting ones too, and wait until their processes are gone; interrupted, end them at once."""
@@ -183,12 +192,3 @@ class ProcessExecutor:
             return self._without_process(Failure("transport", f"the run was lost: {error!r}"))
         finally:
             self._devices.give(devices)
-
-
-def _fence(conditions: Conditions) -> str | None:
-    """The program that makes the sandbox of a run; None if it needs none."""
-    if conditions.isolation != "sandbox":
-        return None
-    from pylightnix.executors.sandbox import require_sandbox
-
-    return require_sandbox()

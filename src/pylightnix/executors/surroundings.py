@@ -9,8 +9,8 @@ import contextlib
 import os
 import sys
 
-from pylightnix.executors.making import environment_of
 from pylightnix.model.build import BuildRequest
+from pylightnix.model.conditions import Conditions
 
 UMASK = 0o022
 """Of isolated runs: what modes a builder gives to files is its own business, not that of the caller's shell."""
@@ -30,9 +30,21 @@ def is_isolated(request: BuildRequest) -> bool:
     return request.conditions.isolation in ("process", "sandbox")
 
 
-def environment(request: BuildRequest) -> dict[str, str]:
-    """The environment for the process of a run, from that of this process at this moment."""
-    whole = environment_of(request.key)
+def fence_for(conditions: Conditions) -> str | None:
+    """The program that makes the sandbox of a run; None if it needs none.
+
+    Raises:
+        ExecutorError: there can be no sandbox here.
+    """
+    if conditions.isolation != "sandbox":
+        return None
+    from pylightnix.executors.sandbox import require_sandbox
+
+    return require_sandbox()
+
+
+def environment(request: BuildRequest, whole: dict[str, str]) -> dict[str, str]:
+    """The environment for the process of a run, from one that has everything."""
     if not is_isolated(request):
         return whole
     temporary = temporary_directory(request)

@@ -36,16 +36,24 @@ class NotPortableError(Exception):
         self.failure = failure
 
 
-def pack(request: BuildRequest, modules: Modules) -> bytes:
-    """The bytes that a worker reads.
+def pack(request: BuildRequest, modules: Modules, *, whole: bool = False) -> bytes:
+    """The bytes that a worker reads; with `whole`, one that has none of the project's files too.
 
     Raises:
         NotPortableError: something in it cannot be pickled.
     """
     header = json.dumps(_header(request)).encode()
     with _dumping:
-        body = _dump(request, modules.foreign())
+        body = _dump(request, modules.of_project() if whole else modules.foreign())
     return _LENGTHS.pack(len(header), len(body)) + header + body
+
+
+def with_path(parcel: bytes, path: list[str]) -> bytes:
+    """The same bytes for a worker that imports from elsewhere."""
+    header, body = _LENGTHS.unpack_from(parcel)
+    start = _LENGTHS.size + header
+    changed = json.dumps({**json.loads(parcel[_LENGTHS.size : start]), "path": path}).encode()
+    return _LENGTHS.pack(len(changed), body) + changed + parcel[start:]
 
 
 def _header(request: BuildRequest) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from pylightnix.errors import ArgumentError, ConfigError
 from pylightnix.executors import InlineExecutor, LocalExecutor, ProcessExecutor
@@ -13,7 +13,9 @@ from pylightnix.executors.machine import cpus, machine_capacity
 from pylightnix.model.build import Executor
 from pylightnix.model.conditions import Call, Isolation, check_isolation, read_resources
 
-ExecutorLike = Executor | Literal["inline", "process"] | None
+ExecutorLike = Executor | Literal["inline", "process"] | Any | None
+"""Any: an engine that the user has, or its name, such as "slurm"; see `pylightnix.executors.engines`."""
+
 Jobs = int | Literal["auto"]
 
 ISOLATION = "PYLIGHTNIX_ISOLATION"
@@ -25,7 +27,7 @@ def executor_for(executor: ExecutorLike, jobs: Jobs, limits: Mapping[str, float 
     """The executor that is meant; one that is made here is stopped, one that was given is its owner's to stop.
 
     Args:
-        executor: "inline", "process", an executor, or None: by `jobs`.
+        executor: "inline", "process", "slurm", "dask:ADDRESS", an executor, an engine, or None: by `jobs`.
         jobs: how many runs at a time; "auto": as many as there are processors.
         limits: what runs may take together, over what the machine has and `$PYLIGHTNIX_LIMITS` says.
 
@@ -40,7 +42,22 @@ def executor_for(executor: ExecutorLike, jobs: Jobs, limits: Mapping[str, float 
                 "limits are those of this machine, and the executor was given", where="realize",
                 hint="say to that executor what its workers have",
             )  # fmt: skip
-        yield executor
+        if hasattr(executor, "slots"):
+            yield executor
+            return
+        from pylightnix.executors.engines import adapt
+
+        engine = adapt(executor)
+        try:
+            yield engine
+        finally:
+            engine.stop()
+        return
+    if executor is not None and executor.partition(":")[0] in ("dask", "slurm"):
+        from pylightnix.executors.engines import named
+
+        with named(executor) as engine_executor:
+            yield engine_executor
         return
     made = _make(executor, count, _capacity(limits))
     try:
@@ -73,7 +90,11 @@ def _make(name: str | None, jobs: int, capacity: Mapping[str, float]) -> Executo
     if name is None:
         return LocalExecutor(capacity)
     if name != "inline":
-        raise ConfigError(f"executor={name!r} is unknown", where="realize", hint='"inline", "process" or an Executor')
+        raise ConfigError(
+            f"executor={name!r} is unknown",
+            where="realize",
+            hint='"inline", "process", "slurm", "dask:ADDRESS", or an engine',
+        )
     if jobs > 1:
         raise ArgumentError(
             f"jobs={jobs} with the inline executor, which runs one builder at a time",

@@ -185,7 +185,8 @@ def realize(  # noqa: PLR0913  (what people type at a prompt is completed from h
             of a stage, or the beginning of a derivation's reference, and means all in the closure that it fits.
         jobs: how many builders run at a time; 1 runs them in this process, more in processes of their own; "auto": as
             many as there are processors.
-        executor: "inline", "process", or an `Executor`; default by `jobs`.
+        executor: "inline", "process", "slurm", "dask:ADDRESS", an `Executor`, or an engine that you have: any
+            `concurrent.futures.Executor` whose workers see the store, or a Dask `Client`; default by `jobs`.
         limits: what runs may take together on this machine, such as {"gpus": 2, "memory": "16G"}; default: what it
             has, and `$PYLIGHTNIX_LIMITS`.
         isolation: "none", "process" or "sandbox" for all stages; default: what each says, else

@@ -18,7 +18,7 @@ FORMAT = 1
 _PLACES = ("derivations", "store", "records", "environments", "roots", "failed", "locks", "kept")
 """Made with the store; `kept` too, since it is needed where there may be no room for a directory any more."""
 
-_LATER = ("tmp", "tmp/checkpoints", "cache", "cache/used", "locks/held", "quarantine", "trash")
+_LATER = ("tmp", "tmp/checkpoints", "tmp/slurm", "cache", "cache/used", "locks/held", "quarantine", "trash")
 _DIRECTORIES = (*_PLACES, *_LATER)
 _VERSION = re.compile(r"store/([1-9][0-9]{0,8})")
 

@@ -1,0 +1,143 @@
+"""What a worker of an engine does with a run: see that it shares our files, and carry it in a process of its own.
+
+Unaware of engines. Its one function is importable wherever pylightnix is installed.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import pickle
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pylightnix.executors.desk import Desk
+from pylightnix.executors.telling import describe, host_facts, utc_now
+from pylightnix.model.build import BuildRequest, BuildResult, Failure
+
+if TYPE_CHECKING:
+    from pylightnix.executors.launch import Launch
+    from pylightnix.executors.starting import Nurseries
+
+LOOK = 0.5
+"""Seconds between two looks at what the executor wants, and between two messages of progress."""
+
+PYTHON = ".".join(map(str, sys.version_info[:2]))
+"""Functions that go by value are the bytecode of one such version."""
+
+
+def carry(about: Mapping[str, Any], request: bytes, parcel: bytes | None) -> BuildResult:
+    """Carry a run; never raises for what can be told.
+
+    Args:
+        about: python (version), desk (its path), name (of the executor), path (of the project, for imports), variables
+            (of the environment; None: not set).
+        request: pickled, without what is the user's: builder, arguments, checks.
+        parcel: the whole request as a worker process reads it; None if it lies on the desk.
+    """
+    name = str(about["name"])
+    desk = Desk(str(about["desk"]))
+    try:
+        failure = _refusal(about, desk)
+        if failure is None:
+            return _carry(about, desk, pickle.loads(request), desk.parcel() if parcel is None else parcel)
+    except KeyboardInterrupt:  # of a terminal that this worker shares with whoever interrupts the work
+        failure = Failure("killed", "the worker of the engine was interrupted", fields={"stopped": True})
+    except Exception as error:
+        failure = Failure("transport", f"the worker on {_host()} cannot carry the run: {describe(error)}")
+    return BuildResult(failure, None, utc_now(), 0.0, {**host_facts(), "executor": name})
+
+
+def _refusal(about: Mapping[str, Any], desk: Desk) -> Failure | None:
+    """Why this worker cannot carry the run, or may not any more."""
+    if about["python"] != PYTHON:
+        return Failure(
+            "transport",
+            f"the worker on {_host()} has Python {PYTHON}, and functions that are sent are of {about['python']}",
+            hint="start the workers with the same minor version of Python",
+        )
+    if not desk.is_seen():
+        return Failure(
+            "transport",
+            f"the worker on {_host()} does not see the files of the store: {desk.path} is not there",
+            fields={"missing": desk.path},
+            hint="keep the store on a file system that this machine and all workers mount under the same path, and let "
+            "the workers run as a user who may write there; workers without one are not supported yet",
+        )
+    if not desk.take(f"{_host()} {os.getpid()}"):
+        return Failure(
+            "killed",
+            f"the worker that had begun the run ({desk.taken_by()}) is gone, and the engine tried to begin it again",
+            hint="another attempt is made where the stage has retries=",
+        )
+    return None
+
+
+def _carry(about: Mapping[str, Any], desk: Desk, request: BuildRequest, parcel: bytes) -> BuildResult:
+    from pylightnix.executors.launch import Launch
+    from pylightnix.executors.surroundings import environment, fence_for
+    from pylightnix.executors.transport import with_path
+
+    environ = {**os.environ, **{name: value for name, value in about["variables"].items() if value is not None}}
+    for name, value in about["variables"].items():
+        if value is None:
+            environ.pop(name, None)
+    teller = _Teller(desk)
+    path = [*about["path"], *(entry for entry in sys.path if entry not in about["path"])]
+    launch = Launch(
+        request, with_path(parcel, path), environment(request, environ), str(about["name"]), teller.hear,
+        fence_for(request.conditions), _nurseries(),
+    )  # fmt: skip
+    over = threading.Event()
+    listener = threading.Thread(target=_listen, args=(desk, launch, over), name="pylightnix-orders", daemon=True)
+    listener.start()
+    try:
+        return launch.carry()
+    finally:
+        over.set()
+        teller.close()
+
+
+@functools.cache
+def _nurseries() -> Nurseries:
+    """Those of this worker, for as long as it lives."""
+    from pylightnix.executors.starting import Nurseries
+
+    return Nurseries()
+
+
+def _listen(desk: Desk, launch: Launch, over: threading.Event) -> None:
+    """End the run when the executor wants that, or does not wait any more."""
+    heard = ""
+    while not over.wait(LOOK):
+        wanted = desk.wanted()
+        if wanted and wanted != heard:
+            launch.end(now=wanted == "now")
+            heard = wanted
+
+
+class _Teller:
+    """Passes progress on: the first message at once, then one in a while, and the last for certain."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._next = 0.0
+        self._held: tuple[float, float | None] | None = None
+
+    def hear(self, _: BuildRequest, done: float, total: float | None) -> None:
+        self._held = (done, total)
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + LOOK
+            self.close()
+
+    def close(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            self._desk.tell(*held)
+
+
+def _host() -> str:
+    return str(host_facts()["host"])

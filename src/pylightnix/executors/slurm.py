@@ -1,0 +1,237 @@
+"""Runs builders as jobs of Slurm. A job goes on when whoever waits for it is gone, and the next realize finds it again.
+
+Each run has a place of its own in the store, `tmp/slurm/<key>-<run>-<id>`: the job builds there, and not in the
+workspace of the realize that submitted it, which ends with that. Whoever waits for a job has its place locked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import math
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from pylightnix.errors import ExecutorError
+from pylightnix.executors.desk import Desk
+from pylightnix.executors.futures import FuturesExecutor
+from pylightnix.executors.queue import JobLostError, SlurmQueue
+from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
+
+try:
+    import fcntl
+except ImportError:  # there is no Slurm either
+    fcntl = None  # type: ignore[assignment]
+
+SLOTS = 500
+_PLACE = re.compile(r"[0-9a-z]+-(?P<run>[0-9]{1,9})-[0-9]{1,10}-[0-9a-f]{12}")
+_MOVED = ("out", "scratch", "checkpoint", "log")
+
+
+class SlurmExecutor(FuturesExecutor):
+    """Gives each run to Slurm as a job of its own, by `sbatch`; needs the extra `slurm`.
+
+    What a stage wants is asked of Slurm: cpus (`--cpus-per-task`), gpus (`--gres=gpu:N`), memory (`--mem`), other names
+    (`--licenses`), and its timeout (`--time`, rounded up, with a minute more).
+
+    Args:
+        slots: how many jobs there are at a time, queued ones included.
+        leave: whether jobs go on when the realize is interrupted, for the next one to take over. However it dies
+            otherwise, they go on.
+        **options: for sbatch, such as partition="gpu", account="lab"; setup=[…] are lines of shell before the job.
+
+    Raises:
+        ExecutorError: there is no Slurm here, or no submitit.
+    """
+
+    def __init__(self, *, slots: int = SLOTS, leave: bool = False, **options: Any) -> None:
+        if shutil.which("sbatch") is None:
+            raise ExecutorError("there is no sbatch here", hint="realize where jobs can be submitted", executor="slurm")
+        try:
+            import submitit  # noqa: F401
+        except ImportError:
+            hint = 'pip install "pylightnix[slurm]"'
+            raise ExecutorError("submitit is not installed", hint=hint, executor="slurm") from None
+        self._queue = SlurmQueue(options)
+        self._leave = leave
+        self._places: dict[tuple[str, int], _Place] = {}
+        super().__init__(self._queue, name="slurm", slots=slots, options=_asked)
+
+    def resume(self, store: str, key: str) -> int | None:
+        """Take over a run of this key that nobody waits for any more: its index, None if there is none.
+
+        What is submitted with this key and index is then not submitted again: if its job is queued or runs, it is
+        waited for; if it has ended, its result is taken; if it is gone without one, there is a new job in its place.
+        """
+        above = f"{store}/tmp/slurm"
+        with contextlib.suppress(OSError):
+            for name in sorted(os.listdir(above)):
+                form = _PLACE.fullmatch(name)
+                if form is None or not name.startswith(f"{_digits(key)}-"):
+                    continue
+                place = _Place.take(f"{above}/{name}")
+                if place is not None:
+                    self._places[key, int(form["run"])] = place
+                    return int(form["run"])
+        return None
+
+    def submit(self, request: BuildRequest, progress: Progress | None = None) -> Future[BuildResult]:
+        """Submit a job, or wait for the one that there is.
+
+        Raises:
+            ExecutorError: the executor was stopped, or Slurm refuses the job.
+        """
+        self._refuse_if_stopped()
+        place = self._places.pop((request.key, request.run), None)
+        if place is None:
+            above = f"{request.store}/tmp/slurm" if request.store else f"{os.path.dirname(request.scratch)}/slurm"
+            place = _Place.make(above, f"{_digits(request.key)}-{request.run}")
+        if os.path.lexists(request.checkpoint):
+            os.rename(request.checkpoint, f"{place.path}/checkpoint")
+        os.makedirs(f"{place.path}/out", exist_ok=True)
+        there = dataclasses.replace(
+            request,
+            out=f"{place.path}/out",
+            scratch=f"{place.path}/scratch",
+            checkpoint=f"{place.path}/checkpoint",
+            log=f"{place.path}/log",
+        )
+        told = None if progress is None else lambda _, done, total: progress(request, done, total)
+        outer: Future[BuildResult] = Future()
+        outer.set_running_or_notify_cancel()
+        try:
+            inner = super().submit(there, told)
+        except BaseException:
+            place.give_up(request)
+            raise
+        inner.add_done_callback(functools.partial(self._bring, request, place, outer))
+        return outer
+
+    def stop(self) -> None:
+        """End all jobs, or leave them, as was said when this was made."""
+        if self._leave:
+            with self._lock:
+                self._stopped = True
+                left = list(self._open)
+                self._open.clear()
+            for order in left:
+                failure = Failure("killed", "nobody waits any more; the job goes on", fields={"stopped": True})
+                order.future.set_result(self._without_run(failure))
+        else:
+            super().stop()
+        for place in self._places.values():
+            place.release()
+        self._queue.shutdown()
+
+    def _bring(
+        self, request: BuildRequest, place: _Place, outer: Future[BuildResult], inner: Future[BuildResult]
+    ) -> None:
+        result = inner.result()
+        left = self._leave and self._stopped and result.failure is not None and result.failure.fields.get("stopped")
+        if left:
+            place.release()
+        else:
+            place.give_up(request)
+        outer.set_result(result)
+
+    def _desk(self, request: BuildRequest) -> Desk:
+        """The one at which the job listens, if there is a job."""
+        place = os.path.dirname(request.scratch)
+        desks = [name for name in os.listdir(place) if name.endswith(".desk")]
+        if desks and self._queue.is_known(place):
+            return Desk(f"{place}/{desks[0]}")
+        for name in desks:
+            shutil.rmtree(f"{place}/{name}", ignore_errors=True)
+        return super()._desk(request)
+
+    def _lost(self, error: BaseException, begun: str) -> Failure:
+        if not isinstance(error, JobLostError):
+            return super()._lost(error, begun)
+        state = str(error)
+        fields = {"job": error.job, "state": state}
+        if state == "TO":
+            return Failure("timeout", f"job {error.job} took longer than Slurm allowed", fields=fields)
+        hint = 'ask for more: resources={"memory": …}' if state == "OOM" else f"sacct -j {error.job} may tell why"
+        return Failure("killed", f"job {error.job} ended without a result: {state}", fields=fields, hint=hint)
+
+
+class _Place:
+    """Where a job builds, locked by whoever waits for it."""
+
+    def __init__(self, path: str, handle: int) -> None:
+        self.path = path
+        self._handle = handle
+
+    @classmethod
+    def take(cls, path: str) -> _Place | None:
+        """Lock one that is there; None if somebody has it."""
+        handle = os.open(f"{path}/lock", os.O_RDWR | os.O_CREAT, 0o664)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.stat(f"{path}/lock")
+        except OSError:
+            os.close(handle)
+            return None
+        return cls(path, handle)
+
+    @classmethod
+    def make(cls, above: str, name: str) -> _Place:
+        path = f"{above}/{name}-{os.getpid()}-{secrets.token_hex(6)}"
+        os.makedirs(path)
+        place = cls.take(path)
+        assert place is not None, "BUG: nobody else knows of it"
+        return place
+
+    def give_up(self, request: BuildRequest) -> None:
+        """Bring what the job left to where the run is expected to leave it, and remove the place."""
+        for name in _MOVED:
+            source, target = f"{self.path}/{name}", str(getattr(request, name))
+            with contextlib.suppress(OSError):
+                if name == "out" and not request.has_out:
+                    continue
+                if name == "out" and os.path.isdir(target):
+                    os.rmdir(target)
+                if os.path.lexists(source):
+                    os.rename(source, target)
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.release()
+
+    def release(self) -> None:
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            fcntl.flock(handle, fcntl.LOCK_UN)
+            os.close(handle)
+
+
+def _digits(key: str) -> str:
+    return key.partition("-")[0]
+
+
+def _asked(request: BuildRequest) -> Mapping[str, Any]:
+    """What is asked of Slurm for a run."""
+    return {"place": os.path.dirname(request.scratch), "stage": request.stage, "asked": dict(_flags(request))}
+
+
+def _flags(request: BuildRequest) -> Iterator[tuple[str, object]]:
+    conditions = request.conditions
+    licenses = []
+    for name, amount in conditions.resources.items():
+        if name == "cpus":
+            yield "cpus-per-task", max(1, math.ceil(amount))
+        elif name == "memory":
+            yield "mem", f"{math.ceil(amount / 2**20)}M"
+        elif name == "gpus":
+            if amount:
+                yield "gres", f"gpu:{math.ceil(amount)}"
+        elif amount:
+            licenses.append(f"{name}:{math.ceil(amount)}")
+    if licenses:
+        yield "licenses", ",".join(licenses)
+    if conditions.timeout is not None:
+        yield "time", math.ceil(conditions.timeout / 60) + 1

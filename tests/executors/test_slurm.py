@@ -1,0 +1,168 @@
+"""Slurm keeps the contract, and jobs are found again by the next realize: with a real Slurm of one node."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pylightnix import Build, realize, stage
+from pylightnix.errors import ExecutorError
+from pylightnix.executors.slurm import SlurmExecutor
+from pylightnix.model.build import Executor
+from pylightnix.testing import builders, processes
+from pylightnix.testing.bench import Bench, OnBench, failure_of, value_of
+from pylightnix.testing.executors import ExecutorContract
+
+WHOLE = bool(os.environ.get("PYLIGHTNIX_ENGINES"))
+SAMPLE = ("test_value_and_artifact", "test_log", "test_progress")
+Contract: Any = (
+    ExecutorContract if WHOLE else type("Sample", (OnBench,), {name: vars(ExecutorContract)[name] for name in SAMPLE})
+)
+
+
+def cluster_module() -> Any:
+    spec = spec_from_file_location("slurm_cluster", Path(__file__).with_name("slurm_cluster.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    pytest.importorskip("submitit")
+    module = cluster_module()
+    if reason := module.missing():
+        pytest.skip(reason)
+    with module.slurm(tmp_path_factory.mktemp("slurm")) as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not come true"
+        time.sleep(0.05)
+
+
+def queued() -> list[str]:
+    done = subprocess.run(["squeue", "-h", "--me", "-o", "%A"], check=True, capture_output=True, text=True)
+    return done.stdout.split()
+
+
+class TestContract(Contract):
+    def make(self) -> Executor:
+        return SlurmExecutor()
+
+    def test_build(self, bench: Bench) -> None:
+        """As everywhere, but for the directory, which is the job's own."""
+        request = bench.request(builders.about, wants_build=True)
+        assert value_of(bench.perform(request))[1:] == [request.seed, request.run]
+        assert not Path(request.log).exists()
+
+    if not WHOLE:
+        del test_build
+
+
+def test_resources_are_asked_of_slurm(tmp_path: Path) -> None:
+    @stage(resources={"cpus": 2, "memory": "64M"}, timeout="90s")
+    def small(build: Build) -> list[str]:
+        job = os.environ["SLURM_JOB_ID"]
+        said = subprocess.run(["scontrol", "show", "job", job], check=True, capture_output=True, text=True).stdout
+        return [word for word in said.split() if word.startswith(("CPUs/Task=", "MinMemory", "TimeLimit=", "Comment="))]
+
+    if (os.cpu_count() or 1) < 2:
+        pytest.skip("the node has one processor")
+    said = realize(small(), store=tmp_path / "store", executor="slurm", quiet=True).value
+    assert "CPUs/Task=2" in said
+    assert "MinMemoryNode=62M" in said
+    assert "TimeLimit=00:03:00" in said
+
+
+def test_what_slurm_refuses_is_told(tmp_path: Path) -> None:
+    @stage(resources={"memory": "900G"})
+    def huge(build: Build) -> None: ...
+
+    with pytest.raises(ExecutorError, match="Slurm refuses the job"):
+        realize(huge(), store=tmp_path / "store", executor=SlurmExecutor(), quiet=True)
+
+
+def test_a_cancelled_job_fails_its_run(tmp_path: Path) -> None:
+    bench = Bench(SlurmExecutor(), tmp_path)
+    future = bench.executor.submit(bench.request(processes.sleep, pid_file=tmp_path / "pid"))
+    wait_for((tmp_path / "pid").exists)
+    subprocess.run(["scancel", *queued()], check=True)
+    failure_of(future.result(40), "killed")
+    wait_for(lambda: not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists())
+    bench.executor.stop()
+
+
+def test_stop(tmp_path: Path) -> None:
+    bench = Bench(SlurmExecutor(), tmp_path)
+    future = bench.executor.submit(bench.request(processes.sleep, pid_file=tmp_path / "pid"))
+    wait_for((tmp_path / "pid").exists)
+    bench.executor.stop()
+    assert failure_of(future.result(0), "killed").fields == {"stopped": True}
+    assert not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists()
+    wait_for(lambda: not queued())
+
+
+SCRIPT = """
+import os, sys, time
+from pathlib import Path
+from pylightnix import Build, realize, stage
+from pylightnix.executors.slurm import SlurmExecutor
+
+place = Path(sys.argv[1])
+
+@stage
+def long(build: Build, where: str, number: int) -> list[int]:
+    with open(f"{where}/began", "a") as file:
+        file.write(f"{number} {os.environ['SLURM_JOB_ID']}\\n")
+    while not Path(f"{where}/end").exists():
+        time.sleep(0.05)
+    (build.out / "made.txt").write_text("made")
+    return [number, build.seed]
+
+if __name__ == "__main__":
+    done = realize([long(str(place), n) for n in range(3)], store=place / "store", executor=SlurmExecutor(leave=True))
+    seeds = [one.runs[0].seed == one.value[1] for one in done]
+    print([one.value[0] for one in done], seeds, [one.files for one in done])
+"""
+
+
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGINT"])
+def test_quit_and_reattach(tmp_path: Path, how: str) -> None:
+    """What is queued and what runs is not submitted again; what it made is taken. The third one waits in the queue."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), str(tmp_path)]
+    began = tmp_path / "began"
+    first = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    wait_for(lambda: len(queued()) == 3 and began.exists() and len(began.read_text().splitlines()) >= 1)
+    time.sleep(1)  # until the job's number is noted, too
+    before = set(queued())
+    first.send_signal(signal.Signals[how])
+    first.wait(20)
+    assert set(queued()) == before
+    second = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(3)
+    assert set(queued()) == before
+    (tmp_path / "end").touch()
+    out, err = second.communicate(timeout=90)
+    assert out == "[0, 1, 2] [True, True, True] [('made.txt',), ('made.txt',), ('made.txt',)]\n", err
+    assert sorted(line.split()[0] for line in began.read_text().splitlines()) == ["0", "1", "2"]
+    assert {line.split()[1] for line in began.read_text().splitlines()} == before
+    assert not list((tmp_path / "store" / "tmp" / "slurm").iterdir())
