@@ -197,15 +197,15 @@ def test_graphics_processors_are_there_if_asked_for(tmp_path: Path, monkeypatch:
 
 
 def _devices(request: BuildRequest) -> list[str]:
-    return [mount.path for mount in sandbox._mounts(request) if mount.how == "--dev-bind"]
+    return [mount.path for mount in sandbox._mounts(request, sys.path) if mount.how == "--dev-bind"]
 
 
 def test_a_python_whose_prefix_is_a_home_is_not_taken_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "lib").mkdir()
     for name in ("prefix", "base_prefix", "exec_prefix", "base_exec_prefix"):
         monkeypatch.setattr(sys, name, str(tmp_path))
-    assert str(tmp_path) in installed.code_paths(())
-    found = installed.code_paths((str(tmp_path / "home"),))
+    assert str(tmp_path) in installed.code_paths((), sys.path)
+    found = installed.code_paths((str(tmp_path / "home"),), sys.path)
     assert str(tmp_path) not in found
     assert str(tmp_path / "lib") in found
 
@@ -214,7 +214,7 @@ def test_links_to_the_interpreter_are_followed(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "python").symlink_to("other")
     (tmp_path / "other").symlink_to(sys.executable)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    assert {str(tmp_path / "python"), str(tmp_path / "other")} <= installed.code_paths(())
+    assert {str(tmp_path / "python"), str(tmp_path / "other")} <= installed.code_paths((), sys.path)
 
 
 def reads(path: str) -> str:

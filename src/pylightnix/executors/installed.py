@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.machinery import all_suffixes
 
 _INSTALLED = ("site-packages", "dist-packages")
@@ -17,15 +17,16 @@ _OF_A_PREFIX = ("bin", "etc", "include", "lib", "lib32", "lib64", "libexec", "py
 _LINKS = 40
 
 
-def code_paths(apart: tuple[str, ...]) -> set[str]:
+def code_paths(apart: tuple[str, ...], path: Sequence[str]) -> set[str]:
     """Absolute paths of files and directories, as they are spelt here.
 
     Args:
         apart: directories that hold what is no code, such as the home and the store; a Python whose prefix is above
             one of them is not taken as a whole.
+        path: where modules are looked for.
     """
     found = {*_python(apart), *_libraries()}
-    for entry in _search_path():
+    for entry in _search_path(path):
         found.update(_entry(entry, found))
     found.update(_loaded(found))
     return found
@@ -54,12 +55,12 @@ def _libraries() -> Iterator[str]:
     yield from filter(os.path.isdir, os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep))
 
 
-def _search_path() -> Iterator[str]:
-    for entry in sys.path:
+def _search_path(path: Sequence[str]) -> Iterator[str]:
+    for entry in path:
         if isinstance(entry, str):
-            path = os.path.abspath(entry)
-            if os.path.exists(path):
-                yield path
+            place = os.path.abspath(entry)
+            if os.path.exists(place):
+                yield place
 
 
 def _entry(entry: str, known: set[str]) -> Iterator[str]:

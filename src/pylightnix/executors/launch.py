@@ -6,8 +6,10 @@ import contextlib
 import os
 import selectors
 import signal
+import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -59,6 +61,7 @@ class Launch:
         progress: hears of the progress, in the waiting thread.
         fence: the program that puts the process into a sandbox, if it is to be in one.
         nurseries: fork the process if it is to be in none; None starts a new one.
+        path: where modules are looked for, which a sandbox has to show.
     """
 
     request: BuildRequest
@@ -68,6 +71,7 @@ class Launch:
     progress: Progress | None
     fence: str | None = None
     nurseries: Nurseries | None = None
+    path: Sequence[str] = field(default_factory=lambda: sys.path)
     _process: Started | None = None
     _orders: _Channel | None = None
     _ending: bool = False
@@ -160,7 +164,7 @@ class Launch:
         orders = _opened(stack)
         with self._lock:
             self._orders = orders
-        sandbox = Sandbox(self.request, self.fence)
+        sandbox = Sandbox(self.request, self.fence, self.path)
         try:
             fence = Fence(sandbox.command(), sandbox.descriptors, orders.read)
             with self._lock:

@@ -89,7 +89,7 @@ def _carry(about: Mapping[str, Any], desk: Desk, request: BuildRequest, parcel: 
     path = [*about["path"], *(entry for entry in sys.path if entry not in about["path"])]
     launch = Launch(
         request, with_path(parcel, path), environment(request, environ), str(about["name"]), teller.hear,
-        fence_for(request.conditions), _nurseries(),
+        fence_for(request.conditions), _nurseries(), path,
     )  # fmt: skip
     over = threading.Event()
     listener = threading.Thread(target=_listen, args=(desk, launch, over), name="pylightnix-orders", daemon=True)

@@ -14,7 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from pylightnix.errors import ExecutorError
@@ -123,13 +123,14 @@ class Sandbox:
     Args:
         request: the run; its directories are there.
         program: the path of bubblewrap.
+        search: where modules are looked for.
     """
 
-    def __init__(self, request: BuildRequest, program: str) -> None:
+    def __init__(self, request: BuildRequest, program: str, search: Sequence[str]) -> None:
         self._program = program
         self.descriptors: list[int] = []
         try:
-            self._options = self._write(_options(request, self._data))
+            self._options = self._write(_options(request, search, self._data))
         except BaseException:
             self.close()
             raise
@@ -175,9 +176,9 @@ def lent_checkpoint(request: BuildRequest) -> Iterator[None]:
             os.rmdir(request.checkpoint)
 
 
-def _options(request: BuildRequest, data: Callable[[str], str]) -> list[str]:
+def _options(request: BuildRequest, search: Sequence[str], data: Callable[[str], str]) -> list[str]:
     options = [*_ALWAYS, *(() if request.conditions.network else ("--unshare-net",))]
-    mounts = sorted([*_mounts(request), *_written(request, data)], key=lambda mount: mount.path.split("/"))
+    mounts = sorted([*_mounts(request, search), *_written(request, data)], key=lambda mount: mount.path.split("/"))
     for mount in mounts:
         options += [mount.how, *([] if mount.source is None else [mount.source]), mount.path]
     for path in (
@@ -188,7 +189,7 @@ def _options(request: BuildRequest, data: Callable[[str], str]) -> list[str]:
     return [*options, "--chdir", working_directory(request)]
 
 
-def _mounts(request: BuildRequest) -> list[Mount]:
+def _mounts(request: BuildRequest, search: Sequence[str]) -> list[Mount]:
     temporary = temporary_directory(request)
     mounts = [
         Mount("/dev", "--dev", None), Mount("/proc", "--proc", None),
@@ -201,7 +202,7 @@ def _mounts(request: BuildRequest) -> list[Mount]:
             mounts.append(Mount(path, "--ro-bind", path))
     readable = {*_SYSTEM, *request.conditions.reads, *(_NETWORK if request.conditions.network else ())}
     apart = tuple(path for path in (request.store, os.path.expanduser("~"), request.out) if path)
-    readable |= code_paths(apart)
+    readable |= code_paths(apart, search)
     readable -= {"/", *request.inputs}
     covered = [path for path in readable if is_covered(os.path.dirname(path), readable)]
     kept = readable.difference(path for path in covered if not request.store or not is_below(path, request.store))
