@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -92,6 +93,24 @@ def test_a_killed_sandbox_leaves_no_process(bench: Bench) -> None:
         assert time.monotonic() < until
         time.sleep(0.01)
     assert not (place / "heard").exists()
+
+
+def test_a_killed_sandbox_leaves_no_process_that_hears_nothing(bench: Bench) -> None:
+    """A supervisor that is stopped does not see that its pipe was closed: the kernel must end it."""
+    future, _ = _begun(bench)
+    (launch,) = bench.executor._running  # type: ignore[attr-defined]
+    inside = _below(launch._process.pid)
+    os.kill(inside[0], signal.SIGSTOP)
+    os.kill(launch._process.pid, signal.SIGKILL)
+    try:
+        until = time.monotonic() + 10
+        while any(map(_is_alive, inside)):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(inside[0], signal.SIGCONT)
+    failure_of(future.result(20), "killed")
 
 
 SCRIPT = """

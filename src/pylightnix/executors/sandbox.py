@@ -193,6 +193,7 @@ def _mounts(request: BuildRequest, search: Sequence[str]) -> list[Mount]:
     temporary = temporary_directory(request)
     mounts = [
         Mount("/dev", "--dev", None), Mount("/proc", "--proc", None),
+        Mount("/proc/sys", "--ro-bind-try", "/proc/sys"),  # its files ask who root is, not what powers it has
         Mount("/tmp", "--bind", temporary), Mount("/var/tmp", "--bind", temporary),
     ]  # fmt: skip
     for path in _ROOTS:

@@ -77,6 +77,15 @@ def write(path: str, text: str = "changed") -> str:
     return "written"
 
 
+def open_to_write(path: str) -> str:
+    """Open a file for writing, and write nothing; what came of it."""
+    try:
+        os.close(os.open(path, os.O_WRONLY))
+    except OSError as error:
+        return type(error).__name__
+    return "opened"
+
+
 def look_around(path: str) -> list[str]:
     """List a directory; nothing if it is not there."""
     try:

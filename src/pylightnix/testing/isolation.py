@@ -306,5 +306,10 @@ class IsolationContract(OnBench):
         assert {int(value, 16) for name, value in seen.items() if name.startswith("Cap")} == {0}
         assert seen["NoNewPrivs"] == "1"
 
+    def test_sandbox_cannot_set_the_kernel(self, bench: Bench, shut: Isolation) -> None:
+        """Nor can that of root, to whom these files belong."""
+        for path in ("/proc/sys/kernel/core_pattern", "/proc/sys/vm/swappiness"):
+            assert ask(bench, shut, isolated.open_to_write, path=path) in ("OSError", "PermissionError"), path
+
     def test_sandbox_hides_the_name_of_the_machine(self, bench: Bench, shut: Isolation) -> None:
         assert ask(bench, shut, socket.gethostname) == "pylightnix"
