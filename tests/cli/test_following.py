@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -147,7 +148,7 @@ def test_a_run_that_writes_nothing_is_followed_too(cli: Any, place: Path) -> Non
 
 def test_where_nothing_runs_the_newest_log_is_printed(cli: Any, place: Path) -> None:
     (place / "go on").touch()
-    done = cli("log", "-f", "talk", code=2)
+    done = cli("log", "-f", "talk", code=1)
     assert "nothing of it is running, and nothing of it was made" in done.stderr
     cli("realize", "slow.py:talk", "--set", f"place={place}")
     done = cli("log", "-f", "talk")
@@ -157,3 +158,14 @@ def test_where_nothing_runs_the_newest_log_is_printed(cli: Any, place: Path) -> 
 
 def test_lines_and_one_document_do_not_go_together(cli: Any, place: Path) -> None:
     assert "give one of them" in cli("log", "-f", "talk", "--json", code=2).stderr
+
+
+def test_a_follower_that_goes_away_disturbs_nothing(cli: Any, place: Path) -> None:
+    with build(cli, "slow.py:talk", "--set", f"place={place}", "--executor", "process") as building:
+        wait_for((place / "begun").exists)
+        followed = Followed(cli, "talk")
+        wait_for(lambda: followed.lines == ["first words"])
+        followed.process.send_signal(signal.SIGINT)
+        assert followed.end()[0] == 130
+        (place / "go on").touch()
+        assert building.wait(30) == 0

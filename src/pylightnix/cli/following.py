@@ -72,25 +72,22 @@ def _meant(target: str, given: Mapping[str, Any], store: Store) -> Callable[[Key
 
 
 def recorded(target: str, given: Mapping[str, Any], store: Store) -> list[Realization[Any]]:
-    """What a target names that is there already; of a stage's name the realization of its newest run.
-
-    Raises:
-        TargetError: nothing of it runs, and nothing of it is there.
-    """
+    """What a target names that is there already, of a stage's name the realization of its newest run; maybe nothing."""
     with contextlib.suppress(TargetError, UnknownReferenceError):
         if parse_place(target) is not None:
             return [one.realization for one in found(target, given, store)]
         if is_prefix(target):
             return [realization(target, store)]
     newest = max(glances(store.keeper, store.keeper.homes(target)), key=lambda one: one.started, default=None)
-    if newest is not None:
-        return [Realization(newest.record, store.keeper)]
+    return [] if newest is None else [Realization(newest.record, store.keeper)]
+
+
+def tell_nothing(target: str, store: Store) -> int:
+    """Say that nothing of a target is running or there, and what is running instead; the exit code of that."""
     under_way = sorted({f"{one.home.name} run {one.run}" for one in runs_under_way(store.keeper.layout)})
-    raise TargetError(
-        "nothing of it is running, and nothing of it was made",
-        where=printable(target),
-        hint=f"running in this store: {', '.join(under_way) or 'nothing'}",
-    )
+    remark(f"{printable(target)}: nothing of it is running, and nothing of it was made", "red")
+    remark(f"  running in this store: {printable(', '.join(under_way)) or 'nothing'}")
+    return _FAILED
 
 
 def follow(run: UnderWay, store: Store) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from pylightnix.model.realization import Realization
 from pylightnix.model.records import Run
 from pylightnix.session.location import as_store
 from pylightnix.store.failures import find_failure
+from pylightnix.store.store import Store
 
 
 @click.command("log")
@@ -46,19 +48,31 @@ def log_command(
             raise click.UsageError(
                 "--follow prints lines as they come, and --json gives one document: give one of them"
             )
-        from pylightnix.cli import following  # few follow
-
-        given = read_assignments(assignments)
-        run = following.running(target, index, given, where)
-        if run is not None:
-            return following.follow(run, where)
-        documents = [_log(one, index) for one in following.recorded(target, given, where)]
-        remark("nothing of it is running; this was written before", "dim")
+        return _follow(target, index, read_assignments(assignments), where)
     else:
         documents = [_log(one.realization, index) for one in found(target, read_assignments(assignments), where)]
     if as_json:
         out_json({"logs": documents})
         return 0
+    _print(documents)
+    return 0
+
+
+def _follow(target: str, index: int | None, given: Mapping[str, Any], where: Store) -> int:
+    from pylightnix.cli import following  # few follow
+
+    run = following.running(target, index, given, where)
+    if run is not None:
+        return following.follow(run, where)
+    documents = [_log(one, index) for one in following.recorded(target, given, where)]
+    if not documents:
+        return following.tell_nothing(target, where)
+    remark("nothing of it is running; this was written before", "dim")
+    _print(documents)
+    return 0
+
+
+def _print(documents: list[dict[str, Any]]) -> None:
     for document in documents:
         if len(documents) > 1:
             remark(f"{document['ref']} run {document['run']}:", "bold")
@@ -66,7 +80,6 @@ def log_command(
             remark("nothing was written")
         for line in document["log"].splitlines():
             out(line.expandtabs())
-    return 0
 
 
 def _log(realization: Realization[Any], index: int | None) -> dict[str, Any]:
