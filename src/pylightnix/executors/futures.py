@@ -51,6 +51,7 @@ class _Order:
     future: Future[BuildResult]
     inner: Future[BuildResult] | None = None
     heard: int = 0
+    settled: bool = False
     lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
 
 
@@ -209,15 +210,18 @@ class FuturesExecutor:
     def _settle(self, order: _Order, result: BuildResult | None) -> None:
         """Tell the result, once; without one there is nobody who waits for it."""
         with self._lock:
-            if order not in self._open:
+            if order.settled:
                 return
-            self._open.discard(order)
-        self._pass_on(order)
-        order.desk.remove()
-        if result is not None:
-            order.future.set_result(result)
-        with self._lock:
-            self._ended.notify_all()
+            order.settled = True
+        try:
+            self._pass_on(order)
+            order.desk.remove()
+            if result is not None:
+                order.future.set_result(result)
+        finally:
+            with self._lock:  # not before: who waits for the end expects results
+                self._open.discard(order)
+                self._ended.notify_all()
 
     def _listen_if_needed(self, progress: Progress | None) -> None:
         if progress is not None and self._listener is None:
