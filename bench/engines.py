@@ -39,7 +39,7 @@ def measure(scale: float, place: Path) -> list[Row]:
     count = max(10, round(RUNS * scale))
     with (
         warnings.catch_warnings(),
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,  # type: ignore[no-untyped-call,unused-ignore]
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,  # type: ignore[no-untyped-call,unused-ignore]
         Client(cluster) as client,  # type: ignore[no-untyped-call,unused-ignore]
     ):
         warnings.simplefilter("ignore")
