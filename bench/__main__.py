@@ -8,13 +8,14 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import chain, durability, imports, matching, parallel, trees, undeclared, upkeep
+from bench import chain, durability, engines, imports, matching, parallel, trees, undeclared, upkeep
 from bench.chain import discard
 from bench.rows import Row, holds, table
 
 GROUPS: Mapping[str, Callable[[float, Path], list[Row]]] = {
     "chain": chain.measure,
     "durability": durability.measure,
+    "engines": engines.measure,
     "imports": lambda scale, place: imports.measure(imports.TIMES if scale >= 0.1 else 3),
     "matching": matching.measure,
     "parallel": parallel.measure,

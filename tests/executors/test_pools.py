@@ -56,7 +56,7 @@ def client() -> Iterator[Any]:
         warnings.simplefilter("ignore")
         with (
             distributed.LocalCluster(
-                n_workers=2, threads_per_worker=2, dashboard_address=None, resources={"CPU": 2, "GPU": 1}
+                n_workers=2, threads_per_worker=2, dashboard_address=":0", resources={"CPU": 2, "GPU": 1}
             ) as cluster,
             distributed.Client(cluster) as client,
         ):

@@ -213,13 +213,15 @@ class FuturesExecutor:
             if order.settled:
                 return
             order.settled = True
-        self._pass_on(order)
-        order.desk.remove()
-        if result is not None:
-            order.future.set_result(result)
-        with self._lock:  # who waits until all has ended finds all told
-            self._open.discard(order)
-            self._ended.notify_all()
+        try:
+            self._pass_on(order)
+            order.desk.remove()
+            if result is not None:
+                order.future.set_result(result)
+        finally:
+            with self._lock:  # not before: who waits for the end expects results
+                self._open.discard(order)
+                self._ended.notify_all()
 
     def _listen_if_needed(self, progress: Progress | None) -> None:
         if progress is not None and self._listener is None:

@@ -118,9 +118,10 @@ class SlurmExecutor(FuturesExecutor):
         if self._leave:
             with self._lock:
                 self._stopped = True
-                left = list(self._open)
+                left = [order for order in self._open if not order.settled]
                 self._open.clear()
             for order in left:
+                order.settled = True
                 failure = Failure("killed", "nobody waits any more; the job goes on", fields={"stopped": True})
                 order.future.set_result(self._without_run(failure))
         else:
