@@ -59,7 +59,7 @@ def test_commands_of_the_readme_are_targets() -> None:
 
 def test_continuous_integration_runs_the_tests_and_nothing_else() -> None:
     commands = [line for line in read(".ci/run").splitlines() if line and not line.startswith("#")]
-    assert commands[-1] == "exec make test"
+    assert commands == ["set -euo pipefail", 'cd "$(dirname "$0")/.."', "exec make test"]
     assert (PROJECT / ".ci" / "run").stat().st_mode & 0o111
 
 

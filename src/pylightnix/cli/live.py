@@ -149,11 +149,13 @@ class LiveTelling(PlainTelling):
 
     def _time(self, row: _Row, now: float) -> str:
         expected = self._estimates.expected(row.request.key) if self._estimates is not None else None
-        return duration(now - row.start) + ("" if expected is None else f" of about {roughly(expected)}")
+        if expected is None:
+            return duration(now - row.start)
+        return f"{duration(now - row.start)} of about {roughly(expected) if expected >= 10 else duration(expected)}"
 
     def _account(self, running: int, now: float) -> str:
         reused = f" ({len(self._reused)} reused)" if self._reused else ""
-        remaining = self._estimates.remaining() if self._estimates is not None else None
+        remaining = self._estimates.remaining() if self._estimates is not None and running else None
         told = f"{self._finished} of {self._total} done{reused}, {running} running, {duration(now - self._began)}"
         return told + left(remaining)
 
