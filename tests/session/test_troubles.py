@@ -303,7 +303,7 @@ def fetched(log: str) -> int:
 def test_what_the_executor_refuses_is_told_of_what_wants_it(tmp_path: Path) -> None:
     log, store = tmp_path / "log", Store(tmp_path / "store")
     with running(Offline(2)) as executor:
-        with pytest.raises(ExecutorError, match="^fetched .*no network here"):
+        with pytest.raises(ExecutorError, match=r"^fetched .*no network here"):
             realize_many([part(1), fetched(str(log))], store=store, quiet=True, executor=executor)
         assert store.realizations() == []
     with running(Offline(2)) as executor:
