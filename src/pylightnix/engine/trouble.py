@@ -101,7 +101,7 @@ class Troubles:
         never = f", and {len(behind)} more could not be made" if behind else ""
         made = FailuresError(
             f"{len(self._failed)} of {len(self._closure.order)} derivations failed{never}",
-            hint="\n".join(parts),
+            hint="\n  ".join(parts),
             failures=[dict(error.fields) | {"what": error.what} for error in errors],
             blocked={ref: list(below) for ref, below in blocked.items()},
         )
