@@ -263,3 +263,34 @@ def test_isolation_is_chosen_for_all_builders(cli: Any) -> None:
         "realize", "flow.py:numbers", "--set", "count=9", "--executor", "inline", "--isolation", "process", code=1
     )
     assert "cannot have isolation='process'" in wrong.stderr
+
+
+UNLUCKY = """
+import os
+from pylightnix import Build, stage
+
+@stage(retries=2)
+def unlucky(build: Build, n: int = 0) -> int:
+    mark = build.checkpoint / "mark"
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), 9)
+    return n
+"""
+
+
+def test_attempts_are_one_run_and_show_tells_how_many_there_were(cli: Any) -> None:
+    (cli.directory / "unlucky.py").write_text(UNLUCKY)
+    done = cli("realize", "unlucky.py:unlucky", "--executor", "process")
+    assert "retry    unlucky  run 0, attempt 2" in done.stderr
+    assert "0 of 1 reused, 1 run, " in done.stderr
+    shown = cli("show", done.stdout.split("\t")[0]).stdout.splitlines()
+    head, row = shown[shown.index("runs") + 1 :][:2]
+    assert row[head.index("attempts") :].split()[0] == "2"
+    events = [
+        json.loads(line)
+        for line in cli(
+            "realize", "unlucky.py:unlucky", "--set", "n=1", "--executor", "process", "--json"
+        ).stderr.splitlines()
+    ]
+    assert {name: events[-1][name] for name in ("runs", "failed")} == {"runs": 1, "failed": 0}

@@ -29,10 +29,11 @@ def test_what_is_taken_is_not_there_until_it_is_given_back() -> None:
     assert room.fits(demand)
 
 
-def test_parts_add_up_to_the_whole() -> None:
-    room = Room({"gpus": 1})
-    demand = room.demand("m", Conditions(resources={"gpus": 0.1}))
-    for _ in range(10):
+@pytest.mark.parametrize(("name", "there", "parts"), [("gpus", 1, 10), ("memory", 1e9 / 3, 6)])
+def test_parts_add_up_to_the_whole(name: str, there: float, parts: int) -> None:
+    room = Room({name: there})
+    demand = room.demand("m", Conditions(resources={name: there / parts}))
+    for _ in range(parts):
         assert room.fits(demand)
         room.take(demand)
     assert not room.fits(demand)

@@ -105,6 +105,21 @@ def test_runs_that_are_withdrawn_leave_those_of_others() -> None:
     assert start_all(scheduler) == ["b1"]
 
 
+def test_runs_that_are_dropped_are_not_waited_for() -> None:
+    scheduler = Scheduler[str]({A: [], B: [], C: [A]})
+    drain(scheduler)
+    scheduler.want(A, ["a1", "a2"])
+    scheduler.want(B, ["b1"])
+    scheduler.drop(A)
+    scheduler.drop(C)
+    assert scheduler.has_tasks
+    assert start_all(scheduler) == ["b1"]
+    assert not scheduler.has_tasks
+    scheduler.failed(A)
+    scheduler.finished(B)
+    assert drain(scheduler) == [B]
+
+
 def test_of_what_has_failed_nothing_more_comes_than_what_was_asked_for() -> None:
     scheduler = Scheduler[str]({A: [], B: [A]})
     drain(scheduler)

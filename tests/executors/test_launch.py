@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pylightnix.executors import InlineExecutor
 from pylightnix.executors.launch import Launch
 from pylightnix.executors.modules import Modules
 from pylightnix.executors.transport import pack
+from pylightnix.model.build import BuildResult
 from pylightnix.testing import builders, processes
 from pylightnix.testing.bench import Bench, failure_of, value_of
 
@@ -75,3 +77,40 @@ def test_a_result_that_was_told_while_nobody_could_hear_it_counts(tmp_path: Path
         time.sleep(0.6)  # longer than the executor looks at the pipes at a time
         executor.send_signal(signal.SIGCONT)
         assert executor.communicate()[0] == b"returned None\n"
+
+
+SLOW = """
+import os, time
+os.register_at_fork(after_in_parent=lambda: time.sleep(1))
+"""
+
+
+def leave_child(pid_file: Path) -> None:
+    """Start a process that is deaf and in a session of its own, and sleep."""
+    if os.fork() == 0:
+        os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        pid_file.with_suffix(".part").write_text(str(os.getpid()))
+        pid_file.with_suffix(".part").rename(pid_file)
+    time.sleep(60)
+
+
+@pytest.mark.parametrize("now", [False, True])
+def test_ended_when_the_builder_is_further_than_its_supervisor(tmp_path: Path, now: bool) -> None:
+    """On a busy machine the supervisor may not run again for long after it has forked: it hears what it was told."""
+    (tmp_path / "sitecustomize.py").write_text(SLOW)
+    pid = tmp_path / "pid"
+    run = launch(tmp_path, leave_child, pid_file=pid)
+    run.environ["PYTHONPATH"] = os.pathsep.join([str(tmp_path), *filter(None, [run.environ.get("PYTHONPATH")])])
+    results: list[BuildResult] = []
+    thread = threading.Thread(target=lambda: results.append(run.carry()))
+    thread.start()
+    until = time.monotonic() + 20
+    while not pid.exists():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    run.end(now=now)
+    thread.join(20)
+    assert failure_of(results[0], "killed").fields == {"stopped": True}
+    assert results[0].facts["ended_processes"] == 1
+    assert not processes.is_alive(int(pid.read_text()))

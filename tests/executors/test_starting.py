@@ -123,3 +123,27 @@ def test_an_executor_that_nobody_stops_leaves_no_nursery(tmp_path: Path) -> None
     assert processes.is_alive(nursery)
     del executor
     wait_for(lambda: not processes.is_alive(nursery))
+
+
+def test_what_modules_with_stages_import_is_there_and_nothing_that_keeps_or_makes(bench: Bench) -> None:
+    """Else each run imports it anew, which takes longer than all else that a quick run does."""
+
+    def loaded() -> list[str]:
+        return sorted({".".join(name.split(".")[1:3]) for name in sys.modules if name.startswith("pylightnix.")})
+
+    found = set(value_of(bench.run(loaded)))
+    assert {"dsl.stage", "dsl.match", "model.promises", "model.build"} <= found
+    assert not {name for name in found if name.split(".")[0] in ("store", "engine", "session", "cli")}
+
+
+def test_a_nursery_that_does_not_fork_holds_nobody_up_who_stops(bench: Bench) -> None:
+    """It may be stopped, or still be coming up from a slow file system."""
+    _, _, nursery = value_of(bench.run(ancestors))
+    os.kill(nursery, signal.SIGSTOP)
+    waiting = bench.executor.submit(bench.request(builders.give, value=1))
+    time.sleep(0.3)
+    start = time.monotonic()
+    bench.executor.stop()
+    assert time.monotonic() - start < 8
+    assert waiting.result(0).failure is not None
+    assert not processes.is_alive(nursery)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ import pytest
 
 from pylightnix import Build, Dep, PylightnixError, Store, match, promise, realize, realize_many, stage
 from pylightnix.engine.events import Silent
-from pylightnix.errors import BuildError, FailuresError, ResourceError
+from pylightnix.errors import BuildError, ExecutorError, FailuresError, ResourceError
+from pylightnix.executors import ProcessExecutor
 from pylightnix.model.build import BuildRequest, BuildResult
+from pylightnix.model.conditions import Conditions
 
 
 class Listening(Silent):
@@ -248,6 +252,80 @@ def test_a_run_that_needs_what_nobody_has_is_an_error_before_it_begins(
     assert realize(licensed(str(log), 1), store=store, quiet=True).value == 1
     monkeypatch.delenv("PYLIGHTNIX_LIMITS")
     assert realize(licensed(str(log), 1), store=store, quiet=True).value == 1, "what is there is reused without"
+
+
+@stage(code="ignore")
+def before(log: str) -> int:
+    Path(log).touch()
+    return 1
+
+
+@stage(code="ignore", resources={"gpus": 64})
+def huge(first: Dep, n: int = 0) -> int:
+    return n
+
+
+def test_what_cannot_be_had_later_is_told_before_anything_runs(tmp_path: Path) -> None:
+    log, store = tmp_path / "log", Store(tmp_path / "store")
+    with pytest.raises(ResourceError, match=r"^huge .*a run needs 64 gpus"):
+        realize(huge(before(str(log))), store=store, quiet=True, jobs=2)
+    assert not log.exists()
+
+
+def test_what_cannot_be_had_blocks_nothing_else_of_a_realize_that_goes_on(tmp_path: Path) -> None:
+    log, store = tmp_path / "log", Store(tmp_path / "store")
+    asked = [huge(before(str(log)), 1), huge(before(str(log)), 2), licensed(str(tmp_path / "other"), 1), part(1)]
+    with pytest.raises(FailuresError, match="3 of 5 derivations failed") as caught:
+        realize(asked, store=store, quiet=True, keep_going=True, jobs=2, limits={"cpus": 2})
+    assert [type(failure) for failure in caught.value.failures] == [ResourceError] * 3
+    assert log.exists()
+    assert {one.name for one in store.realizations()} == {"before", "part"}
+
+
+@contextlib.contextmanager
+def running(executor: ProcessExecutor) -> Iterator[ProcessExecutor]:
+    yield executor
+    executor.stop()
+
+
+class Offline(ProcessExecutor):
+    def accept(self, conditions: Conditions) -> None:
+        if conditions.network:
+            raise ExecutorError("no network here")
+
+
+@stage(code="ignore", network=True, matcher=match.latest(n=2))
+def fetched(log: str) -> int:
+    Path(log).touch()
+    return 1
+
+
+def test_what_the_executor_refuses_is_told_of_what_wants_it(tmp_path: Path) -> None:
+    log, store = tmp_path / "log", Store(tmp_path / "store")
+    with running(Offline(2)) as executor:
+        with pytest.raises(ExecutorError, match=r"^fetched .*no network here"):
+            realize_many([part(1), fetched(str(log))], store=store, quiet=True, executor=executor)
+        assert store.realizations() == []
+    with running(Offline(2)) as executor:
+        with pytest.raises(FailuresError, match="1 of 2 derivations failed"):
+            realize_many([part(1), fetched(str(log))], store=store, quiet=True, executor=executor, keep_going=True)
+        assert [one.name for one in store.realizations()] == ["part"]
+    assert not log.exists()
+
+
+@stage(code="ignore")
+def hopeless(n: int) -> int:
+    raise ValueError(f"part {n} is hopeless")
+
+
+def test_many_failures_are_told_in_few_lines(tmp_path: Path) -> None:
+    with pytest.raises(FailuresError, match="200 of 200 derivations failed") as caught:
+        realize([hopeless(n) for n in range(200)], store=tmp_path / "s", quiet=True, keep_going=True)
+    lines = str(caught.value).splitlines()
+    assert len(lines) < 300
+    assert sum("is hopeless" in line and "failed: ValueError" in line for line in lines) == 50
+    assert lines[-1].strip() == "and 150 more"
+    assert len(caught.value.failures) == len(caught.value.fields["failures"]) == 200  # type: ignore[arg-type]
 
 
 def test_limits_are_for_this_machine_only(tmp_path: Path) -> None:

@@ -90,6 +90,13 @@ def test_that_of_the_newest_run_is_taken_first_and_each_once(tmp_path: Path, dea
     assert not found[3].exists()
 
 
+def test_a_further_attempt_of_a_run_gets_its_own(tmp_path: Path) -> None:
+    for run in (1, 2, 3):
+        put(tmp_path, f"{HOME.digits}-{run}-left-{LIVING}", f"run {run}")
+    assert (Path(take(str(tmp_path), HOME, 2, "1-abcdefabcdef")) / "mark").read_text() == "run 2"
+    assert (Path(take(str(tmp_path), HOME, 4, "2-abcdefabcdef")) / "mark").read_text() == "run 3"
+
+
 def test_what_is_no_checkpoint_is_left_alone(tmp_path: Path, dead: str) -> None:
     (tmp_path / name(HOME, 0, dead)).write_text("a file")
     (tmp_path / name(HOME, 1, dead)).symlink_to(tmp_path)

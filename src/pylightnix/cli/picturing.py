@@ -124,7 +124,7 @@ def _runs(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     if not runs:
         return []
     rows: list[tuple[str, ...]] = [
-        ("run", "seed", "started (UTC)", "took", "memory", "host", "python", "git", "executor", "isolation")
+        ("run", "seed", "started (UTC)", "took", "attempts", "memory", "host", "python", "git", "executor", "isolation")
     ]
     rows += [_run(run) for run in runs[-MOST_RUNS:]]
     shown = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]
@@ -141,6 +141,7 @@ def _run(run: Mapping[str, Any]) -> tuple[str, ...]:
         str(run["seed"]),
         str(run["started"])[:19].replace("T", " "),
         duration(run["duration"]),
+        str(run.get("attempts", "")),
         size(memory) if isinstance(memory, int) else "",
         str(run.get("host", "")),
         str(run.get("python", "")),

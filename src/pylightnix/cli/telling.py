@@ -138,6 +138,8 @@ class EventLines:
 
     def retrying(self, request: BuildRequest, attempt: int) -> None:
         """A run gets one more attempt."""
+        self._counts["runs"] -= 1  # it is the same run that starts again
+        self._counts["failed"] -= 1
         self._tell("retrying", **_about(request), attempt=attempt)
 
     def lost(self, ref: RealizationRef, run: int) -> None:

@@ -103,6 +103,7 @@ class Realizer:
         self._making = making
         self._call = call
         self._begun: Counter[DerivationRef] = Counter()
+        self._seen = False
         self._untold: dict[DerivationRef, Step] = {}
         self._told: dict[DerivationRef, Step] = {}
         self._open: dict[str, Running] = {}
@@ -254,14 +255,15 @@ class Realizer:
 
     def _start_next(self) -> bool:
         """Start one run, if one is wanted and not being made by others; whether there is more to do."""
+        if not self._seen and self._scheduler.has_tasks:
+            self._seen = True
+            self._see_conditions()
         following = self._scheduler.next_task(self._room.fits)
         if following is None:
             return False
         ref, job = following
         try:
             self._runs.builder(job.pinned)
-            if not self._begun:
-                self._see_conditions()
             slot = self._flight.enter(job, sum(running.job.pinned.ref == ref for running in self._running.values()))
             if slot is not None:
                 self._start(job, slot)
@@ -306,19 +308,29 @@ class Realizer:
         return self._room.demand(f"{pinned.name} {pinned.ref.short}", pinned.conditions)
 
     def _see_conditions(self) -> None:
-        """Before the first builder runs: see that the executor takes the conditions of all that is not satisfied."""
-        accept = getattr(self._executor, "accept", None)
-        if accept is None:
-            return
-        seen: set[int] = set()
+        """Before the first builder runs: see that all that is not satisfied can have what it wants, however late."""
+        fine: set[int] = set()
         for pinned in self._closure.order:
-            if id(pinned.conditions) not in seen and pinned.ref not in self.decider.choices:
-                seen.add(id(pinned.conditions))
-                try:
-                    accept(self._runs.conditions(pinned))
-                except ExecutorError as error:
-                    error.where = error.where or f"{pinned.name} {pinned.ref.short}"
-                    raise
+            if id(pinned.conditions) in fine or pinned.ref in self.decider.choices or self._troubles.has(pinned.ref):
+                continue
+            try:
+                self._see_conditions_of(pinned)
+                fine.add(id(pinned.conditions))
+            except PylightnixError as error:
+                self._scheduler.drop(pinned.ref)
+                self._fail(pinned.ref, error)
+                if self._troubles.end_all:
+                    return
+
+    def _see_conditions_of(self, pinned: Pinned) -> None:
+        self._demand(pinned)
+        accept = getattr(self._executor, "accept", None)
+        if accept is not None:
+            try:
+                accept(self._runs.conditions(pinned))
+            except ExecutorError as error:
+                error.where = error.where or f"{pinned.name} {pinned.ref.short}"
+                raise
 
     def _collect(self) -> None:
         """Wait until some run has ended, here or, where we could start one more, elsewhere; see to all that have."""

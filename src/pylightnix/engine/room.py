@@ -13,6 +13,7 @@ Demand = tuple[tuple[str, float], ...]
 NOTHING: Demand = ()
 
 _SLACK = 1e-9
+"""Of what there is: parts that are no whole numbers do not add up to the last digit."""
 
 
 class Room:
@@ -47,7 +48,7 @@ class Room:
         found = {}
         for name, amount in conditions.resources.items():
             there = capacity.get(name, 0)
-            if amount > there + _SLACK and name != "cpus":
+            if amount > there * (1 + _SLACK) and name != "cpus":
                 raise ResourceError(
                     f"a run needs {_shown(name, amount)}, and there is {_shown(name, there) if there else 'none'}",
                     where=where,
@@ -63,7 +64,7 @@ class Room:
     def fits(self, demand: Demand) -> bool:
         """Whether a run that takes this can start now."""
         capacity = self._capacity or {}
-        return all(self._taken.get(name, 0.0) + amount <= capacity[name] + _SLACK for name, amount in demand)
+        return all(self._taken.get(name, 0.0) + amount <= capacity[name] * (1 + _SLACK) for name, amount in demand)
 
     def take(self, demand: Demand) -> None:
         """A run has started."""

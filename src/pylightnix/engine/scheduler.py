@@ -103,6 +103,11 @@ class Scheduler(Generic[Task]):
             self._asked += 1
         self._open[ref] = self._open.get(ref, 0) + self._asked - before
 
+    @property
+    def has_tasks(self) -> bool:
+        """Whether there is a run to start, be there room for it or not."""
+        return not self._stopped and bool(self._tasks)
+
     def next_task(self, fits: Callable[[Demand], bool] = _always) -> tuple[DerivationRef, Task] | None:
         """A run to start now, of those that fit; None if there is none."""
         if self._stopped or not self._tasks:
@@ -122,7 +127,19 @@ class Scheduler(Generic[Task]):
 
         If so, the derivation is ready when the last of them has finished; else when `again` says so.
         """
-        taken = 1
+        self._open[ref] -= 1 + self._take_back(ref)
+        if self._open[ref]:
+            return True
+        del self._open[ref]
+        return False
+
+    def drop(self, ref: DerivationRef) -> None:
+        """Take back all runs of a derivation, of which none was handed out: nothing more comes of it."""
+        self._take_back(ref)
+        self._open.pop(ref, None)
+
+    def _take_back(self, ref: DerivationRef) -> int:
+        taken = 0
         for demand, heap in list(self._tasks.items()):
             kept = [waiting for waiting in heap if waiting[2] != ref]
             if len(kept) == len(heap):
@@ -133,11 +150,7 @@ class Scheduler(Generic[Task]):
                 self._tasks[demand] = kept
             else:
                 del self._tasks[demand]
-        self._open[ref] -= taken
-        if self._open[ref]:
-            return True
-        del self._open[ref]
-        return False
+        return taken
 
     def finished(self, ref: DerivationRef) -> None:
         """A run of this derivation has ended well."""

@@ -16,6 +16,9 @@ from pylightnix.names import DerivationRef
 _SHOWN = 10
 """Names of blocked derivations that stand in a message."""
 
+_WHOLE, _LINES = 10, 40
+"""Failures that are told at length, and further ones of which a line is told."""
+
 
 class Attempts:
     """Counts the attempts of one run against what its stage allows.
@@ -90,11 +93,15 @@ class Troubles:
             return first
         blocked = self._blocked()
         behind = {ref for below in blocked.values() for ref in below}
-        parts = [_told(error, blocked[ref]) for ref, several in self._failed.items() for error in several]
+        pairs = [(error, blocked[ref]) for ref, several in self._failed.items() for error in several]
+        parts = [_told(error, below) for error, below in pairs[:_WHOLE]]
+        parts += [_told_in_a_line(error, below) for error, below in pairs[_WHOLE : _WHOLE + _LINES]]
+        if len(pairs) > _WHOLE + _LINES:
+            parts.append(f"and {len(pairs) - _WHOLE - _LINES:,} more")
         never = f", and {len(behind)} more could not be made" if behind else ""
         made = FailuresError(
             f"{len(self._failed)} of {len(self._closure.order)} derivations failed{never}",
-            hint="\n".join(parts),
+            hint="\n  ".join(parts),
             failures=[dict(error.fields) | {"what": error.what} for error in errors],
             blocked={ref: list(below) for ref, below in blocked.items()},
         )
@@ -125,3 +132,8 @@ def _told(error: PylightnixError, blocked: Sequence[DerivationRef]) -> str:
     names = ", ".join(ref.name for ref in blocked[:_SHOWN])
     more = f" and {len(blocked) - _SHOWN} more" if len(blocked) > _SHOWN else ""
     return f"{text}\n  blocked by this: {names}{more}"
+
+
+def _told_in_a_line(error: PylightnixError, blocked: Sequence[DerivationRef]) -> str:
+    first = f"{error.where}: {error.what}".splitlines()[0]
+    return f"{first} (blocks {len(blocked):,})" if blocked else first

@@ -156,8 +156,7 @@ class Launch:
         pipes = Pipes(control.read, events.write, output.write)
         if self.fence is None:
             start = start_fresh if self.nurseries is None else self.nurseries.start
-            with self._lock:
-                return self._begun(start(pipes, self.environ, self.request.stage))
+            return self._begun(start(pipes, self.environ, self.request.stage))
         from pylightnix.executors.sandbox import Sandbox, lent_checkpoint  # slow to import, and few need it
 
         stack.enter_context(lent_checkpoint(self.request))
@@ -167,16 +166,17 @@ class Launch:
         sandbox = Sandbox(self.request, self.fence, self.path)
         try:
             fence = Fence(sandbox.command(), sandbox.descriptors, orders.read)
-            with self._lock:
-                return self._begun(start_fresh(pipes, self.environ, self.request.stage, fence))
+            return self._begun(start_fresh(pipes, self.environ, self.request.stage, fence))
         finally:
             sandbox.close()
             orders.close(write=False)
 
     def _begun(self, process: Started) -> Started:
-        self._process = process
-        if self._ending:
-            self._tell(signal.SIGTERM)
+        """It is there now; whoever wanted to end it before, which takes a while, did not wait for that."""
+        with self._lock:
+            self._process = process
+            if self._ending:
+                self._tell(signal.SIGTERM)
         return process
 
     def _exchange(

@@ -155,6 +155,8 @@ class ProcessExecutor:
     def _end(self, *, now: bool) -> None:
         for launch in self._now_running():
             launch.end(now=now)
+        if now and self._nurseries is not None:
+            self._nurseries.give_up()
 
     def _join(self, patience: float) -> bool:
         """Wait until the threads that wait for runs have ended; whether they have.

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -29,6 +30,9 @@ _AT_START = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_", "LANG", "LC_")
 
 _COMING_UP = 60.0
 """Seconds that a nursery may take to fork."""
+
+_PAUSE = 0.1
+"""Seconds that one may take to fork once all are to end at once."""
 
 _LEAVING = 5.0
 """Seconds that a nursery may take to end when it is not needed any more."""
@@ -107,6 +111,7 @@ class Nurseries:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._nurseries: dict[tuple[object, ...], _Nursery] = {}
+        self._closed = False
 
     def start(self, pipes: Pipes, environ: Mapping[str, str], name: str) -> Started:
         """Let a supervisor be forked.
@@ -116,6 +121,8 @@ class Nurseries:
         """
         kind = (sys.executable, *sorted(item for item in environ.items() if item[0].startswith(_AT_START)))
         with self._lock:
+            if self._closed:
+                raise OSError("the executor was stopped")
             nursery = self._nurseries.get(kind)
             if nursery is None or not nursery.is_alive():
                 nursery = self._nurseries[kind] = _Nursery(environ, pipes.output)
@@ -123,9 +130,21 @@ class Nurseries:
 
     def close(self) -> None:
         """End them; what they have forked ends too."""
+        self._closed = True
+        while not self.give_up():
+            time.sleep(_PAUSE)
         with self._lock:
             while self._nurseries:
                 self._nurseries.popitem()[1].close()
+
+    def give_up(self) -> bool:
+        """Wait no longer for one that does not fork, and end all at once if one does not; whether all do."""
+        if self._lock.acquire(timeout=_PAUSE):
+            self._lock.release()
+            return True
+        for nursery in list(self._nurseries.values()):
+            nursery.kill()
+        return False
 
 
 class _Nursery:
@@ -160,6 +179,10 @@ class _Nursery:
     def is_alive(self) -> bool:
         """Whether it can be asked."""
         return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End it at once; whoever waits for it hears of it."""
+        self._process.kill()
 
     def start(self, pipes: Pipes, environ: Mapping[str, str], name: str) -> Started:
         """Let it fork."""

@@ -30,6 +30,7 @@ _SHORTEST, _LONGEST = 0.0005, 0.05
 """Seconds between two looks for processes that are left."""
 
 _PDEATHSIG, _CHILD_SUBREAPER = 1, 36
+_HEARD = (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> None:
@@ -46,6 +47,7 @@ def supervise_worker(control: int, events: int, orders: int | None = None) -> No
     if orders is None:
         _set_process_option(_PDEATHSIG, signal.SIGHUP)  # no SIGKILL: there is sweeping to do
     supervisor = os.getpid()
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)  # told to end the run before it can hear, it would die alone
     worker = os.fork()
     if worker:
         try:
@@ -53,6 +55,7 @@ def supervise_worker(control: int, events: int, orders: int | None = None) -> No
         finally:
             os._exit(1)
     os.setsid()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
     _set_process_option(_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor:
         os._exit(1)
@@ -100,8 +103,9 @@ def _watch(worker: int, control: int, orders: int | None) -> tuple[int, int]:
     wake, waker = os.pipe()
     os.set_blocking(waker, False)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+    for number in _HEARD:
         signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
     poll = select.poll()
     poll.register(control, 0)
     heard = [wake] if orders is None else [wake, orders]

@@ -37,6 +37,7 @@ def prepare() -> None:
     """Import what nearly every run needs, in a process from which those of runs are forked."""
     import ctypes  # noqa: F401
     import faulthandler  # noqa: F401
+    import importlib
     import linecache  # noqa: F401
     import logging  # noqa: F401
     import traceback  # noqa: F401
@@ -44,6 +45,10 @@ def prepare() -> None:
     import cloudpickle  # type: ignore[import-untyped]  # noqa: F401
 
     import pylightnix.model.realization  # noqa: F401
+
+    whole = importlib.import_module(__name__.partition(".")[0])
+    for name in ("Build", "Dep", "match", "promise", "stage"):  # what modules name that have stages in them
+        getattr(whole, name)
 
 
 def work(control: int, events: int) -> None:

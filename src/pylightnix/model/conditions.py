@@ -30,7 +30,7 @@ class ConditionsAsked(TypedDict, total=False):
 
     Attributes:
         resources: what a run takes, such as {"cpus": 2, "gpus": 1, "memory": "4G"}; any name may stand here that the
-            machine was said to have. Default: one cpu.
+            machine was said to have. Default: nothing but one of the runs that there may be at a time.
         timeout: seconds that one attempt may take, or a text such as "2h"; default: no limit.
         retries: how many more attempts there are after a failure by chance (the process was killed, took too long, or
             could not be reached); or numbers by cause, a cause being "killed", "timeout", "transport", "exit",
@@ -58,7 +58,7 @@ class Conditions:
     """`ConditionsAsked`, checked.
 
     Attributes:
-        resources: amounts by name, memory in bytes; what is not named is not taken, but for one cpu.
+        resources: amounts by name, memory in bytes; what is not named is not taken.
         timeout: seconds of one attempt, None for no limit.
         retries: further attempts by cause.
         isolation: None where the call decides.

@@ -84,6 +84,7 @@ class PlainTelling:
             self._say(f"{'warning':<8} {request.stage} run {request.run} did not declare {more} more; show lists them")
 
     def retrying(self, request: BuildRequest, attempt: int) -> None:
+        self._runs -= 1  # it is the same run that starts again
         self._say(f"{'retry':<8} {request.stage}  run {request.run}, attempt {attempt}")
 
     def lost(self, ref: RealizationRef, run: int) -> None:

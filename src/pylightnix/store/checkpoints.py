@@ -36,7 +36,7 @@ def take(directory: str, home: KeyRef, run: int, unique: str, *, look: bool = Tr
         look: whether there may have been an earlier attempt.
     """
     ours = f"{directory}/{home.digits}-{run}-{_place()}-{unique}"
-    for name in _of_the_dead(directory, home) if look else ():
+    for name in _of_the_dead(directory, home, run) if look else ():
         with contextlib.suppress(OSError):  # somebody else was faster, or it is not ours to take
             if _is_usable(f"{directory}/{name}"):
                 changes.move(f"{directory}/{name}", ours)
@@ -44,15 +44,19 @@ def take(directory: str, home: KeyRef, run: int, unique: str, *, look: bool = Tr
     return ours
 
 
-def _of_the_dead(directory: str, home: KeyRef) -> list[str]:
-    """The checkpoints of this key that nobody holds, that of the newest run first."""
+def _of_the_dead(directory: str, home: KeyRef, run: int) -> list[str]:
+    """The checkpoints of this key that nobody holds: first that of this run, then that of the newest."""
     try:
         names = os.listdir(directory)
     except OSError:
         return []
     found = [form for name in names if name.startswith(home.digits) and (form := FORM.fullmatch(name))]
     dead = [form for form in found if is_dead(form)]
-    return [form.string for form in sorted(dead, key=lambda form: (int(form["run"]), form.string), reverse=True)]
+
+    def rank(form: re.Match[str]) -> tuple[bool, int, str]:
+        return int(form["run"]) == run, int(form["run"]), form.string
+
+    return [form.string for form in sorted(dead, key=rank, reverse=True)]
 
 
 def is_dead(form: re.Match[str]) -> bool:
