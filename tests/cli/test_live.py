@@ -87,8 +87,13 @@ def test_nothing_moves_where_nothing_is_built(cli: Any) -> None:
 
 
 def test_the_last_line_of_each_log_on_request(cli: Any) -> None:
-    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown(cli, "-j", "2", "--tail"))
+    coloured = SLEEPY.replace("noise of a child", r"\x1b[32mnoise of a child\x1b[0m")
+    (cli.directory / "sleepy.py").write_text(coloured)
+    running = cli.terminal("realize", "sleepy.py:steps", "-j", "2", "--tail")
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", running.read())
+    running.close()
     assert "    noise of a child" in plain
+    assert r"\x1b" not in plain, "its colours are left out"
 
 
 def test_what_ran_before_tells_how_long_it_will_take(cli: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -31,6 +32,9 @@ REFRESHES = 8
 
 _LAST = 4096
 """Bytes of a log's end in which its last line is looked for."""
+
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+"""What programs put between their words for a terminal of their own; all else of the kind is escaped."""
 
 
 @dataclass(slots=True)
@@ -168,7 +172,8 @@ def _look_at_log(row: _Row) -> None:
     """Take the last line of a log, if something was written since the last look."""
     end = row.log.end(_LAST) if row.log is not None else None
     if end is not None:
-        lines = [line for line in end.decode(errors="replace").replace("\r", "\n").split("\n") if line.strip()]
+        text = _COLOURS.sub("", end.decode(errors="replace")).replace("\r", "\n")
+        lines = [line for line in text.split("\n") if line.strip()]
         row.last = printable(lines[-1].strip().expandtabs()) if lines else ""
 
 
