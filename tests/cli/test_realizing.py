@@ -294,3 +294,22 @@ def test_attempts_are_one_run_and_show_tells_how_many_there_were(cli: Any) -> No
         ).stderr.splitlines()
     ]
     assert {name: events[-1][name] for name in ("runs", "failed")} == {"runs": 1, "failed": 0}
+
+
+def test_what_was_not_declared_is_shown_and_refused_if_strict(cli: Any) -> None:
+    (cli.directory / "data.txt").write_text("1")
+    (cli.directory / "using.py").write_text(
+        "import os\nfrom pathlib import Path\nfrom pylightnix import stage\n"
+        "DATA = Path(__file__).with_name('data.txt')\n\n"
+        "@stage\ndef using() -> str:\n    return DATA.read_text() + os.environ.get('PLX_SCALE', '')\n"
+    )
+    refused = cli("realize", "using.py:using", "--strict", code=1)
+    assert f"read {cli.directory / 'data.txt'}, which it did not declare (and 1 more)" in refused.stderr
+    assert cli("ls").stdout == ""
+    ref = cli("realize", "using.py:using").stdout.split("\t")[0]
+    shown = cli("show", ref).stdout
+    assert "used and not declared" in shown
+    assert f"read {cli.directory / 'data.txt'}" in shown
+    assert 'variables=["PLX_SCALE"]' in shown
+    (one,) = cli.json("show", ref)["realizations"]
+    assert [found["kind"] for found in one["runs"][0]["findings"]] == ["file", "variable"]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pylightnix import Build, Dep, Store, promise, realize, stage
+from pylightnix import Build, Dep, Store, check, promise, realize, stage
+from pylightnix.comparison.findings import Verdict
 from pylightnix.errors import ExecutorError
 from pylightnix.executors.sandbox import require_sandbox
 from pylightnix.session.examining import examine
@@ -136,6 +138,7 @@ def test_the_doctor_says_that_there_can_be_a_sandbox(tmp_path: Path, sandbox: No
 
 SCRIPT = """
 import sys
+import tempfile
 from pathlib import Path
 from pylightnix import promise, realize, stage
 from beside import ANSWER
@@ -191,3 +194,62 @@ def test_packages_that_only_the_search_path_of_the_caller_has(
     )  # fmt: skip
     assert done.stderr == ""
     assert done.stdout.split() == ["42", "43"]
+
+
+@stage(isolation="sandbox")
+def uses_all_of_its_own(build: Build, data: Dep = table(), copy: Path = promise("copy.txt")) -> bool:
+    """Everything that a builder has is read again by every way of reading, where it is shut in, too."""
+    copy.write_text(data.text.read_text())
+    for path in (copy, build.out / "a", build.scratch / "b", build.checkpoint / "c", Path("here"), Path("/tmp/d")):
+        path.write_text("1")
+        path.read_text()
+        os.close(os.open(path, os.O_RDWR))
+    with tempfile.NamedTemporaryFile("w") as file:
+        Path(file.name).read_text()
+    return tempfile.gettempdir() == os.environ["TMPDIR"] and tempfile.gettempdir().startswith(str(build.scratch))
+
+
+@stage(isolation="process")
+def also(data: Dep = table()) -> str:
+    return data.text.read_text()
+
+
+@stage
+def all_of_them(one: Dep = uses_all_of_its_own(), other: Dep = also()) -> bool:
+    return one.value
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_isolations_side_by_side_give_no_findings(tmp_path: Path, sandbox: None, jobs: int) -> None:
+    made = realize(all_of_them(), store=tmp_path / "store", jobs=jobs, strict=True, quiet=True)
+    assert made.value
+    had = [isolation_of(one) for one in (made, made.deps.one, made.deps.other)]
+    assert had == ["none", "sandbox", "process"]
+
+
+@stage(isolation="process")
+def found_out(path: str) -> str:
+    return Path(path).read_text() + str(os.environ.get("PLX_ANY"))
+
+
+def test_findings_of_a_builder_with_surroundings_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("1")
+    made = realize(found_out(str(tmp_path / "data")), store=tmp_path / "store", quiet=True)
+    assert [one["kind"] for one in made.runs[0].facts["findings"]] == ["file", "variable"]
+
+
+@stage(isolation="process")
+def at_home() -> str:
+    Path("left").write_text("1")
+    return os.environ["LANG"]
+
+
+def test_a_check_is_isolated_as_the_stage_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path / "store")
+    realize(at_home(), store=store, quiet=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LANG", "xx")
+    assert check(at_home(), store=store, quiet=True).verdict is Verdict.EQUAL
+    assert not Path("left").exists()
+    assert check(at_home(), store=store, quiet=True, isolation="none").verdict is Verdict.DIFFERENT
+    assert Path("left").exists()

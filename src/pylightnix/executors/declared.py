@@ -31,7 +31,7 @@ def undeclared(watch: Watch, request: BuildRequest, started: float) -> tuple[tup
     """
     files, more = _Files(watch, request, started).findings()
     conditions = request.conditions
-    named = {*conditions.variables, *conditions.pass_variables, *watch.assigned}
+    named = {*conditions.variables, *conditions.pass_variables}
     names = [name for name in watch.variables if name not in named and not is_base_variable(name)]
     hosts = [] if conditions.network else _hosts(watch)
     found = [*files, *(Finding("variable", name) for name in names[:MOST_FINDINGS])]

@@ -6,6 +6,7 @@ first run, and cannot be taken away, so they do next to nothing while no builder
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -136,9 +137,34 @@ class Watch:
             self._contact(event, args)
 
     def writes(self, path: Any, flags: int) -> None:
-        """A file is opened for writing; one that is opened for changes without being made was there before."""
-        if not self.opened.setdefault(path, bool(flags & _CREATING)):
+        """A file is opened for writing; what was in it and is not thrown away was there before."""
+        keeps = not flags & os.O_TRUNC and _has_content(path)
+        if keeps and flags & os.O_WRONLY and path not in self.opened:
+            self.changed.add(_absolute("", path))  # appended to: not read by that, and not the builder's own
+        elif not self.opened.setdefault(path, bool(flags & _CREATING) and not keeps):
             self.changed.add(_absolute("", path))
+
+    def opens_relative(self, path: str, flags: int) -> None:
+        """`os.open` of a relative path: nobody tells us to what, so it counts where one file alone can be meant.
+
+        Without a directory that is open, that is the one in the working directory.
+        """
+        places = _open_directories()
+        holders = [place for place in ("", *places) if os.path.isfile(os.path.join(place, path))]
+        if flags & os.O_CREAT and places and not holders:
+            for place in ("", *places):
+                self.writes(os.path.join(place, path), flags)
+        elif len(holders) == 1 or not places:
+            self.opens(os.path.join("".join(holders), path), flags)
+
+    def opens(self, path: Any, flags: int) -> None:
+        """A file is opened."""
+        if flags & _WRITING:
+            self.writes(path, flags)
+        elif len(self.opened) < MOST_NOTED:
+            self.opened.setdefault(path, False)
+        elif path not in self.opened:
+            self.forgotten += 1
 
     def _mkdir(self, path: Any, _: int, directory: int = -1) -> None:
         if directory == -1 and not os.path.isdir(path):
@@ -160,12 +186,13 @@ class Watch:
             self.contacts[_text(args[1][0]), str(args[1][1])] = None
 
     def _connect_database(self, path: Any) -> None:
-        try:
-            size = os.stat(path).st_size
-        except (OSError, ValueError, TypeError):
-            size = 0
         if not isinstance(path, int):
-            self.opened.setdefault(os.fsdecode(path), not size)
+            text = os.fsdecode(path)
+            if text.startswith("file:") and not os.path.exists(text):
+                from urllib.parse import unquote, urlsplit
+
+                text = unquote(urlsplit(text).path)
+            self.opened.setdefault(text, not _has_content(text))
 
 
 class Unwatched:
@@ -187,9 +214,10 @@ class Unwatched:
             self._watch._outsiders.discard(self._me)
 
 
-_LOOKING_UP = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
+_LOOKING_UP = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"})
 _NETWORK = (2, 10, 23, 30)
 """The numbers that systems have for families of internet addresses, without importing `socket`."""
+_DESCRIPTORS = "/proc/self/fd"
 _PASSED_THROUGH = frozenset(
     function.__code__.co_filename for function in (os.getenv, Mapping.get, os.path.expandvars)
 ) | {__file__}
@@ -198,6 +226,7 @@ _EVENTS = frozenset(
     {
         "exec", "os.mkdir", "os.rename", "os.chdir", "os.putenv", "os.unsetenv", "sqlite3.connect", "socket.connect",
         "socket.sendto", "socket.sendmsg", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname",
+        "socket.gethostbyaddr",
     }
 )  # fmt: skip
 
@@ -207,10 +236,12 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
     if watch is None:
         return
     if event == "open":
-        path, _, flags = args
+        path, mode, flags = args
         if watch._outsiders and get_ident() in watch._outsiders:
             return
-        if flags & _WRITING:
+        if mode is None and type(path) is str and not path.startswith("/"):
+            watch.opens_relative(path, flags)
+        elif flags & _WRITING:
             watch.writes(path, flags)
         elif len(watch.opened) < MOST_NOTED:
             watch.opened.setdefault(path, False)
@@ -218,6 +249,27 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
             watch.forgotten += 1
     elif event in _EVENTS and get_ident() not in watch._outsiders:
         watch.note(event, args)
+
+
+def _has_content(path: Any) -> bool:
+    """Whether there is a file with something in it."""
+    try:
+        return os.stat(path).st_size > 0
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def _open_directories() -> list[str]:
+    """Directories of which this process has descriptors."""
+    found: set[str] = set()
+    try:
+        names = os.listdir(_DESCRIPTORS)
+    except OSError:
+        return []
+    for name in names:
+        with contextlib.suppress(OSError):  # the one that the listing itself had
+            found.add(os.readlink(f"{_DESCRIPTORS}/{name}"))
+    return [path for path in sorted(found) if path.startswith("/") and os.path.isdir(path)]
 
 
 def _absolute(here: str, path: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -10,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,71 @@ def ask_variables(names: list[str], how: str) -> None:
                 subprocess.run(["true"], check=True)
 
 
+def read_at(path: str) -> None:
+    """Read a file relative to a directory that is open, and others that were made so."""
+    folder, name = os.path.split(path)
+    with tempfile.TemporaryDirectory() as own:
+        os.chdir(own)
+        Path(name).write_text("the same name, read by nobody")
+        os.remove(name)
+        place = os.open(folder, os.O_RDONLY)
+        os.close(os.open(name, os.O_RDONLY, dir_fd=place))
+        os.close(place)
+        place = os.open(own, os.O_RDONLY)
+        os.close(os.open("made", os.O_WRONLY | os.O_CREAT, dir_fd=place))
+        os.close(os.open("made", os.O_RDONLY, dir_fd=place))
+        os.close(place)
+        os.chdir("/")
+
+
+def append_and_read(path: str) -> None:
+    """Add to a file, and read all of it."""
+    with open(path, "a") as file:
+        file.write("more")
+    Path(path).read_text()
+
+
+def append_both(path: str) -> None:
+    """Add to a file and read it by one opening."""
+    with open(path, "a+") as file:
+        file.seek(0)
+        file.read()
+
+
+def append_alone(path: str) -> None:
+    """Add to a file."""
+    with open(path, "a") as file:
+        file.write("more")
+
+
+def read_database(path: str) -> None:
+    """Open a database by its address."""
+    sqlite3.connect(f"file:{path}?mode=ro", uri=True).close()
+
+
+def look_up(how: str) -> None:
+    """Ask who a host is; nobody needs to answer."""
+    with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagrams, contextlib.suppress(OSError):
+        match how:
+            case "getaddrinfo":
+                socket.getaddrinfo("127.0.0.9", 80)
+            case "connect_ex":
+                stream.connect_ex(("127.0.0.9", 9))
+            case "sendto":
+                datagrams.sendto(b"x", ("127.0.0.9", 9))
+            case "bind":
+                stream.bind(("127.0.0.9", 0))
+            case _:
+                getattr(socket, how)("127.0.0.9")
+
+
+def read_in_a_thread(path: str) -> None:
+    """Let a thread read that the builder started."""
+    thread = threading.Thread(target=read, args=(path,))
+    thread.start()
+    thread.join()
+
+
 def connect(port: int) -> None:
     """Use the network, and pairs of sockets, which are none."""
     one, other = socket.socketpair()
@@ -100,6 +167,11 @@ def fork_and_read(path: str) -> None:
         os._exit(0)
     os.waitpid(child, 0)
     Path(path).read_text()
+
+
+def ask_and_set(name: str) -> None:
+    """Read a variable, and set it where nobody did."""
+    os.environ.setdefault(name, "1")
 
 
 class UndeclaredContract(OnBench):
@@ -119,9 +191,17 @@ class UndeclaredContract(OnBench):
         value_of(result)
         return result.findings
 
-    @pytest.mark.parametrize("builder", [read, count_up, look_into, fork_and_read])
+    @pytest.mark.parametrize(
+        "builder", [
+            read, count_up, look_into, fork_and_read, append_and_read, append_both, read_database, read_in_a_thread,
+            pytest.param(read_at, marks=pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")),
+        ],
+    )  # fmt: skip
     def test_undeclared_file(self, bench: Bench, data: Path, builder: Any) -> None:
         assert self.findings(bench, bench.request(builder, path=str(data))) == (Finding("file", str(data)),)
+
+    def test_a_file_that_is_only_added_to(self, bench: Bench, data: Path) -> None:
+        assert self.findings(bench, bench.request(append_alone, path=str(data))) == ()
 
     def test_undeclared_relative_file(self, bench: Bench, data: Path) -> None:
         request = bench.request(read_below, folder=str(data.parent))
@@ -165,6 +245,9 @@ class UndeclaredContract(OnBench):
         assert self.findings(bench, request, variables=("PLX_ONE",)) == ()
         assert self.findings(bench, request, pass_variables=("PLX_ONE",)) == ()
 
+    def test_a_variable_that_is_read_and_set_afterwards(self, bench: Bench) -> None:
+        assert self.findings(bench, bench.request(ask_and_set, name="PLX_ONE")) == (Finding("variable", "PLX_ONE"),)
+
     @pytest.mark.parametrize("how", ["own", "copy", "library"])
     def test_no_undeclared_variable(self, bench: Bench, how: str) -> None:
         assert self.findings(bench, bench.request(ask_variables, names=["PLX_ONE"], how=how)) == ()
@@ -175,6 +258,16 @@ class UndeclaredContract(OnBench):
             request = bench.request(connect, port=port)
             assert self.findings(bench, request) == (Finding("network", f"127.0.0.1:{port}"),)
             assert self.findings(bench, request, network=True) == ()
+
+    @pytest.mark.parametrize(
+        "how", ["getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "connect_ex", "sendto", "bind"]
+    )
+    def test_hosts(self, bench: Bench, how: str) -> None:
+        request = bench.request(look_up, how=how)
+        (found,) = self.findings(bench, request)
+        assert found.kind == "network"
+        assert found.what.split(":")[0] == "127.0.0.9"
+        assert self.findings(bench, request, network=True) == ()
 
     def test_strict(self, bench: Bench, data: Path) -> None:
         request = dataclasses.replace(bench.request(read, path=str(data)), conditions=Conditions(strict=True))
