@@ -22,7 +22,8 @@ from pylightnix.engine import realize as realizing
 from pylightnix.engine.decide import Decider
 from pylightnix.engine.flight import Flight
 from pylightnix.engine.keys import Key, Keys
-from pylightnix.engine.realize import Realizer, plan_steps
+from pylightnix.engine.planning import plan_steps
+from pylightnix.engine.realize import Realizer
 from pylightnix.engine.recollection import Recollection
 from pylightnix.engine.runs import Runs
 from pylightnix.hashing import Template, digest_bytes

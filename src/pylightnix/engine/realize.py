@@ -13,10 +13,10 @@ from pylightnix.engine.flight import Flight
 from pylightnix.engine.room import Demand, Room
 from pylightnix.engine.runs import Job, Running, Runs
 from pylightnix.engine.scheduler import Scheduler
-from pylightnix.engine.trouble import Attempts, Troubles
+from pylightnix.engine.trouble import Troubles
 from pylightnix.errors import ExecutorError, MatcherError, PylightnixError
 from pylightnix.model.allocation import collector_paused
-from pylightnix.model.build import BuildResult, Executor, Failure, Finished
+from pylightnix.model.build import BuildResult, Executor, Finished
 from pylightnix.model.claiming import Slot
 from pylightnix.model.closure import Closure, Pinned
 from pylightnix.model.conditions import Call
@@ -33,23 +33,6 @@ RUN_LIMIT = 10_000
 """Runs of one derivation in one realize after which its matcher counts as never satisfied."""
 
 _CALL = Call()
-
-
-def plan_steps(closure: Closure, keeper: Keeper, rebuild: Iterable[DerivationRef] = ()) -> list[Step]:
-    """What realize would do, in order, and why. Reads only."""
-    decider = Decider(closure, keeper, rebuild, note=False)
-    steps: dict[DerivationRef, Step] = {}
-    for pinned in closure.order:
-        steps[pinned.ref] = decider.decide(pinned).step if decider.ready(pinned) else decider.waiting(pinned)
-        building = [pinned]
-        while building:
-            user = building.pop()
-            for ref in decider.lacking(user) if steps[user.ref].action == "build" else ():
-                if steps[ref].action == "reuse":
-                    steps[ref] = decider.decide(closure.by_ref[ref]).step
-                    building.append(closure.by_ref[ref])
-    decider.check_consistency()
-    return list(steps.values())
 
 
 def _outlook_for(listener: Listener | Foreseeing, closure: Closure, keeper: Keeper, slots: int) -> Outlook | None:
@@ -109,7 +92,6 @@ class Realizer:
         self._open: dict[str, Running] = {}
         self._running: dict[Future[BuildResult], Running] = {}
         self._troubles = Troubles(closure, keep_going=keep_going)
-        self._attempts: dict[str, Attempts] = {}
         self._room = Room(executor.capacity)
         self._outlook = _outlook_for(listener, closure, keeper, executor.slots)
         self._begin(Decider(closure, keeper, rebuild, holding=self._holding))
@@ -364,7 +346,8 @@ class Realizer:
             registered = self._runs.end(running, result)
         except PylightnixError as error:
             kept = Path(str(error.fields["kept"])) if "kept" in error.fields else None
-            again = result.failure is not None and self._may_try_again(running, result.failure)
+            if result.failure is not None and not self._stale:
+                again = self._troubles.grant(running.request, result.failure)
             self._give_up(running, keep_slot=again)
             if not again:
                 self._fail(running.job.pinned.ref, error)
@@ -383,13 +366,6 @@ class Realizer:
             raise
         if again:
             self._launch(running.job, running.slot, running)
-
-    def _may_try_again(self, running: Running, failure: Failure) -> bool:
-        retries = running.request.conditions.retries
-        if not retries or self._troubles.end_all or self._stale:
-            return False
-        attempts = self._attempts.setdefault(f"{running.request.key}/{running.request.run}", Attempts(retries))
-        return attempts.grant(failure)
 
     def _fail(self, ref: DerivationRef, error: PylightnixError) -> None:
         """Note a failure. What runs is waited for and kept; nothing new starts, or only what does not depend on it."""

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from pylightnix.errors import FailuresError, PylightnixError
-from pylightnix.model.build import Failure
+from pylightnix.model.build import BuildRequest, Failure
 from pylightnix.model.closure import Closure
 from pylightnix.names import DerivationRef
 
@@ -27,12 +27,11 @@ class Attempts:
         retries: further attempts by cause.
     """
 
-    __slots__ = ("_failed", "_retries", "made")
+    __slots__ = ("_failed", "_retries")
 
     def __init__(self, retries: Mapping[str, int]) -> None:
         self._retries = retries
         self._failed: Counter[str] = Counter()
-        self.made = 1
 
     def grant(self, failure: Failure) -> bool:
         """Whether there is one more attempt after this failure; if so it is counted."""
@@ -41,7 +40,6 @@ class Attempts:
         for cause in causes(failure):
             if self._failed[cause] < self._retries.get(cause, 0):
                 self._failed[cause] += 1
-                self.made += 1
                 return True
         return False
 
@@ -66,6 +64,7 @@ class Troubles:
         self.keep_going = keep_going
         self._closure = closure
         self._failed: dict[DerivationRef, list[PylightnixError]] = {}
+        self._attempts: dict[tuple[str, int], Attempts] = {}
 
     def __bool__(self) -> bool:
         return bool(self._failed)
@@ -74,6 +73,13 @@ class Troubles:
     def end_all(self) -> bool:
         """Whether nothing more is to be started."""
         return bool(self._failed) and not self.keep_going
+
+    def grant(self, request: BuildRequest, failure: Failure) -> bool:
+        """Whether a run that has failed gets one more attempt; if so that is counted."""
+        retries = request.conditions.retries
+        if not retries or self.end_all:
+            return False
+        return self._attempts.setdefault((request.key, request.run), Attempts(retries)).grant(failure)
 
     def has(self, ref: DerivationRef) -> bool:
         """Whether a derivation has failed."""

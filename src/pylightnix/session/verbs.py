@@ -11,7 +11,8 @@ from pylightnix.dsl.closure import pin
 from pylightnix.dsl.derivation import Derivation
 from pylightnix.dsl.stage import Stage
 from pylightnix.engine.events import Listener, Silent
-from pylightnix.engine.realize import Realizer, plan_steps
+from pylightnix.engine.planning import plan_steps
+from pylightnix.engine.realize import Realizer
 from pylightnix.errors import ArgumentError, TargetError
 from pylightnix.executors.making import making
 from pylightnix.executors.watching import Unwatched
