@@ -1,6 +1,7 @@
 """Stages that come with the package, written with the same means as those of users."""
 
 from pylightnix.stages.command import command
+from pylightnix.stages.fetching import fetch_url
 from pylightnix.stages.local import local_dir, local_file, text
 
-__all__ = ["command", "local_dir", "local_file", "text"]
+__all__ = ["command", "fetch_url", "local_dir", "local_file", "text"]
