@@ -3,5 +3,6 @@
 from pylightnix.stages.command import command
 from pylightnix.stages.fetching import fetch_url
 from pylightnix.stages.local import local_dir, local_file, text
+from pylightnix.stages.unpacking import unpack
 
-__all__ = ["command", "fetch_url", "local_dir", "local_file", "text"]
+__all__ = ["command", "fetch_url", "local_dir", "local_file", "text", "unpack"]
