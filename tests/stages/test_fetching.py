@@ -129,6 +129,8 @@ def test_a_beginning_that_does_not_fit(site: Site, store: Store, how: str) -> No
     elif how == "changed":
         site.etag = '"new"'
     assert fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH)) == BODY
+    if how == "another range":
+        assert len(site.asked) == 3, "it is seen before it is taken"
 
 
 @pytest.mark.parametrize("fault", ["bytes", "page"])

@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import re
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -140,7 +141,7 @@ class Download(NamedTuple):
             while data := response.read1(_CHUNK) if hasattr(response, "read1") else response.read(_CHUNK):
                 part.add(data)
                 self.progress(part.size, total)
-        except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
+        except (TimeoutError, ConnectionError, ssl.SSLError, http.client.HTTPException) as error:
             raise _LaterError(f"it broke off after {part.size} bytes: {error or type(error).__name__}") from error
         if total is not None and part.size < total:
             raise _LaterError(f"it broke off after {part.size} of {total} bytes")
