@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pylightnix.model.config import register_encoder
     from pylightnix.model.promises import promise
     from pylightnix.model.realization import Realization
+    from pylightnix.session.adopting import import_dir
     from pylightnix.session.check import check
     from pylightnix.session.verbs import Plan, instantiate, plan, realize, realize_many
     from pylightnix.store.store import Store
@@ -28,6 +29,7 @@ __all__ = [
     "Stage",
     "Store",
     "check",
+    "import_dir",
     "instantiate",
     "match",
     "plan",
@@ -51,6 +53,7 @@ _HOMES = {
     "Stage": "dsl.stage",
     "Store": "store.store",
     "check": "session.check",
+    "import_dir": "session.adopting",
     "instantiate": "session.verbs",
     "match": "dsl",
     "plan": "session.verbs",

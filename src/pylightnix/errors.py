@@ -100,6 +100,10 @@ class FailuresError(BuildError):
         return (rebuild, arguments, {**(state or {}), "failures": self.failures})
 
 
+class FetchError(PylightnixError):
+    """Data from elsewhere that could not be had, or is not what it must be."""
+
+
 class ResourceError(PylightnixError):
     """A run that needs more than there is."""
 

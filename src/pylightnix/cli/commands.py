@@ -22,6 +22,7 @@ COMMANDS = {
     "remove": ("collecting", "Remove realizations, artifacts and record, as if they had never been made."),
     "du": ("weighing", "Show what takes how much space, by stage or by root."),
     "doctor": ("examining", "Look whether the store is in a place where it can do its work."),
+    "import-dir": ("adopting", "Take a directory that was made elsewhere into the store, with what is known about it."),
     "init": ("starting", "Make a store, ./.pylightnix, for this directory and those below."),
     "completion": ("starting", "Print the script that completes commands in a shell."),
 }

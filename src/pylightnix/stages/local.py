@@ -83,12 +83,12 @@ def local_dir(path: Place, *, ignore: Sequence[str] = (), name: str | None = Non
         raise ConfigError("this is no directory", where=where, hint=_other(seen, "local_file"))
     patterns = tuple(sorted(set(ignore)))
     try:
-        content = _digest(_listed(source, patterns, lambda one: _content(one.path)))
+        content = directory_content(source, patterns)
     except (OSError, StoreError) as error:
         raise _unreadable(where, error) from error
     return _described(
         name or _name_of(source, "directory"),
-        functools.partial(_take_directory, source=str(source), ignore=patterns),
+        functools.partial(take_directory, source=str(source), ignore=patterns),
         {"content": content},
         {"directory": Promise(_inner(source, where), "directory", empty=True)},
         source,
@@ -138,7 +138,14 @@ def _take_file(content: str, executable: bool, file: Path, *, source: str) -> No
     file.chmod(0o755 if executable else 0o644)
 
 
-def _take_directory(content: str, directory: Path, *, source: str, ignore: tuple[str, ...]) -> None:
+def directory_content(source: Path, ignore: Sequence[str] = ()) -> str:
+    """The hash of all that counts of a directory."""
+    return _digest(_listed(source, ignore, lambda one: _content(one.path)))
+
+
+def take_directory(content: str, directory: Path, *, source: str, ignore: tuple[str, ...] = ()) -> None:
+    """Copy what is in a directory, if it is still what this is the hash of; a builder."""
+
     def take(one: _Entry) -> str:
         target = directory / one.relative
         shutil.copyfile(one.path, target)
@@ -149,7 +156,7 @@ def _take_directory(content: str, directory: Path, *, source: str, ignore: tuple
         for line in _listed(Path(source), ignore, take):
             kind, relative, detail, _ = line
             if kind == "directory":
-                (directory / str(relative)).mkdir()
+                (directory / str(relative)).mkdir(exist_ok=True)
             elif kind == "link":
                 (directory / str(relative)).symlink_to(str(detail))
             yield line

@@ -1,0 +1,216 @@
+"""Files from a real web server, with all that such a server does wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pylightnix import Store, plan, realize
+from pylightnix.errors import BuildError, ConfigError
+from pylightnix.hashing import digest_bytes
+from pylightnix.stages import fetch_url
+from tests.stages.web import Site, serving
+
+BODY = os.urandom(3 << 20)
+HASH = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with serving(BODY) as found:
+        yield found
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "s")
+
+
+def left(store: Store) -> list[str]:
+    """Files of beginnings that a later attempt would go on with."""
+    return [path.name for path in Path(store.path).rglob("*.part")]
+
+
+def fetch(store: Store, derivation: Any) -> bytes:
+    made: bytes = realize(derivation, store=store, quiet=True).file.read_bytes()
+    return made
+
+
+@pytest.mark.parametrize(
+    "given",
+    [HASH, HASH.removeprefix("sha256:"), HASH.upper(), f"blake3:{digest_bytes(BODY)}",
+     f"sha512:{hashlib.sha512(BODY).hexdigest()}"],
+)  # fmt: skip
+def test_a_file_comes_with_its_bytes(site: Site, store: Store, given: str) -> None:
+    made = realize(fetch_url(f"{site.url}/data.bin", hash=given), store=store, quiet=True)
+    assert (made.name, made.file.name) == ("data.bin", "data.bin")
+    assert made.file.read_bytes() == BODY
+    assert "pylightnix" in site.asked[0]["User-Agent"]
+    assert left(store) == []
+
+
+def test_the_address_does_not_count(site: Site, store: Store) -> None:
+    fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH))
+    assert not plan(fetch_url("https://elsewhere.example/x/data.bin?token=1", hash=HASH), store=store).work
+    assert fetch(store, fetch_url("http://127.0.0.1:9/other", name="data.bin", hash=HASH)) == BODY
+    assert len(site.asked) == 1
+
+
+@pytest.mark.parametrize("isolation", [None, "process"])
+def test_it_declares_all_that_it_uses(
+    site: Site, store: Store, isolation: Any, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    asked = fetch_url(f"{site.url}/data.bin", hash=HASH)
+    realize(asked, store=store, isolation=isolation, strict=True, quiet=True)
+    assert [str(one.message) for one in recwarn if "did not declare" in str(one.message)] == []
+
+
+def test_without_a_hash_it_is_told(site: Site, store: Store) -> None:
+    with pytest.raises(BuildError) as failure:
+        fetch(store, fetch_url(f"{site.url}/data.bin"))
+    assert f'hash="{HASH}"' in str(failure.value)
+    assert list(store.realizations()) == []
+    assert left(store) == []
+
+
+@pytest.mark.parametrize("fault", ["cut", "500", "503", "429"])
+def test_what_may_pass_is_tried_again(site: Site, store: Store, fault: str) -> None:
+    site.faults = [fault]
+    assert fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH)) == BODY
+    assert len(site.asked) == 2
+
+
+def test_a_length_that_lies_does_no_harm(site: Site, store: Store) -> None:
+    site.faults = ["long"]
+    assert fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH)) == BODY
+    assert len(site.asked) == 1, "what is complete by its hash is not asked for again"
+
+
+def test_it_goes_on_where_it_broke_off(site: Site, store: Store) -> None:
+    site.faults = ["cut"]
+    assert fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH)) == BODY
+    assert site.asked[1]["Range"] == f"bytes={len(BODY) // 2}-"
+    assert site.asked[1]["If-Range"] == '"one"'
+
+
+def test_a_later_attempt_goes_on(site: Site, store: Store) -> None:
+    site.faults = ["cut", "404"]
+    with pytest.raises(BuildError, match="404"):
+        fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH))
+    assert len(left(store)) == 1
+    with serving(BODY) as other:  # the beginning belongs to the hash, wherever it came from
+        assert fetch(store, fetch_url(f"{other.url}/data.bin", hash=HASH)) == BODY
+    assert other.asked[0]["Range"] == f"bytes={len(BODY) // 2}-"
+    assert "If-Range" not in other.asked[0]
+    assert left(store) == []
+
+
+@pytest.mark.parametrize("how", ["no ranges", "another range", "changed", "changed, no ETag", "416"])
+def test_a_beginning_that_does_not_fit(site: Site, store: Store, how: str) -> None:
+    site.body, good = os.urandom(2 << 20), BODY
+    site.faults, site.etag = ["cut", "404"], None if how == "changed, no ETag" else '"old"'
+    with pytest.raises(BuildError):
+        fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH))
+    site.body = good
+    if how == "no ranges":
+        site.ranges = False
+    elif how == "another range":
+        site.faults = ["wrong range"]
+        site.ranges = False
+    elif how == "416":
+        site.faults = ["416"]
+    elif how == "changed":
+        site.etag = '"new"'
+    assert fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH)) == BODY
+    if how == "another range":
+        assert len(site.asked) == 3, "it is seen before it is taken"
+
+
+@pytest.mark.parametrize("fault", ["bytes", "page"])
+def test_other_bytes_never_get_in(site: Site, store: Store, fault: str) -> None:
+    site.faults = [fault]
+    with pytest.raises(BuildError, match="other bytes") as failure:
+        fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH))
+    assert HASH in str(failure.value)
+    assert ("web page" in str(failure.value)) == (fault == "page")
+    assert list(store.realizations()) == []
+    assert left(store) == []
+    assert fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH)) == BODY
+
+
+def test_mirrors_are_asked_in_order(site: Site, store: Store) -> None:
+    site.faults = ["404", "page"]
+    urls = [f"{site.url}/{name}/data.bin" for name in "abc"]
+    assert fetch(store, fetch_url(urls[0], mirrors=urls[1:], hash=HASH)) == BODY
+    assert site.paths == ["/a/data.bin", "/b/data.bin", "/c/data.bin"]
+
+
+def test_a_silent_server_is_given_up(site: Site, store: Store) -> None:
+    site.faults = ["slow"]
+    assert fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH, timeout=0.3)) == BODY
+
+
+def test_redirects_are_followed_but_not_for_ever(site: Site, store: Store) -> None:
+    assert fetch(store, fetch_url(f"{site.url}/away/data.bin", hash=HASH)) == BODY
+    site.faults = ["302"] * 50
+    with pytest.raises(BuildError, match="leads on and on"):
+        fetch(store, fetch_url(f"{site.url}/other.bin", hash=HASH))
+
+
+def test_a_server_that_tells_no_length(site: Site, store: Store) -> None:
+    site.faults = ["no length"]
+    assert fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH)) == BODY
+
+
+def test_an_empty_file(store: Store) -> None:
+    with serving(b"") as site:
+        assert fetch(store, fetch_url(f"{site.url}/none", hash=hashlib.sha256().hexdigest())) == b""
+
+
+def test_a_file_of_this_machine(tmp_path: Path, store: Store) -> None:
+    (tmp_path / "data.bin").write_bytes(BODY)
+    assert fetch(store, fetch_url((tmp_path / "data.bin").as_uri(), hash=HASH)) == BODY
+    with pytest.raises(BuildError, match="No such file"):
+        fetch(store, fetch_url((tmp_path / "none").as_uri(), hash=HASH))
+
+
+def test_what_may_be_secret_is_not_told(site: Site, store: Store) -> None:
+    site.faults = ["404"]
+    with pytest.raises(BuildError) as failure:
+        fetch(store, fetch_url(f"{site.url}/data.bin?token=hush", hash=HASH))
+    assert "hush" not in str(failure.value)
+    for path in Path(store.path).rglob("*"):
+        assert not path.is_file() or b"hush" not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"hash": "md5:" + "0" * 32}, "can be made"),
+        ({"hash": "0" * 40}, "can be made"),
+        ({"hash": "sha256:12"}, "no hash"),
+        ({"hash": "sha3:" + "0" * 64}, "no hash"),
+        ({"hash": ""}, "no hash"),
+        ({"hash": 7}, "no hash"),
+        ({"url": "ftp://example.org/x"}, "no address"),
+        ({"url": "data.csv"}, "no address"),
+        ({"url": "https://example.org/a b"}, "no address"),
+        ({"url": "https://[::1/x"}, "no address"),
+        ({"url": "https://me:secret@example.org/x"}, "password"),
+        ({"url": None}, "no address"),
+        ({"mirrors": "https://example.org/x"}, "no list"),
+        ({"timeout": 0}, "no time"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_at_once(arguments: dict[str, Any], told: str) -> None:
+    given: dict[str, Any] = {"url": "https://example.org/x", **arguments}
+    with pytest.raises(ConfigError, match=told) as failure:
+        fetch_url(**given)
+    assert "secret" not in str(failure.value)
