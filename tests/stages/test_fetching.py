@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from pylightnix.hashing import digest_bytes
 from pylightnix.stages import fetch_url
 from tests.stages.web import Site, serving
 
-BODY = os.urandom(3 << 20)
+BODY = random.Random(1).randbytes(3 << 20)
 HASH = f"sha256:{hashlib.sha256(BODY).hexdigest()}"
 
 
