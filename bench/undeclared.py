@@ -1,59 +1,31 @@
-"""What it costs a builder that opens 10,000 files of an input that these are watched."""
+"""What it costs a builder that opens 10,000 files of an input that these are watched, and judged afterwards.
+
+The floor is the same builder in a process in which nothing is watched. Its files are as small as files can be, so this
+is the most that watching can cost: a builder that does something with them takes longer, and what it costs does not.
+"""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import Any, Self
 
+from bench.processes import HERE, python
 from bench.rows import Row, against, interleaved
-from pylightnix.executors import InlineExecutor, work  # the watch is exchanged there
-from pylightnix.model.build import BuildRequest
 
 COUNT = 10_000
 LIMIT = 1.05
-
-
-class Unwatching:
-    """Stands for a watch that sees nothing."""
-
-    idle = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
+TIMES = 7
 
 
 def measure(scale: float, place: Path) -> list[Row]:
-    """The row; the floor is the same run unwatched, in turn. The hook itself is there in both."""
+    """The row; `scale` is a factor on the number of files, `place` a directory to work in."""
     count = max(100, round(COUNT * scale))
     data = place / "undeclared"
     (data / "out").mkdir(parents=True)
     for number in range(count):
         (data / str(number)).write_bytes(b"x" * 100)
 
-    def read() -> None:
-        for number in range(count):
-            with open(f"{data}/{number}", "rb") as stream:
-                stream.read()
+    def took(kind: str) -> float:
+        return python([str(HERE / "opening.py"), kind, str(count), str(data)]).inside
 
-    out, scratch, checkpoint, log = (str(data / name) for name in ("out", "scratch", "checkpoint", "log"))
-    request = BuildRequest(
-        "read", read, False, {}, {}, "key", 0, 1, out, scratch, checkpoint, log, inputs=(str(data),)
-    )  # fmt: skip
-    executor = InlineExecutor()
-    home: Any = work
-    watch = home.Watch
-
-    def took(kind: Any) -> float:
-        home.Watch = kind
-        try:
-            began = time.perf_counter()
-            executor.submit(request)
-            return time.perf_counter() - began
-        finally:
-            home.Watch = watch
-
-    ours, plain = interleaved([lambda: took(watch), lambda: took(Unwatching)], 15)
+    ours, plain = interleaved([lambda: took("watched"), lambda: took("plain")], TIMES)
     return [against(f"opening {count:,} files, watched, per file", ours, plain, LIMIT, per=count)]

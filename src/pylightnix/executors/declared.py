@@ -75,13 +75,12 @@ class _Files:
         """Files in the order in which they were opened first."""
         found: dict[str, Finding] = {}
         more = 0
-        clear, changed = self._clear, self._watch.changed
-        for path, own in self._watch.opened.items():
-            if own or type(path) is not str:
-                continue
-            folder = path[: path.rfind(os.sep)]
-            known = clear.get(folder)
-            if known or (known is None and self._is_clear(folder)) or path in self._single:
+        opened, changed = self._watch.opened, self._watch.changed
+        folders = {path[: path.rfind(os.sep)] for path in opened if type(path) is str}
+        if all(map(self._is_clear, folders)):
+            return [], 0
+        for path, own in opened.items():
+            if own or type(path) is not str or path in self._single or self._is_clear(path[: path.rfind(os.sep)]):
                 continue
             if len(found) >= MOST_FINDINGS:
                 more += 1
@@ -93,6 +92,9 @@ class _Files:
 
     def _is_clear(self, folder: str) -> bool:
         """Whether nothing that was opened in a directory can be a finding."""
+        known = self._clear.get(folder)
+        if known is not None:
+            return known
         plain = os.path.normpath(folder) if "/." in folder or "//" in folder else folder
         real = f"{self._resolve(plain)}{os.sep}"
         free = f"{plain}{os.sep}".startswith(self._free) or real.startswith(self._free + self._own)
