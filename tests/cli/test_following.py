@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from pylightnix.testing.bench import wait_for
+
 SLOW = """
 import os, sys, time
 from pathlib import Path
@@ -67,13 +69,6 @@ class Followed:
         assert self.process.stderr is not None
         with self.process:
             return code, self.process.stderr.read()
-
-
-def wait_for(condition: Any) -> None:
-    until = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 @pytest.fixture

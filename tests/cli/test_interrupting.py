@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
+from pylightnix.testing.bench import wait_for
 
 DEAF = '''
 import os, signal, time
@@ -52,13 +53,6 @@ def polite(n: int = 0, out: Path = promise("out.txt")) -> None:
 def three():
     return [polite(n=n) for n in range(3)]
 '''
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    until = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 @pytest.fixture

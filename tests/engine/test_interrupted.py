@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from pylightnix import Store, promise, stage
 from pylightnix.engine.events import Silent
 from pylightnix.model.build import BuildRequest, BuildResult
 from pylightnix.store import changes
+from pylightnix.testing.bench import wait_for
 
 
 @stage(code="ignore")
@@ -31,13 +31,6 @@ def stubborn(begun: str, n: int = 0, out: Path = promise("out")) -> None:
 @stage(code="ignore")
 def quick(out: Path = promise("out")) -> None:
     out.write_text("x")
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    until = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def interrupt() -> None:

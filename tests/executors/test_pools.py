@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,18 +21,11 @@ from pylightnix.executors.engines import adapt
 from pylightnix.model.build import Executor
 from pylightnix.model.conditions import Conditions
 from pylightnix.testing import builders, processes
-from pylightnix.testing.bench import Bench, OnBench, failure_of, value_of
+from pylightnix.testing.bench import Bench, OnBench, failure_of, value_of, wait_for
 from pylightnix.testing.executors import ExecutorContract
 
 WHOLE = bool(os.environ.get("PYLIGHTNIX_ENGINES"))
 """Whether each engine has the whole contract (`make test-engines`); else a sample of it."""
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not come true"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -21,7 +21,7 @@ from pylightnix.executors import ProcessExecutor
 from pylightnix.model.build import Build, Executor
 from pylightnix.model.conditions import Isolation
 from pylightnix.testing import builders, processes
-from pylightnix.testing.bench import TABLE, Bench, failure_of, value_of
+from pylightnix.testing.bench import TABLE, Bench, failure_of, value_of, wait_for
 from pylightnix.testing.executors import ExecutorContract
 
 
@@ -37,13 +37,6 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     executor = ProcessExecutor(slots=3)
     yield Bench(executor, tmp_path)
     executor.stop()
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not come true"
-        time.sleep(0.01)
 
 
 def family(marker: str) -> list[int]:

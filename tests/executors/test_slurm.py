@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from pylightnix.errors import ExecutorError
 from pylightnix.executors.slurm import SlurmExecutor
 from pylightnix.model.build import Executor
 from pylightnix.testing import builders, processes
-from pylightnix.testing.bench import Bench, OnBench, failure_of, value_of
+from pylightnix.testing.bench import Bench, OnBench, failure_of, value_of, wait_for
 from pylightnix.testing.executors import ExecutorContract
 
 WHOLE = bool(os.environ.get("PYLIGHTNIX_ENGINES"))
@@ -48,13 +48,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name, value in environment.items():
             patch.setenv(name, value)
         yield
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not come true"
-        time.sleep(0.05)
 
 
 def queued() -> list[str]:

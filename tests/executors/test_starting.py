@@ -8,14 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pylightnix.executors import ProcessExecutor
 from pylightnix.testing import builders, processes
-from pylightnix.testing.bench import Bench, failure_of, value_of
+from pylightnix.testing.bench import Bench, failure_of, value_of, wait_for
 
 
 @pytest.fixture
@@ -23,13 +23,6 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     executor = ProcessExecutor(slots=2)
     yield Bench(executor, tmp_path)
     executor.stop()
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not come true"
-        time.sleep(0.01)
 
 
 def nursery_of(worker: int) -> int:

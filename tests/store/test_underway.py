@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from pylightnix.names import KeyRef
 from pylightnix.store.growing import GrowingFile
 from pylightnix.store.store import Store
 from pylightnix.store.underway import failure_of, registered, runs_under_way
+from pylightnix.testing.bench import wait_for
 
 MAKER = """
 import sys, time
@@ -37,13 +36,6 @@ def begun(store: Store) -> subprocess.Popen[str]:
     assert process.stdout is not None
     assert process.stdout.readline()
     return process
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    until = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def test_a_run_is_found_by_whoever_looks_until_its_process_is_gone(tmp_path: Path) -> None:

@@ -70,15 +70,17 @@ class SlurmExecutor(FuturesExecutor):
         waited for; if it has ended, its result is taken; if it is gone without one, there is a new job in its place.
         """
         above = f"{store}/tmp/slurm"
-        with contextlib.suppress(OSError):
-            for name in sorted(os.listdir(above)):
-                form = _PLACE.fullmatch(name)
-                if form is None or not name.startswith(f"{_digits(key)}-"):
-                    continue
-                place = _Place.take(f"{above}/{name}")
-                if place is not None:
-                    self._places[key, int(form["run"])] = place
-                    return int(form["run"])
+        try:
+            names = sorted(os.listdir(above))
+        except OSError:
+            return None
+        for name in names:
+            form = _PLACE.fullmatch(name)
+            if form is None or not name.startswith(f"{_digits(key)}-"):
+                continue
+            with contextlib.suppress(OSError):  # somebody has it, or it was just removed
+                self._places[key, int(form["run"])] = _Place.take(f"{above}/{name}")
+                return int(form["run"])
         return None
 
     def submit(self, request: BuildRequest, progress: Progress | None = None) -> Future[BuildResult]:
@@ -170,24 +172,33 @@ class _Place:
         self._handle = handle
 
     @classmethod
-    def take(cls, path: str) -> _Place | None:
-        """Lock one that is there; None if somebody has it."""
+    def take(cls, path: str) -> _Place:
+        """Lock one that is there; OSError if somebody has it, or it is gone."""
         handle = os.open(f"{path}/lock", os.O_RDWR | os.O_CREAT, 0o664)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.stat(f"{path}/lock")
         except OSError:
             os.close(handle)
-            return None
+            raise
         return cls(path, handle)
 
     @classmethod
     def make(cls, above: str, name: str) -> _Place:
+        """A new one.
+
+        Raises:
+            ExecutorError: it cannot be made, or not be locked.
+        """
         path = f"{above}/{name}-{os.getpid()}-{secrets.token_hex(6)}"
-        os.makedirs(path)
-        place = cls.take(path)
-        assert place is not None, "BUG: nobody else knows of it"
-        return place
+        try:
+            os.makedirs(path)
+            return cls.take(path)
+        except OSError as error:
+            raise ExecutorError(
+                f"no job can have a place here: {error.strerror or error}", where=path, executor="slurm",
+                hint="the store must be on a file system that can be written and has locks: pylightnix doctor",
+            ) from error  # fmt: skip
 
     def give_up(self, request: BuildRequest) -> None:
         """Bring what the job left to where the run is expected to leave it, and remove the place."""

@@ -216,7 +216,8 @@ class Executor(Protocol):
 
     A run is carried out as its conditions say, or refused by `submit` (`ExecutorError`), never in another way. An
     executor may also have `accept(conditions)`, which raises the same: it is asked for all derivations that may have to
-    be built before the first builder of a call runs.
+    be built before the first builder of a call runs. And `resume(store, key)`, where runs go on when whoever waited for
+    them is gone: it takes one of that key over and gives its index, which is then the one that is submitted; else None.
 
     Attributes:
         name: a word, for records and messages.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -71,6 +72,14 @@ class Fifo:
             return os.read(self._handle, 1) != b""
         except BlockingIOError:
             return True
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Wait until something holds; that it never does fails the test."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not come true"
+        time.sleep(0.01)
 
 
 def value_of(result: BuildResult) -> Any:
