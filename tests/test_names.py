@@ -18,6 +18,7 @@ from pylightnix.names import (
     check_inner_path,
     check_name,
     is_prefix,
+    name_like,
     printable,
 )
 
@@ -192,3 +193,18 @@ def test_what_is_printed_can_be_encoded_and_controls_nothing(text: str) -> None:
     shown.encode()
     assert all(char.isprintable() or ord(char) >= 160 for char in shown)
     assert printable(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("data.csv", "data.csv"),
+        ("table one (2).csv", "table-one-2-.csv"),
+        (".bashrc", "bashrc"),
+        ("ü", "other"),
+        ("", "other"),
+        ("x" * 200, "x" * 120),
+    ],
+)
+def test_a_name_that_looks_like_a_text(text: str, name: str) -> None:
+    assert check_name(name_like(text, "other")) == name

@@ -9,6 +9,8 @@ from pylightnix.errors import BadNameError
 from pylightnix.hashing import DIGITS
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,119}")
+_NO_NAME = re.compile(r"[^A-Za-z0-9_.+-]+")
+_LONGEST = 120
 _REF = re.compile(rf"[0-9a-f]{{{DIGITS}}}-[A-Za-z0-9_][A-Za-z0-9_.+-]{{0,119}}")
 _PREFIX = re.compile(rf"[0-9a-f]{{1,{DIGITS}}}(-[A-Za-z0-9_.+-]*)?")
 
@@ -23,6 +25,11 @@ def check_name(name: object) -> str:
             name=str(name),
         )
     return name
+
+
+def name_like(text: str, otherwise: str) -> str:
+    """The name for a stage that looks most like a text, such as the name of a file; `otherwise` if none does."""
+    return _NO_NAME.sub("-", text).lstrip("-.+")[:_LONGEST] or otherwise
 
 
 class Ref(str):

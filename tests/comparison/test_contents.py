@@ -14,7 +14,7 @@ import pytest
 
 from pylightnix.comparison import jsons, tables, texts
 from pylightnix.comparison.contents import compare_contents
-from pylightnix.comparison.findings import Finding, Tolerance, Verdict
+from pylightnix.comparison.differences import Difference, Tolerance, Verdict
 
 
 class Pair:
@@ -28,7 +28,7 @@ class Pair:
     def paths(self, name: str) -> tuple[Path, Path]:
         return self.directory / "recorded" / name, self.directory / "now" / name
 
-    def found(self, name: str, *data: bytes, rtol: float = 0.0, atol: float = 0.0) -> Finding | None:
+    def found(self, name: str, *data: bytes, rtol: float = 0.0, atol: float = 0.0) -> Difference | None:
         recorded, now = self.paths(name)
         for path, one in zip((recorded, now), data, strict=False):
             path.write_bytes(one)
@@ -40,9 +40,9 @@ def pair(tmp_path: Path) -> Pair:
     return Pair(tmp_path)
 
 
-def told(finding: Finding | None) -> tuple[str, str, str, str]:
-    assert finding is not None
-    return finding.verdict.value, finding.at, finding.recorded, finding.now
+def told(difference: Difference | None) -> tuple[str, str, str, str]:
+    assert difference is not None
+    return difference.verdict.value, difference.at, difference.recorded, difference.now
 
 
 @pytest.mark.parametrize("name", ["a", "a.csv", "a.json", "a.txt", "a.npz"])
@@ -51,10 +51,10 @@ def test_equal_files(pair: Pair, name: str) -> None:
 
 
 def test_text_is_told_by_line(pair: Pair) -> None:
-    finding = pair.found("a.txt", b"one\ntwo\nthree\n", b"one\ntwice\nthree\n")
-    assert told(finding) == ("different", "line 2", "two", "twice")
-    assert finding is not None
-    assert finding.place == "a.txt"
+    difference = pair.found("a.txt", b"one\ntwo\nthree\n", b"one\ntwice\nthree\n")
+    assert told(difference) == ("different", "line 2", "two", "twice")
+    assert difference is not None
+    assert difference.place == "a.txt"
     assert told(pair.found("a", b"one\n", b"one\ntwo\n")) == ("different", "line 2", "nothing more", "two")
     assert told(pair.found("a", b"one", b"")) == ("different", "line 1", "one", "nothing more")
     assert told(pair.found("a", "ä\nü\n".encode(), "ä\nö\n".encode())) == ("different", "line 2", "ü", "ö")
@@ -62,12 +62,12 @@ def test_text_is_told_by_line(pair: Pair) -> None:
 
 def test_a_long_line_is_shown_from_shortly_before_the_difference(pair: Pair) -> None:
     long = "é" * 100_000
-    finding = pair.found("a", f"{long}x and so on".encode(), f"{long}y and so on".encode())
-    assert finding is not None
-    assert finding.at == "line 1"
-    assert finding.recorded.startswith("…é")
-    assert "x and so on" in finding.recorded
-    assert "y and so on" in finding.now
+    difference = pair.found("a", f"{long}x and so on".encode(), f"{long}y and so on".encode())
+    assert difference is not None
+    assert difference.at == "line 1"
+    assert difference.recorded.startswith("…é")
+    assert "x and so on" in difference.recorded
+    assert "y and so on" in difference.now
 
 
 def test_other_bytes_are_told_by_their_place(pair: Pair) -> None:
@@ -195,9 +195,9 @@ class TestArrays:
         one = np.zeros((3, 4))
         other = one.copy()
         other[1, 2], other[2, 0] = 0.5, -0.25
-        finding = self.found(pair, np, one, other)
-        assert told(finding) == ("different", "[1, 2]", "0.0", "0.5")
-        assert (finding.differing, finding.deviation) == (2, 0.5)
+        difference = self.found(pair, np, one, other)
+        assert told(difference) == ("different", "[1, 2]", "0.0", "0.5")
+        assert (difference.differing, difference.deviation) == (2, 0.5)
         close = self.found(pair, np, one, other, atol=0.5)
         assert told(close) == ("close", "[1, 2]", "0.0", "0.5")
         far = self.found(pair, np, one, other, atol=0.3)
@@ -218,10 +218,10 @@ class TestArrays:
             wide = np.complex128 if np.dtype(kind).kind == "c" else np.float64
             close = np.isclose(other.astype(wide), one.astype(wide), tolerance, tolerance, equal_nan=True)
             same = (one == other) | ((one != one) & (other != other))
-        finding = self.found(pair, np, one, other, rtol=tolerance, atol=tolerance)
-        assert finding.differing == int((~same).sum())
+        difference = self.found(pair, np, one, other, rtol=tolerance, atol=tolerance)
+        assert difference.differing == int((~same).sum())
         ok = close if tolerance else same
-        assert finding.at == f"[{int(np.argmin(ok))}]"
+        assert difference.at == f"[{int(np.argmin(ok))}]"
 
     def test_integers_beyond_floats(self, pair: Pair, np: Any) -> None:
         one, other = np.array([2**60]), np.array([2**60 + 1])
@@ -268,9 +268,9 @@ class TestArrays:
         one = np.zeros(3_000_000)
         other = one.copy()
         other[[1, 2_999_999]] = 1e-3, 2
-        finding = self.found(pair, np, one, other, atol=1e-2)
-        assert told(finding)[:2] == ("different", "[2999999]")
-        assert (finding.differing, finding.deviation) == (2, 2.0)
+        difference = self.found(pair, np, one, other, atol=1e-2)
+        assert told(difference)[:2] == ("different", "[2999999]")
+        assert (difference.differing, difference.deviation) == (2, 2.0)
 
     @pytest.mark.parametrize("compressed", [False, True])
     def test_archives(self, pair: Pair, np: Any, compressed: bool) -> None:
@@ -279,21 +279,21 @@ class TestArrays:
         x = np.arange(1_000_000) / 7
         save(recorded, x=x, y=x)
         save(now, x=x, y=x + 1e-9)
-        finding = pair.found("a.npz", atol=1e-6)
-        assert told(finding)[:2] == ("close", "y[0]")
+        difference = pair.found("a.npz", atol=1e-6)
+        assert told(difference)[:2] == ("close", "y[0]")
         save(now, x=x, z=x)
-        finding = pair.found("a.npz", atol=1e-6)
-        assert told(finding) == ("different", "y", "an array", "nothing")
-        assert finding is not None
-        assert finding.differing == 2
+        difference = pair.found("a.npz", atol=1e-6)
+        assert told(difference) == ("different", "y", "an array", "nothing")
+        assert difference is not None
+        assert difference.differing == 2
 
     def test_python_objects_are_never_unpickled(self, pair: Pair, np: Any, tmp_path: Path) -> None:
         class Evil:
             def __reduce__(self) -> Any:
                 return (Path.touch, (tmp_path / "loaded",))
 
-        finding = self.found(pair, np, np.array([Evil()], object), np.array([1], object), atol=9)
-        assert told(finding)[0] == "different"
+        difference = self.found(pair, np, np.array([Evil()], object), np.array([1], object), atol=9)
+        assert told(difference)[0] == "different"
         assert not (tmp_path / "loaded").exists()
         pickle.loads(pickle.dumps(Evil()))
         assert (tmp_path / "loaded").exists(), "it would have been"
@@ -309,7 +309,7 @@ class TestArrays:
         script = (
             "import sys; sys.modules['numpy'] = None\n"
             "from pylightnix.comparison.contents import compare_contents\n"
-            "from pylightnix.comparison.findings import Tolerance\n"
+            "from pylightnix.comparison.differences import Tolerance\n"
             "print(compare_contents('a.npy', *sys.argv[1:], Tolerance(0, 9)).at)"
         )
         paths = map(str, pair.paths("a.npy"))

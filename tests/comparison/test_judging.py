@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from pylightnix.comparison.findings import Tolerance, Verdict
+from pylightnix.comparison.differences import Tolerance, Verdict
 from pylightnix.comparison.judging import Judge, brief, is_close
 
 np = pytest.importorskip("numpy", reason="the rule is held against NumPy's")
@@ -33,7 +33,7 @@ def test_integers_that_no_float_can_be() -> None:
 
 
 def test_nothing_heard_is_nothing_found() -> None:
-    assert Judge(Tolerance(1)).finding() is None
+    assert Judge(Tolerance(1)).difference() is None
 
 
 def test_the_first_that_is_too_far_is_shown_and_the_largest_deviation_told() -> None:
@@ -41,7 +41,7 @@ def test_the_first_that_is_too_far_is_shown_and_the_largest_deviation_told() -> 
     judge.numbers("[0]", 1.0, 1.25)
     judge.numbers("[1]", 1.0, 3.0)
     judge.numbers("[2]", 1.0, 9.0)
-    found = judge.finding()
+    found = judge.difference()
     assert found is not None
     assert (found.verdict, found.at, found.recorded, found.now) == (Verdict.DIFFERENT, "[1]", "1.0", "3.0")
     assert (found.differing, found.deviation) == (3, 8.0)
@@ -51,7 +51,7 @@ def test_the_first_that_is_too_far_is_shown_and_the_largest_deviation_told() -> 
 def test_what_is_close_is_told_as_close() -> None:
     judge = Judge(Tolerance(0, 0.5))
     judge.numbers("", 1.0, 1.25)
-    found = judge.finding()
+    found = judge.difference()
     assert found is not None
     assert (found.verdict, found.what) == (Verdict.CLOSE, "a number differs within the tolerance, off by 0.25")
 
@@ -59,7 +59,7 @@ def test_what_is_close_is_told_as_close() -> None:
 def test_without_a_tolerance_every_difference_counts() -> None:
     judge = Judge(Tolerance())
     judge.numbers("", 1, 1.0)
-    found = judge.finding()
+    found = judge.difference()
     assert found is not None
     assert (found.verdict, found.deviation) == (Verdict.DIFFERENT, None)
 
@@ -67,7 +67,7 @@ def test_without_a_tolerance_every_difference_counts() -> None:
 def test_a_deviation_that_is_no_number_is_no_deviation_for_programs() -> None:
     judge = Judge(Tolerance(1))
     judge.numbers("", 1.0, math.nan)
-    found = judge.finding()
+    found = judge.difference()
     assert found is not None
     assert (found.verdict, found.deviation) == (Verdict.DIFFERENT, None)
 

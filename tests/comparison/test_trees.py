@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pylightnix.comparison.findings import Finding, Tolerance, Verdict
+from pylightnix.comparison.differences import Difference, Tolerance, Verdict
 from pylightnix.comparison.trees import Tree, compare_trees
 from pylightnix.store.files import NewFile
 from pylightnix.store.trees import hash_tree, read_manifest
@@ -31,19 +31,19 @@ def tree(root: Path, *, there: bool = True) -> Tree:
 
 
 @pytest.fixture
-def found(tmp_path: Path) -> Callable[..., list[Finding]]:
+def found(tmp_path: Path) -> Callable[..., list[Difference]]:
     recorded, now = tmp_path / "recorded", tmp_path / "now"
     make(recorded)
     make(now)
 
-    def compare(change: Callable[[Path], object], tolerance: float = 0.0, *, there: bool = True) -> list[Finding]:
+    def compare(change: Callable[[Path], object], tolerance: float = 0.0, *, there: bool = True) -> list[Difference]:
         change(now)
         return list(compare_trees(tree(recorded, there=there), tree(now), Tolerance(tolerance)))
 
     return compare
 
 
-Compare = Callable[..., list[Finding]]
+Compare = Callable[..., list[Difference]]
 
 
 def test_equal_trees(found: Compare) -> None:
@@ -76,7 +76,7 @@ def test_equal_trees(found: Compare) -> None:
     ],
 )
 def test_one_difference(found: Compare, change: Callable[[Path], object], line: str) -> None:
-    assert [finding.line() for finding in found(change)] == [line]
+    assert [difference.line() for difference in found(change)] == [line]
 
 
 def test_names_are_in_the_order_of_manifests(found: Compare) -> None:
@@ -85,22 +85,22 @@ def test_names_are_in_the_order_of_manifests(found: Compare) -> None:
             (now / name).write_text("")
         (now / "d/e/c").write_text("d")
 
-    assert [finding.place for finding in found(change)] == ["d/e/c", "d/e-x", "d/e.txt", "d-x", "d.txt"]
+    assert [difference.place for difference in found(change)] == ["d/e/c", "d/e-x", "d/e.txt", "d-x", "d.txt"]
 
 
 def test_within_the_tolerance(found: Compare) -> None:
-    (finding,) = found(lambda now: (now / "d/b.csv").write_text("1.0001\n"), 0.01)
-    assert (finding.place, finding.verdict) == ("d/b.csv", Verdict.CLOSE)
+    (difference,) = found(lambda now: (now / "d/b.csv").write_text("1.0001\n"), 0.01)
+    assert (difference.place, difference.verdict) == ("d/b.csv", Verdict.CLOSE)
 
 
 def test_names_that_are_no_text(found: Compare) -> None:
-    (finding,) = found(lambda now: Path(os.fsdecode(bytes(now) + b"/\xff")).write_text(""))
-    assert os.fsencode(finding.place) == b"\xff"
+    (difference,) = found(lambda now: Path(os.fsdecode(bytes(now) + b"/\xff")).write_text(""))
+    assert os.fsencode(difference.place) == b"\xff"
 
 
 def test_what_is_collected_is_compared_by_hashes(found: Compare) -> None:
-    (finding,) = found(lambda now: (now / "a.txt").write_text("longer\n"), there=False)
-    assert "4 bytes → 7 bytes; its bytes differ; what was recorded is collected" in finding.line()
+    (difference,) = found(lambda now: (now / "a.txt").write_text("longer\n"), there=False)
+    assert "4 bytes → 7 bytes; its bytes differ; what was recorded is collected" in difference.line()
 
 
 def test_recorded_artifacts_that_were_changed_since(found: Compare, tmp_path: Path) -> None:
@@ -108,6 +108,6 @@ def test_recorded_artifacts_that_were_changed_since(found: Compare, tmp_path: Pa
     before = tree(recorded)
     for root in (recorded, now):
         (root / "a.txt").write_text("changed\n")
-    (finding,) = compare_trees(before, tree(now), Tolerance(1))
-    assert (finding.verdict, finding.place) == (Verdict.DIFFERENT, "a.txt")
-    assert "pylightnix verify" in finding.what
+    (difference,) = compare_trees(before, tree(now), Tolerance(1))
+    assert (difference.verdict, difference.place) == (Verdict.DIFFERENT, "a.txt")
+    assert "pylightnix verify" in difference.what

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from pylightnix.comparison.findings import Finding, Tolerance, Verdict
+from pylightnix.comparison.differences import Difference, Tolerance, Verdict
 from pylightnix.comparison.judging import Judge
 from pylightnix.comparison.values import compare_values
 
 
-def found(recorded: Any, now: Any, rtol: float = 0.0, atol: float = 0.0) -> Finding | None:
+def found(recorded: Any, now: Any, rtol: float = 0.0, atol: float = 0.0) -> Difference | None:
     judge = Judge(Tolerance(rtol, atol))
     compare_values(recorded, now, judge)
-    return judge.finding()
+    return judge.difference()
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def test_equal(value: Any) -> None:
     ],
 )
 def test_different(recorded: Any, now: Any, at: str) -> None:
-    finding = found(recorded, now)
-    assert finding is not None
-    assert (finding.verdict, finding.at) == (Verdict.DIFFERENT, at)
+    difference = found(recorded, now)
+    assert difference is not None
+    assert (difference.verdict, difference.at) == (Verdict.DIFFERENT, at)
 
 
 def test_a_tolerance_is_for_numbers_alone() -> None:
@@ -55,9 +55,9 @@ def test_a_tolerance_is_for_numbers_alone() -> None:
     assert close is not None
     assert (close.verdict, close.at, close.differing) == (Verdict.CLOSE, ".a", 2)
     for recorded, now in ((True, False), ("1.0", "1.001"), ([1.0], [1.0, 1.0]), (1, True)):
-        finding = found(recorded, now, rtol=1, atol=1)
-        assert finding is not None
-        assert finding.verdict is Verdict.DIFFERENT
+        difference = found(recorded, now, rtol=1, atol=1)
+        assert difference is not None
+        assert difference.verdict is Verdict.DIFFERENT
 
 
 def test_depth_is_no_limit() -> None:

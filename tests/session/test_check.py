@@ -11,7 +11,7 @@ import pytest
 
 import pylightnix
 from pylightnix import Build, Dep, Derivation, Store, check, match, promise, stage
-from pylightnix.comparison.findings import Verdict
+from pylightnix.comparison.differences import Verdict
 from pylightnix.errors import BuildError, CollectedError, MatcherError, TargetError
 from pylightnix.executors import InlineExecutor
 from pylightnix.store.removal import remove_tree
@@ -81,7 +81,7 @@ def test_equal_and_nothing_is_left(store: Store, executor: str) -> None:
     best = realize(model(), store)
     before = state(store)
     (one,) = checked(model(), store, executor=executor)
-    assert (one.verdict, one.ref, one.now, one.findings) == (Verdict.EQUAL, best.ref, best.ref, ())
+    assert (one.verdict, one.ref, one.now, one.differences) == (Verdict.EQUAL, best.ref, best.ref, ())
     assert (one.run, one.seed) == (best.runs[0].index, best.runs[0].seed)
     assert state(store) == before
     assert os.listdir(store.path / "tmp/checkpoints") == []
@@ -100,8 +100,8 @@ def test_different_and_close(store: Store) -> None:
     LUCK["noise"] = 1e-6
     exact = checked(model(), store)
     assert exact.verdict is Verdict.DIFFERENT
-    assert [finding.place for finding in exact[0].findings] == ["value", "t.csv"]
-    assert exact[0].findings[0].at == ".score"
+    assert [difference.place for difference in exact[0].differences] == ["value", "t.csv"]
+    assert exact[0].differences[0].at == ".score"
     assert checked(model(), store, atol=1e-3).verdict is Verdict.CLOSE
     assert checked(model(), store, atol=1e-9).verdict is Verdict.DIFFERENT
     assert state(store) == before
@@ -220,7 +220,7 @@ def test_what_is_collected_itself_is_compared_by_its_hashes(store: Store) -> Non
     assert not best.path.exists()
     LUCK["noise"] = 1e-6
     (one,) = checked(best, store, atol=1)
-    assert [(f.place, f.verdict.value) for f in one.findings] == [("value", "close"), ("t.csv", "different")]
+    assert [(f.place, f.verdict.value) for f in one.differences] == [("value", "close"), ("t.csv", "different")]
     LUCK["noise"] = 0.0
     (one,) = checked(best, store, register=True)
     assert one.registered

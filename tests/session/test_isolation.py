@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pylightnix import Build, Dep, Store, check, promise, realize, stage
-from pylightnix.comparison.findings import Verdict
+from pylightnix.comparison.differences import Verdict
 from pylightnix.errors import ExecutorError
 from pylightnix.executors.sandbox import require_sandbox
 from pylightnix.session.examining import examine

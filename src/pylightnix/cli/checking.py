@@ -14,7 +14,7 @@ from pylightnix.cli.options import json_option, read_assignments, set_option, st
 from pylightnix.cli.output import is_terminal, out, out_json, out_safe, styled
 from pylightnix.cli.targets import asked, flatten
 from pylightnix.cli.telling import WatchedTelling
-from pylightnix.comparison.findings import Tolerance, Verdict, worst
+from pylightnix.comparison.differences import Tolerance, Verdict, worst
 from pylightnix.engine.events import Listener, Silent
 from pylightnix.names import printable
 from pylightnix.session.check import Check, CheckTelling, Wanted, checking, to_check
@@ -24,7 +24,7 @@ from pylightnix.session.standing import standing
 from pylightnix.store.store import Store
 
 CODES = {Verdict.EQUAL: 0, Verdict.DIFFERENT: 1, Verdict.CLOSE: 3}
-MOST_FINDINGS = 40
+MOST_DIFFERENCES = 40
 _STYLES = {Verdict.EQUAL: "dim", Verdict.CLOSE: "yellow", Verdict.DIFFERENT: "red"}
 
 
@@ -126,7 +126,7 @@ def _listener(*, as_json: bool) -> Listener:
 
 
 def _tell(check: Check) -> None:
-    head, *rest = check.lines(MOST_FINDINGS)
+    head, *rest = check.lines(MOST_DIFFERENCES)
     out_safe(styled(printable(head), _STYLES[check.verdict], sys.stdout))
     for line in rest:
         out(line)
@@ -143,5 +143,7 @@ def _document(check: Check) -> dict[str, Any]:
         "duration_recorded": check.before,
         "registered": check.registered,
         "kept": check.kept,
-        "findings": [{**finding._asdict(), "verdict": finding.verdict.value} for finding in check.findings],
+        "differences": [
+            {**difference._asdict(), "verdict": difference.verdict.value} for difference in check.differences
+        ],
     }

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from pylightnix.comparison.arrays import compare_npy, compare_npz
-from pylightnix.comparison.findings import Finding, Tolerance, Verdict
+from pylightnix.comparison.differences import Difference, Tolerance, Verdict
 from pylightnix.comparison.jsons import compare_json, compare_json_lines
 from pylightnix.comparison.judging import Judge
 from pylightnix.comparison.tables import compare_tables
@@ -32,7 +32,7 @@ _NOT_READABLE = (
 """What comes of a file that is not what its name tells, or that we cannot read: it is compared as bytes."""
 
 
-def compare_contents(name: str, recorded: str, now: str, tolerance: Tolerance) -> Finding | None:
+def compare_contents(name: str, recorded: str, now: str, tolerance: Tolerance) -> Difference | None:
     """What differs between two files; None if they are equal byte for byte.
 
     Args:
@@ -52,7 +52,7 @@ def compare_contents(name: str, recorded: str, now: str, tolerance: Tolerance) -
     return by_bytes._replace(place=name) if by_bytes is not None else None
 
 
-def _compare_by_meaning(name: str, recorded: str, now: str, tolerance: Tolerance) -> Finding | None:
+def _compare_by_meaning(name: str, recorded: str, now: str, tolerance: Tolerance) -> Difference | None:
     """What differs in what they hold; None if that is not to be had, or does not count: where nothing may be off."""
     comparer = _COMPARERS.get(name.rpartition(".")[2].lower())
     if comparer is None:
@@ -63,7 +63,7 @@ def _compare_by_meaning(name: str, recorded: str, now: str, tolerance: Tolerance
             comparer(old, new, judge)
     except _NOT_READABLE:
         return None
-    found = judge.finding()
+    found = judge.difference()
     if found is None and not tolerance.is_exact:
-        return Finding("", Verdict.CLOSE, "the bytes differ, what they hold does not")
+        return Difference("", Verdict.CLOSE, "the bytes differ, what they hold does not")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from pylightnix.comparison.findings import Finding, Tolerance, Verdict
+from pylightnix.comparison.differences import Difference, Tolerance, Verdict
 from pylightnix.model.shown import shown
 
 Number = int | float
@@ -64,7 +64,7 @@ class Judge:
         self.tolerance = tolerance
         self._differing = 0
         self._largest = 0.0
-        self._first: Finding | None = None
+        self._first: Difference | None = None
 
     def numbers(self, at: str, recorded: Number, now: Number, told: tuple[str, str] | None = None) -> None:
         """Two numbers that are not the same to the letter; `told`: how they are written, if not as Python does."""
@@ -84,9 +84,9 @@ class Judge:
         self._largest = max(self._largest, math.inf if math.isnan(largest) else largest)
         verdict = Verdict.CLOSE if close else Verdict.DIFFERENT
         if self._first is None or (self._first.verdict is Verdict.CLOSE and not close):
-            self._first = Finding("", verdict, what, at, recorded, now)
+            self._first = Difference("", verdict, what, at, recorded, now)
 
-    def finding(self) -> Finding | None:
+    def difference(self) -> Difference | None:
         """What it amounts to; None if nothing differs. The place is for the caller to fill in."""
         first = self._first
         if first is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from typing import BinaryIO, NamedTuple
 
-from pylightnix.comparison.findings import Finding, Verdict
+from pylightnix.comparison.differences import Difference, Verdict
 from pylightnix.comparison.judging import cut
 
 _CHUNK = 1 << 20
@@ -24,7 +24,7 @@ class _Spot(NamedTuple):
     start: int
 
 
-def compare_bytes(recorded: BinaryIO, now: BinaryIO) -> Finding | None:
+def compare_bytes(recorded: BinaryIO, now: BinaryIO) -> Difference | None:
     """The first difference between two files, both at their start; None if they are equal."""
     spot = _find(recorded, now)
     if spot is None:
@@ -38,7 +38,7 @@ def compare_bytes(recorded: BinaryIO, now: BinaryIO) -> Finding | None:
     else:
         what, at = "this byte is the first that differs", f"byte {spot.byte:,}"
         before, after = [_as_hex(window[spot.byte - begin :]) for window in windows]
-    return Finding("", Verdict.DIFFERENT, what, at, before, after)
+    return Difference("", Verdict.DIFFERENT, what, at, before, after)
 
 
 def _find(recorded: BinaryIO, now: BinaryIO) -> _Spot | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from pylightnix.comparison.contents import compare_contents
-from pylightnix.comparison.findings import Finding, Tolerance, Verdict
+from pylightnix.comparison.differences import Difference, Tolerance, Verdict
 from pylightnix.comparison.judging import cut
 
 
@@ -40,7 +40,7 @@ class Tree(NamedTuple):
     root: str | None
 
 
-def compare_trees(recorded: Tree, now: Tree, tolerance: Tolerance) -> Iterator[Finding]:
+def compare_trees(recorded: Tree, now: Tree, tolerance: Tolerance) -> Iterator[Difference]:
     """Every artifact that differs. Of a directory that is not in both, what is in it is not told.
 
     Raises:
@@ -57,7 +57,7 @@ def compare_trees(recorded: Tree, now: Tree, tolerance: Tolerance) -> Iterator[F
             yield _of_kind(here, old, new)
         elif old.kind == "link" and old.target != new.target:
             before, after = [cut(os.fsdecode(one.target)) for one in (old, new)]
-            yield Finding(_path(old), Verdict.DIFFERENT, "where this link leads differs", "", before, after)
+            yield Difference(_path(old), Verdict.DIFFERENT, "where this link leads differs", "", before, after)
         elif old.kind == "file":
             yield from _of_files(old, new, recorded.root, now.root, tolerance)
 
@@ -66,30 +66,32 @@ def _path(entry: Entry) -> str:
     return os.fsdecode(entry.name)
 
 
-def _of_kind(here: Entry, old: Entry | None, new: Entry | None) -> Finding:
+def _of_kind(here: Entry, old: Entry | None, new: Entry | None) -> Difference:
     before, after = [one.kind if one is not None else "nothing" for one in (old, new)]
     what = "was recorded, and is not there now" if new is None else "is there now, and was not recorded"
     if old is not None and new is not None:
         what = "is something else now"
-    return Finding(_path(here), Verdict.DIFFERENT, what, "", before, after)
+    return Difference(_path(here), Verdict.DIFFERENT, what, "", before, after)
 
 
-def _of_files(old: Entry, new: Entry, there: str | None, here: str | None, tolerance: Tolerance) -> Iterator[Finding]:
+def _of_files(
+    old: Entry, new: Entry, there: str | None, here: str | None, tolerance: Tolerance
+) -> Iterator[Difference]:
     path = _path(old)
     if old.executable != new.executable:
         before, after = ["executable" if one.executable else "not executable" for one in (old, new)]
-        yield Finding(path, Verdict.DIFFERENT, "the executable bit differs", "", before, after)
+        yield Difference(path, Verdict.DIFFERENT, "the executable bit differs", "", before, after)
     if old.hash == new.hash:
         return
     if there is None or here is None:
         before, after = [f"{one.size:,} bytes" for one in (old, new)] if old.size != new.size else ["", ""]
         what = "its bytes differ; what was recorded is collected, so there is no more to tell"
-        yield Finding(path, Verdict.DIFFERENT, what, "", before, after)
+        yield Difference(path, Verdict.DIFFERENT, what, "", before, after)
         return
     found = compare_contents(path, f"{there}/{path}", f"{here}/{path}", tolerance)
     if found is None:
         what = "its bytes are not those that were recorded; pylightnix verify tells more"
-        found = Finding(path, Verdict.DIFFERENT, what)
+        found = Difference(path, Verdict.DIFFERENT, what)
     yield found
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, Unpack, overload
 
-from pylightnix.comparison.findings import Finding, Tolerance, Verdict, worst
+from pylightnix.comparison.differences import Difference, Tolerance, Verdict, worst
 from pylightnix.comparison.judging import Judge
 from pylightnix.comparison.trees import Tree, compare_trees
 from pylightnix.comparison.values import compare_values
@@ -39,7 +39,7 @@ class Check:
         ref: the realization that the run gave.
         run, seed: which run, and what its seed is.
         verdict: equal (byte for byte), close (within the tolerance), or different.
-        findings: what differs, file by file; none if equal.
+        differences: what differs, file by file; none if equal.
         now: what the run gave this time; `ref` if equal.
         duration, before: seconds that it took this time, and when it was recorded.
         registered: whether what it gave this time is in the store now.
@@ -50,7 +50,7 @@ class Check:
     run: int
     seed: int
     verdict: Verdict
-    findings: tuple[Finding, ...]
+    differences: tuple[Difference, ...]
     now: RealizationRef
     duration: float
     before: float
@@ -58,12 +58,12 @@ class Check:
     kept: Path | None = None
 
     def lines(self, most: int | None = None) -> list[str]:
-        """All of it for people; at most so many of its findings."""
+        """All of it for people; at most so many of its differences."""
         head = f"{self.verdict:<9}  {self.ref.short}  {self.ref.name}  run {self.run}, seed {self.seed}"
-        told = self.findings if most is None else self.findings[:most]
-        lines = [head, *(f"  {printable(finding.line())}" for finding in told)]
-        if len(told) < len(self.findings):
-            lines.append(f"  and {len(self.findings) - len(told):,} more")
+        told = self.differences if most is None else self.differences[:most]
+        lines = [head, *(f"  {printable(difference.line())}" for difference in told)]
+        if len(told) < len(self.differences):
+            lines.append(f"  and {len(self.differences) - len(told):,} more")
         if self.registered and self.now != self.ref:
             lines.append(f"  registered: {self.now}")
         if self.kept is not None:
@@ -253,8 +253,8 @@ def _run(realization: Realization[Any], index: int | None) -> Run:
 
 
 def _compared(recorded: Recorded, made: Made, store: Store, wanted: Wanted) -> Check:
-    findings = tuple(_findings(recorded, made, store, wanted.tolerance))
-    verdict = worst(finding.verdict for finding in findings)
+    differences = tuple(_differences(recorded, made, store, wanted.tolerance))
+    verdict = worst(difference.verdict for difference in differences)
     ref, sealed, run = recorded.record.ref, made.sealed, recorded.run
     is_news = sealed.ref != ref or not store.keeper.present(recorded.record)
     registered = wanted.register and is_news
@@ -268,11 +268,11 @@ def _compared(recorded: Recorded, made: Made, store: Store, wanted: Wanted) -> C
             raise StoreError(place.told, where=f"{ref.name} {ref.short}")
         kept = place.place
     return Check(
-        ref, run.index, run.seed, verdict, findings, sealed.ref, made.result.duration, run.duration, registered, kept
+        ref, run.index, run.seed, verdict, differences, sealed.ref, made.result.duration, run.duration, registered, kept
     )
 
 
-def _findings(recorded: Recorded, made: Made, store: Store, tolerance: Tolerance) -> Iterator[Finding]:
+def _differences(recorded: Recorded, made: Made, store: Store, tolerance: Tolerance) -> Iterator[Difference]:
     """What differs between what was recorded and what there is now; the hashes say whether anything does."""
     keeper, old, new = store.keeper, recorded.record, made.sealed.record
     if old.ref == new.ref:
@@ -280,7 +280,7 @@ def _findings(recorded: Recorded, made: Made, store: Store, tolerance: Tolerance
     if old.value_hash != new.value_hash:
         judge = Judge(tolerance)
         compare_values(decode(old.value, {}), decode(new.value, {}), judge)
-        found = judge.finding() or Finding("", Verdict.CLOSE, "it is written differently")
+        found = judge.difference() or Difference("", Verdict.CLOSE, "it is written differently")
         yield found._replace(place="value")
     if old.tree != new.tree:
         before = keeper.payload_text(old) if keeper.present(old) else None

@@ -14,12 +14,10 @@ from pylightnix.dsl.derivation import Derivation
 from pylightnix.errors import ConfigError, FetchError
 from pylightnix.model.build import Build
 from pylightnix.model.promises import Promise
-from pylightnix.names import printable
+from pylightnix.names import name_like, printable
 from pylightnix.stages.addresses import CERTIFICATES, PROXIES
 
 _COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
-_NO_NAME = re.compile(r"[^A-Za-z0-9_.+-]+")
-_LONGEST = 120
 _PASSED = (*PROXIES, *CERTIFICATES, "SSH_AUTH_SOCK", "PATH")
 
 
@@ -52,7 +50,7 @@ def git_checkout(repo: str | os.PathLike[str], rev: str, *, name: str | None = N
         place = os.path.abspath(place)
     last = re.split("[/:]", place.rstrip("/"))[-1].removesuffix(".git")
     return Derivation(
-        name=name or _NO_NAME.sub("-", last).lstrip("-.+")[:_LONGEST] or "checkout",
+        name=name or name_like(last, "checkout"),
         builder=functools.partial(_check_out, place=place),
         params={"rev": rev.lower()},
         promises={"directory": Promise("checkout", "directory", empty=True)},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +13,9 @@ from pylightnix.dsl.derivation import Derivation
 from pylightnix.errors import ConfigError, FetchError
 from pylightnix.model.build import Build
 from pylightnix.model.promises import Promise
-from pylightnix.names import check_inner_path
+from pylightnix.names import check_inner_path, name_like
 from pylightnix.stages.addresses import CERTIFICATES, PROXIES, checked, shown
 from pylightnix.stages.hashes import Expected
-
-_NO_NAME = re.compile(r"[^A-Za-z0-9_.+-]+")
-_LONGEST = 120
 
 
 def fetch_url(
@@ -56,7 +52,7 @@ def fetch_url(
     expected = None if hash is None else Expected.parse(hash, where)
     file = name or unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2] or "file"
     return Derivation(
-        name=_NO_NAME.sub("-", file).lstrip("-.+")[:_LONGEST] or "file",
+        name=name_like(file, "file"),
         builder=functools.partial(_fetch, urls=urls, seconds=float(timeout)),
         params={"hash": str(expected) if expected else None},
         promises={"file": Promise(check_inner_path(file, "the name of a file"), empty=True)},

@@ -8,7 +8,6 @@ from __future__ import annotations
 import fnmatch
 import functools
 import os
-import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -19,11 +18,8 @@ from pylightnix.dsl.derivation import Derivation
 from pylightnix.errors import ConfigError, StoreError
 from pylightnix.hashing import digest_document
 from pylightnix.model.promises import Promise
-from pylightnix.names import printable
+from pylightnix.names import name_like, printable
 from pylightnix.store.filehash import hash_file
-
-_NO_NAME = re.compile(r"[^A-Za-z0-9_.+-]+")
-_LONGEST = 120
 
 Place = str | os.PathLike[str]
 
@@ -51,7 +47,7 @@ def local_file(path: Place, *, name: str | None = None) -> Derivation[None]:
     except (OSError, StoreError) as error:
         raise _unreadable(where, error) from error
     return _described(
-        name or _name_of(source, "file"),
+        name or name_like(source.name, "file"),
         functools.partial(_take_file, source=str(source)),
         {"content": content, "executable": bool(seen.st_mode & stat.S_IXUSR)},
         {"file": Promise(_inner(source, where), empty=True)},
@@ -87,7 +83,7 @@ def local_dir(path: Place, *, ignore: Sequence[str] = (), name: str | None = Non
     except (OSError, StoreError) as error:
         raise _unreadable(where, error) from error
     return _described(
-        name or _name_of(source, "directory"),
+        name or name_like(source.name, "directory"),
         functools.partial(take_directory, source=str(source), ignore=patterns),
         {"content": content},
         {"directory": Promise(_inner(source, where), "directory", empty=True)},
@@ -239,11 +235,6 @@ def _unreadable(where: str, error: OSError | StoreError) -> ConfigError:
     what = (error.strerror or str(error)) if isinstance(error, OSError) else f"{error.where} {error.what}".strip()
     at = f"{printable(os.fsdecode(error.filename))}: " if isinstance(error, OSError) and error.filename else ""
     return ConfigError(f"cannot be read: {at}{what}", where=where, hint="see to its rights, or leave it out")
-
-
-def _name_of(source: Path, otherwise: str) -> str:
-    """A name for the derivation that looks like that of the file."""
-    return _NO_NAME.sub("-", source.name).lstrip("-.+")[:_LONGEST] or otherwise
 
 
 def _inner(source: Path, where: str) -> str:

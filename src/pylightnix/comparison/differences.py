@@ -55,7 +55,7 @@ class Tolerance(NamedTuple):
         return cls(float(rtol), float(atol))  # type: ignore[arg-type]
 
 
-class Finding(NamedTuple):
+class Difference(NamedTuple):
     """A place at which two results differ.
 
     Attributes:

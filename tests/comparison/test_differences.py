@@ -1,4 +1,4 @@
-"""Verdicts, tolerances, and how a finding is told."""
+"""Verdicts, tolerances, and how a difference is told."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pylightnix.comparison.findings import Finding, Tolerance, Verdict, worst
+from pylightnix.comparison.differences import Difference, Tolerance, Verdict, worst
 from pylightnix.errors import ArgumentError
 
 
@@ -31,6 +31,6 @@ def test_exact_is_without_any_tolerance() -> None:
 
 
 def test_a_finding_is_told_in_a_line() -> None:
-    assert Finding("a.txt", Verdict.DIFFERENT, "it differs").line() == "a.txt: it differs"
-    told = Finding("a.csv", Verdict.CLOSE, "a number differs", "row 2", "1", "2").line()
+    assert Difference("a.txt", Verdict.DIFFERENT, "it differs").line() == "a.txt: it differs"
+    told = Difference("a.csv", Verdict.CLOSE, "a number differs", "row 2", "1", "2").line()
     assert told == "a.csv row 2: 1 → 2; a number differs"
