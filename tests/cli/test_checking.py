@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pylightnix.testing.bench import wait_for
 
 STAGES = """\
 import os
@@ -139,10 +140,7 @@ def test_interrupted(lucky: Any, executor: str, number: int) -> None:
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        until = time.monotonic() + 30
-        while not (lucky.directory / "begun").exists():
-            assert time.monotonic() < until
-            time.sleep(0.01)
+        wait_for((lucky.directory / "begun").exists)
         process.send_signal(number)
         _, told = process.communicate(timeout=30)
     finally:
@@ -152,3 +150,36 @@ def test_interrupted(lucky: Any, executor: str, number: int) -> None:
     assert "interrupted" in told
     assert left(lucky) == []
     assert lucky("check", "luck.py:model").stdout.startswith("equal ")
+
+
+DEAF = """
+import os, signal, time
+from pathlib import Path
+from pylightnix import promise, stage
+
+@stage
+def deaf(out: Path = promise("out.txt")) -> None:
+    out.write_text("x")
+    if "SLOW" not in os.environ:
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    Path("begun").touch()
+    while True:  # until it is killed, it makes its directory again whenever that is removed
+        os.makedirs(out.parent, exist_ok=True)
+        out.write_text("late")
+"""
+
+
+def test_a_builder_that_goes_on_writing_is_ended_before_its_place_is_removed(cli: Any) -> None:
+    (cli.directory / "deaf.py").write_text(DEAF)
+    cli("realize", "deaf.py:deaf")
+    with subprocess.Popen(
+        [cli.command, "check", "deaf.py:deaf", "--executor", "process"],
+        cwd=cli.directory, env={**cli.environ, "SLOW": "1"}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        wait_for((cli.directory / "begun").exists)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    assert left(cli) == []
