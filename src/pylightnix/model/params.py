@@ -49,8 +49,8 @@ class Params:
                     text = piece
             comma = ","
         pieces.append(text + "}")
-        self._pieces = pieces
-        self._holes = holes
+        self._pieces = tuple(pieces)  # tuples of texts are nothing that Python's collector has to look at
+        self._holes = tuple(holes)
         self._shown = ",".join(shown)
 
     @classmethod

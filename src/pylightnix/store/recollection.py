@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from pylightnix.errors import DamageError, StoreError
 from pylightnix.hashing import DIGITS, digest_bytes
+from pylightnix.model.allocation import collector_paused
 from pylightnix.model.records import InputChoice
 from pylightnix.model.remembered import Made, Remembered
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef
@@ -46,7 +47,8 @@ class Recollections:
 
     def recall(self, closure: str) -> Mapping[str, Remembered]:
         try:
-            return _parse(read_small(self._path(closure)))
+            with collector_paused():
+                return _parse(read_small(self._path(closure)))
         except _BROKEN:
             return {}
 
@@ -71,7 +73,7 @@ class Recollections:
             return
         path = self._path(closure)
         unique = f"{self._layout.tmp}/{fresh_id()}"
-        with contextlib.suppress(OSError, StoreError):
+        with contextlib.suppress(OSError, StoreError), collector_paused():
             self._layout.ensure()
             make_directories(self._layout.cache)
             self._forget_oldest(path)

@@ -104,7 +104,7 @@ def _status(path: str) -> os.stat_result | None:
 
 def _nobody() -> int:
     """The number that stands for users who have none here: in a container, the owner of what is outside of it."""
-    with contextlib.suppress(OSError, ValueError), open("/proc/sys/kernel/overflowuid", encoding="ascii") as file:
+    with contextlib.suppress(OSError, ValueError), open("/proc/sys/kernel/overflowuid", encoding="utf-8") as file:
         return int(file.read())
     return 65534
 
