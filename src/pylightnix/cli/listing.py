@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import click
 
 from pylightnix.cli.amounts import age, count, size
+from pylightnix.cli.dividing import divided
 from pylightnix.cli.options import json_option, names_argument, store_option
-from pylightnix.cli.output import cut, out, out_json, remark, table, width
+from pylightnix.cli.output import cut, out_json, out_table, remark, table, width
 from pylightnix.cli.values import brief
 from pylightnix.model.allocation import collector_paused
 from pylightnix.model.config import decode
@@ -38,14 +39,14 @@ def ls_command(stages: tuple[str, ...], by_stage: bool, store: str | None, as_js
     where = as_store(store)
     with collector_paused():
         homes = [home for home in where.keeper.homes() if _wanted(home.name, stages)]
-        found = sorted(glances(where.keeper, homes), key=lambda glance: glance.started, reverse=True)
+        found = divided(lambda some: list(glances(where.keeper, some)), homes)
+        found.sort(key=lambda glance: (glance.started, glance.record.ref), reverse=True)
         found.sort(key=lambda glance: glance.record.ref.name)
-    if as_json:
-        rows = _stages(found) if by_stage else [_document(glance) for glance in found]
-        out_json({"store": str(where.path), "stages" if by_stage else "realizations": rows})
-        return
-    for line in _stage_lines(found) if by_stage else _lines(found):
-        out(line)
+        if as_json:
+            rows = _stages(found) if by_stage else [_document(glance) for glance in found]
+            out_json({"store": str(where.path), "stages" if by_stage else "realizations": rows})
+            return
+        out_table(_stage_lines(found) if by_stage else _lines(found))
     remark(_sum(found, where, stages))
 
 

@@ -46,6 +46,12 @@ def out_safe(line: str) -> None:
     _write(sys.stdout, line)
 
 
+def out_table(lines: Sequence[str]) -> None:
+    """Write what `table` gave, at once."""
+    if lines:
+        _write(sys.stdout, "\n".join(lines))
+
+
 def out_exact(*cells: str) -> None:
     """Write a line that a program may use as it is, a tab between the cells; escaped only where a person sees it."""
     if is_terminal(sys.stdout):
@@ -91,7 +97,7 @@ def table(rows: Sequence[tuple[str, ...]], right: tuple[int, ...] = (), indent: 
     """Rows as lines with aligned columns; the columns in `right` are flush right. The last one is not padded."""
     if not rows:
         return []
-    safe = [tuple(printable(cell) for cell in row) for row in rows]
+    safe = [row if _is_plain("".join(row)) else tuple(printable(cell) for cell in row) for row in rows]
     widths = [max(len(row[i]) for row in safe) for i in range(len(safe[0]))]
     last = len(widths) - 1
     lines = []
@@ -102,6 +108,11 @@ def table(rows: Sequence[tuple[str, ...]], right: tuple[int, ...] = (), indent: 
         ]
         lines.append((indent + "  ".join(cells)).rstrip())
     return lines
+
+
+def _is_plain(text: str) -> bool:
+    """Whether nothing in it is to be escaped, by a look that is fast and may say no wrongly."""
+    return text.isascii() and text.isprintable()
 
 
 class Forgiving:

@@ -1,0 +1,89 @@
+"""Work that is divided among copies of the process: the same results, whatever becomes of a copy."""
+
+import os
+import signal
+from collections.abc import Sequence
+
+import pytest
+
+from pylightnix.cli import dividing
+from pylightnix.cli.dividing import divided
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be copied here"),
+    pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),  # of threads that test runners have
+]
+
+ITEMS = list(range(100))
+
+
+@pytest.fixture(autouse=True)
+def processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if there were three, and no thread but this one: test runners have others."""
+    monkeypatch.setattr(dividing, "_processors", lambda: 3)
+    monkeypatch.setattr(dividing.threading, "active_count", lambda: 1)
+
+
+def squares(items: Sequence[int]) -> list[tuple[int, int]]:
+    return [(item, item * item) for item in items]
+
+
+def no_copy_is_left() -> bool:
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return True
+    return False
+
+
+def test_all_is_done_once_and_by_several() -> None:
+    found = divided(lambda items: [(item, os.getpid()) for item in items], ITEMS, least=10)
+    assert sorted(item for item, _ in found) == ITEMS
+    assert len({process for _, process in found}) == 3
+    assert no_copy_is_left()
+
+
+def test_few_items_are_done_here() -> None:
+    found = divided(lambda items: [os.getpid() for _ in items], ITEMS, least=60)
+    assert set(found) == {os.getpid()}
+
+
+@pytest.mark.parametrize("way", ["killed", "raises", "half"])
+def test_what_a_copy_does_not_do_is_done_here(way: str) -> None:
+    here = os.getpid()
+
+    def work(items: Sequence[int]) -> list[tuple[int, int]]:
+        if os.getpid() != here:
+            if way == "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if way == "raises":
+                raise RuntimeError("not here")
+            os._exit(0)
+        return squares(items)
+
+    assert sorted(divided(work, ITEMS, least=10)) == squares(ITEMS)
+    assert no_copy_is_left()
+
+
+def test_an_error_is_raised_once_and_leaves_no_copy() -> None:
+    def work(items: Sequence[int]) -> list[int]:
+        if 50 in items:
+            raise ValueError("fifty")
+        return list(items)
+
+    with pytest.raises(ValueError, match="fifty"):
+        divided(work, ITEMS, least=10)
+    assert no_copy_is_left()
+
+
+def test_an_interruption_waits_for_no_copy_that_has_much_to_say() -> None:
+    here = os.getpid()
+
+    def work(items: Sequence[int]) -> list[str]:
+        if os.getpid() == here:
+            raise KeyboardInterrupt
+        return ["x" * 1_000_000 for _ in items]  # more than a pipe takes
+
+    with pytest.raises(KeyboardInterrupt):
+        divided(work, ITEMS, least=10)
+    assert no_copy_is_left()
