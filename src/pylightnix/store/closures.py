@@ -1,0 +1,269 @@
+"""All that belongs to a selection: realizations, inputs before what uses them, and the documents that these need.
+
+Reads alone, and is unaware of where it goes. What is not there is told; what is damaged is an error that names the
+file, since who sends something on must not send that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from pylightnix.errors import DamageError
+from pylightnix.hashing import DIGITS, digest_bytes
+from pylightnix.model.records import Context, InputChoice, Record, Run
+from pylightnix.model.selection import Selection
+from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
+from pylightnix.store.collection.reach import find_context
+from pylightnix.store.documents import parse_context, parse_derivation, parse_record, parse_run
+from pylightnix.store.files import is_directory, kind_of, read_small
+from pylightnix.store.reading import Reader, is_run, unreadable
+
+
+class Place(NamedTuple):
+    """Where a realization stands: under this key, with this reference."""
+
+    home: KeyRef
+    ref: RealizationRef
+
+
+class Absent(NamedTuple):
+    """A realization that was chosen and of which this store has no record; `through`: for which one, None for a target.
+
+    What it was made from is not known, unless others were chosen with it.
+    """
+
+    place: Place
+    through: RealizationRef | None
+
+
+class Member(NamedTuple):
+    """A realization of a closure, with all that is noted of it, every document read and found to be sound.
+
+    Attributes:
+        record: what it is.
+        directory: where that stands, with the documents below.
+        present: whether its artifacts are there; else it was collected, and is a thin record.
+        runs: by the name of the file, in byte order; the log that a run names is there.
+        contexts: those that have a file of their own, by its name.
+    """
+
+    record: Record
+    directory: str
+    present: bool
+    runs: dict[str, Run]
+    contexts: dict[str, Context]
+
+    @property
+    def derivations(self) -> list[DerivationRef]:
+        """The derivations that it was made or used for, each once."""
+        of_runs = [run.derivation for run in self.runs.values()]
+        return sorted({*of_runs, *(context.derivation for context in self.contexts.values())})
+
+    @property
+    def environments(self) -> list[str]:
+        """The hashes of the environments that its runs name, each once."""
+        named = {run.facts.get("environment") for run in self.runs.values()}
+        return sorted(one for one in named if isinstance(one, str) and _is_hash(one))
+
+    @property
+    def files(self) -> list[str]:
+        """The names of all files beside `record.json` and the manifest: logs before the runs that name them."""
+        logs = [run.log for run in self.runs.values() if run.log is not None]
+        return [*sorted(logs), *self.runs, *self.contexts]
+
+
+class Closure(NamedTuple):
+    """What a selection reaches in one store.
+
+    Attributes:
+        order: each realization once, after all that it was made from (but where one is its own input).
+        absent: what is missing.
+    """
+
+    order: tuple[Place, ...]
+    absent: tuple[Absent, ...]
+
+
+def closure_of(reader: Reader, selection: Selection) -> Closure:
+    """What belongs to a selection: what it names, and all that this was made from in the contexts that it stands in.
+
+    Other contexts of a realization, of other runs and uses, belong to what is known of it, and are not followed: they
+    may name what was removed.
+
+    Raises:
+        DamageError: a context that must be followed cannot be read, or is not there.
+        StoreError: the store cannot be read.
+    """
+    return _Walk(reader, selection).closure()
+
+
+def member(reader: Reader, place: Place) -> Member:
+    """A realization with everything that is noted of it.
+
+    Raises:
+        DamageError: something of it is damaged, or a log is not there; `where` is its file.
+        StoreError: it cannot be read.
+    """
+    home, ref = place
+    directory = _directory(reader, place)
+    path = f"{directory}/record.json"
+    record = parse_record(path, _read(path), ref.digits, home)
+    if record.key[:DIGITS] != home.digits:
+        raise DamageError("the record belongs to another key", where=printable(path))
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError as error:
+        raise unreadable(directory, error) from error
+    runs = {name: _run(directory, name) for name in names if is_run(name)}
+    contexts = {
+        name: parse_context(f"{directory}/{name}", _read(f"{directory}/{name}"))
+        for name in names
+        if name.startswith("context-") and name.endswith(".json")
+    }
+    if not runs and not contexts:
+        raise DamageError("no run is left: what it was made from is not known", where=printable(directory))
+    return Member(record, directory, reader.present(record), runs, contexts)
+
+
+def members(reader: Reader, places: Iterable[Place]) -> Iterator[Member]:
+    """Each of them as `member` gives it, read when it is asked for. Raises as `member` does."""
+    return (member(reader, place) for place in places)
+
+
+def derivation_bytes(reader: Reader, ref: DerivationRef) -> bytes:
+    """The document of a derivation, checked; DamageError if it is not there or damaged."""
+    path = f"{reader.layout.derivations}/{ref}.json"
+    data = _read(path)
+    parse_derivation(printable(path), data, ref)
+    return data
+
+
+def environment_bytes(reader: Reader, digest: str) -> bytes:
+    """The description of an environment, checked; DamageError if it is not there or damaged."""
+    path = f"{reader.layout.environments}/{digest[:DIGITS]}.json"
+    data = _read(path)
+    if digest_bytes(data) != digest:
+        raise DamageError("its bytes are not those of its name", where=printable(path))
+    return data
+
+
+def _is_hash(text: str) -> bool:
+    return len(text) == 64 and not text.translate(dict.fromkeys(map(ord, "0123456789abcdef")))
+
+
+def _directory(reader: Reader, place: Place) -> str:
+    return f"{reader.layout.records}/{place.home}/{place.ref.digits}"
+
+
+def _read(path: str) -> bytes:
+    """A document that must be there."""
+    try:
+        return read_small(path)
+    except FileNotFoundError:
+        raise DamageError("it is not there", where=printable(path)) from None
+    except OSError as error:
+        if (kind := kind_of(path)) not in ("", "file"):
+            raise DamageError(f"in its place there is a {kind}", where=printable(path)) from error
+        raise unreadable(path, error) from error
+
+
+def _run(directory: str, name: str) -> Run:
+    run = parse_run(f"{directory}/{name}", _read(f"{directory}/{name}"))
+    if run.log is not None and kind_of(f"{directory}/{run.log}") != "file":
+        raise DamageError("it is not there, and a run names it", where=printable(f"{directory}/{run.log}"))
+    return run
+
+
+class _Walk:
+    def __init__(self, reader: Reader, selection: Selection) -> None:
+        self._reader = reader
+        self._selection = selection
+        self._known = {context.hash: context for context in selection.contexts}
+        self._inputs: dict[Place, dict[Place, None]] = {}
+        self._absent: dict[Place, Absent] = {}
+
+    def closure(self) -> Closure:
+        self._follow()
+        return Closure(tuple(self._sorted()), tuple(self._absent.values()))
+
+    def _follow(self) -> None:
+        """From choice to context to choice, until nothing is new: what each realization was made from."""
+        seen: set[tuple[KeyRef, tuple[RealizationRef, ...], str]] = set()
+        waiting: list[tuple[InputChoice, RealizationRef | None]] = [
+            (kept.choice, None) for kept in reversed(self._selection.kept)
+        ]
+        while waiting:
+            choice, through = waiting.pop()
+            if (choice.key, choice.chosen, choice.context) in seen:
+                continue
+            seen.add((choice.key, choice.chosen, choice.context))
+            there = [place for place in _places(choice) if self._see(place, through)]
+            context = self._context(choice, there)
+            if context is None:
+                continue
+            below = [place for inner in context.inputs.values() for place in _places(inner)]
+            for place in there:
+                self._inputs[place].update(dict.fromkeys(below))
+            via = choice.chosen[0] if choice.chosen else through
+            waiting += [(inner, via) for inner in context.inputs.values()]
+
+    def _see(self, place: Place, through: RealizationRef | None) -> bool:
+        """Note a realization; whether there is a record of it, readable or not."""
+        if place in self._inputs:
+            return True
+        if not is_directory(_directory(self._reader, place)):
+            self._absent.setdefault(place, Absent(place, through))
+            return False
+        self._inputs[place] = {}
+        return True
+
+    def _context(self, choice: InputChoice, there: list[Place]) -> Context | None:
+        """The context of a choice; None if none of what was chosen is there, or nothing was and nobody noted with what.
+
+        It stands with each that was chosen, so one that cannot be read is only missed where no other one has it.
+        """
+        found = self._known.get(choice.context)
+        if found is not None or not there:
+            return found
+        problem: Exception | None = None
+        for place in there:
+            directory = _directory(self._reader, place)
+            try:
+                found = find_context(directory, choice.context)
+            except (DamageError, OSError) as error:
+                problem = unreadable(directory, error) if isinstance(error, OSError) else error
+                continue
+            if found is not None:
+                self._known[choice.context] = found
+                return found
+        for place in there:
+            member(self._reader, place)  # which tells what is damaged, if that is why
+        raise problem or DamageError(
+            f"the context {choice.context[:8]} of {there[0].ref} is not in the store, or damaged",
+            where=printable(f"{_directory(self._reader, there[0])}/context-{choice.context[:DIGITS]}.json"),
+            hint="realize its stage again, which notes it anew", ref=there[0].ref,
+        )  # fmt: skip
+
+    def _sorted(self) -> Iterator[Place]:
+        """Inputs first. What leads back to where the way came from is passed over, as for one that is its own input."""
+        begun: set[Place] = set()
+        for start in self._inputs:
+            if start in begun:
+                continue
+            begun.add(start)
+            way = [(start, iter(self._inputs[start]))]
+            while way:
+                place, inputs = way[-1]
+                new = next((one for one in inputs if one in self._inputs and one not in begun), None)
+                if new is None:
+                    yield place
+                    way.pop()
+                else:
+                    begun.add(new)
+                    way.append((new, iter(self._inputs[new])))
+
+
+def _places(choice: InputChoice) -> list[Place]:
+    return [Place(choice.key, ref) for ref in choice.chosen]
