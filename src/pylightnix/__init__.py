@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pylightnix.model.realization import Realization
     from pylightnix.session.adopting import import_dir
     from pylightnix.session.check import check
+    from pylightnix.session.copying import copy
     from pylightnix.session.verbs import Plan, instantiate, plan, realize, realize_many
     from pylightnix.store.store import Store
 
@@ -29,6 +30,7 @@ __all__ = [
     "Stage",
     "Store",
     "check",
+    "copy",
     "import_dir",
     "instantiate",
     "match",
@@ -53,6 +55,7 @@ _HOMES = {
     "Stage": "dsl.stage",
     "Store": "store.store",
     "check": "session.check",
+    "copy": "session.copying",
     "import_dir": "session.adopting",
     "instantiate": "session.verbs",
     "match": "dsl",

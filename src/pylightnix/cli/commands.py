@@ -23,6 +23,7 @@ COMMANDS = {
     "du": ("weighing", "Show what takes how much space, by stage or by root."),
     "doctor": ("examining", "Look whether the store is in a place where it can do its work."),
     "import-dir": ("adopting", "Take a directory that was made elsewhere into the store, with what is known about it."),
+    "copy": ("copying", "Copy results, and all that they were made from, into another store."),
     "init": ("starting", "Make a store, ./.pylightnix, for this directory and those below."),
     "completion": ("starting", "Print the script that completes commands in a shell."),
 }

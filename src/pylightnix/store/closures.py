@@ -47,6 +47,7 @@ class Member(NamedTuple):
         present: whether its artifacts are there; else it was collected, and is a thin record.
         runs: by the name of the file, in byte order; the log that a run names is there.
         contexts: those that have a file of their own, by its name.
+        documents: the bytes of both, by the name of the file.
     """
 
     record: Record
@@ -54,18 +55,17 @@ class Member(NamedTuple):
     present: bool
     runs: dict[str, Run]
     contexts: dict[str, Context]
+    documents: dict[str, bytes]
 
     @property
     def derivations(self) -> list[DerivationRef]:
         """The derivations that it was made or used for, each once."""
-        of_runs = [run.derivation for run in self.runs.values()]
-        return sorted({*of_runs, *(context.derivation for context in self.contexts.values())})
+        return derivations_of(self.runs.values(), self.contexts.values())
 
     @property
     def environments(self) -> list[str]:
         """The hashes of the environments that its runs name, each once."""
-        named = {run.facts.get("environment") for run in self.runs.values()}
-        return sorted(one for one in named if isinstance(one, str) and _is_hash(one))
+        return environments_of(self.runs.values())
 
     @property
     def files(self) -> list[str]:
@@ -116,15 +116,24 @@ def member(reader: Reader, place: Place) -> Member:
         names = sorted(os.listdir(directory))
     except OSError as error:
         raise unreadable(directory, error) from error
-    runs = {name: _run(directory, name) for name in names if is_run(name)}
-    contexts = {
-        name: parse_context(f"{directory}/{name}", _read(f"{directory}/{name}"))
-        for name in names
-        if name.startswith("context-") and name.endswith(".json")
-    }
+    notes = [name for name in names if is_run(name) or (name.startswith("context-") and name.endswith(".json"))]
+    documents = {name: _read(f"{directory}/{name}") for name in notes}
+    runs = {name: _run(directory, name, documents[name]) for name in notes if is_run(name)}
+    contexts = {name: parse_context(f"{directory}/{name}", documents[name]) for name in notes if name not in runs}
     if not runs and not contexts:
         raise DamageError("no run is left: what it was made from is not known", where=printable(directory))
-    return Member(record, directory, reader.present(record), runs, contexts)
+    return Member(record, directory, reader.present(record), runs, contexts, documents)
+
+
+def derivations_of(runs: Iterable[Run], contexts: Iterable[Context]) -> list[DerivationRef]:
+    """The derivations that runs and contexts name, each once."""
+    return sorted({*(run.derivation for run in runs), *(context.derivation for context in contexts)})
+
+
+def environments_of(runs: Iterable[Run]) -> list[str]:
+    """The hashes of the environments that runs name, each once."""
+    named = {run.facts.get("environment") for run in runs}
+    return sorted(one for one in named if isinstance(one, str) and _is_hash(one))
 
 
 def members(reader: Reader, places: Iterable[Place]) -> Iterator[Member]:
@@ -169,8 +178,8 @@ def _read(path: str) -> bytes:
         raise unreadable(path, error) from error
 
 
-def _run(directory: str, name: str) -> Run:
-    run = parse_run(f"{directory}/{name}", _read(f"{directory}/{name}"))
+def _run(directory: str, name: str, data: bytes) -> Run:
+    run = parse_run(f"{directory}/{name}", data)
     if run.log is not None and kind_of(f"{directory}/{run.log}") != "file":
         raise DamageError("it is not there, and a run names it", where=printable(f"{directory}/{run.log}"))
     return run

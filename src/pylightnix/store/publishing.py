@@ -159,12 +159,40 @@ def publish(sealed: Sealed, place: str) -> bool:
     return False
 
 
+def publish_all(sealed: Sealed, place: str) -> bool:
+    """As `publish`, with any number of runs and contexts: an equal realization that is there gets those it lacks.
+
+    Returns:
+        Whether the record is new.
+
+    Raises:
+        OSError: the system refused.
+    """
+    notes = sealed.workspace.notes
+    if _move(sealed.workspace, notes, place):
+        return True
+    _mend_record(sealed.workspace, sealed.record, place)
+    names = [name for name in os.listdir(notes) if name.startswith(("run-", "context-"))]
+    for name in sorted(names, key=lambda name: (name.endswith(".json"), name)):  # a log before the run that names it
+        if not os.path.lexists(f"{place}/{name}"):
+            changes.move(f"{notes}/{name}", f"{place}/{name}")
+    return False
+
+
 def _is_whole(payload: str, record: Record) -> bool:
     """Whether artifacts that a crash left before their record, or that another process has just put there, are ours."""
     try:
         return hash_tree(payload).digest == record.tree
     except (StoreError, OSError):
         return False
+
+
+def set_aside_unless_whole(payload: str, record: Record, aside: str) -> None:
+    """Take away artifacts that would become those of a record, and are not; OSError as it comes."""
+    if os.path.lexists(payload) and not _is_whole(payload, record):
+        with contextlib.suppress(FileNotFoundError):
+            set_aside(payload, aside)
+        remove_quietly(aside)
 
 
 def is_registered(place: str, record: Record) -> bool:

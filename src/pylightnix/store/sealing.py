@@ -265,7 +265,7 @@ def _make_ours(name: bytes, above: int, fd: int, status: os.stat_result) -> int:
     unique = f".{os.urandom(12).hex()}"
     copy = changes.open_new(unique, os.O_RDWR | os.O_CREAT | os.O_EXCL | NO_LINK, 0o600, above=above)
     try:
-        _copy(fd, copy)
+        copy_content(fd, copy)
         changes.set_mode_of(copy, status.st_mode & 0o777)
         os.lseek(copy, 0, os.SEEK_SET)
         changes.replace(unique, name, above=above)
@@ -278,7 +278,8 @@ def _make_ours(name: bytes, above: int, fd: int, status: os.stat_result) -> int:
     return copy
 
 
-def _copy(source: int, target: int) -> None:
+def copy_content(source: int, target: int) -> None:
+    """Copy what is in one open file into another one, which is empty; OSError as it comes."""
     if hasattr(os, "copy_file_range"):
         # Shares the blocks where the file system can. Where it stops, or cannot, the loop below goes on.
         with contextlib.suppress(OSError):

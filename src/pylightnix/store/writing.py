@@ -353,8 +353,12 @@ class Writer(Reader):
     def environment(self, facts: Mapping[str, Any]) -> str:
         data = canonical({**facts, "pylightnix": kind_tag("environment")})
         digest = digest_bytes(data)
-        self._write_named(f"{self.layout.environments}/{digest[:DIGITS]}.json", data)
+        self.write_environment(digest, data)
         return digest
+
+    def write_environment(self, digest: str, data: bytes) -> None:
+        """Write the description of an environment, of which this is the hash, unless it is there."""
+        self._write_named(f"{self.layout.environments}/{digest[:DIGITS]}.json", data)
 
 
 def _value_text(home: KeyRef, value: Any) -> str:

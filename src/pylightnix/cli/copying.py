@@ -1,0 +1,67 @@
+"""`copy`: results, with all that they were made from, into another store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pylightnix.cli.amounts import count, size
+from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, targets_argument
+from pylightnix.cli.output import out, out_json, remark, table
+from pylightnix.cli.targets import found
+from pylightnix.model.realization import Realization
+from pylightnix.session.copying import copy
+from pylightnix.session.location import as_store
+from pylightnix.store.copying import Copied
+from pylightnix.store.store import Store
+
+incomplete_option = click.option(
+    "--incomplete", is_flag=True, help="Also where something was removed that they were made from."
+)
+
+
+@click.command("copy")
+@targets_argument
+@click.option("--to", required=True, type=click.Path(), metavar="PATH", help="The other store; made if not there.")
+@click.option("--dry-run", is_flag=True, help="Change nothing, only say what would be done.")
+@incomplete_option
+@set_option
+@store_option
+@json_option
+def copy_command(
+    targets: tuple[str, ...], to: str, dry_run: bool, incomplete: bool, assignments: tuple[str, ...],
+    store: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Copy what TARGETs name, and all that it was made from, into the store at PATH.
+
+    Every byte is held against its hash first. What is there already is left as it is, and gets the runs that it lacks.
+    """
+    where = as_store(store)
+    done = copy(asked(targets, assignments, where), to=to, store=where, dry_run=dry_run, incomplete=incomplete)
+    tell(done, {"to": str(as_store(to).path)}, as_json=as_json)
+
+
+def asked(targets: tuple[str, ...], assignments: tuple[str, ...], store: Store) -> list[Realization[Any]]:
+    """The realizations that targets name."""
+    given = read_assignments(assignments)
+    return [one.realization for target in targets for one in found(target, given, store)]
+
+
+def tell(done: Copied, about: dict[str, Any], *, as_json: bool) -> None:
+    """Print what became of each realization."""
+    if as_json:
+        moved = [{**one._asdict(), "ref": str(one.ref)} for one in done.moved]
+        sums = {"size": done.size, "shared": done.shared, "absent": [str(ref) for ref in done.absent]}
+        out_json({**about, "dry_run": done.dry, "realizations": moved, **sums})
+        return
+    rows = [(one.how, one.ref.short, one.ref.name, size(one.size) if one.size else "") for one in done.moved]
+    for line in table(rows, right=(3,)):
+        out(line)
+    new = sum(one.how in ("copied", "record") for one in done.moved)
+    told = [f"{count(new, 'realization')} {'to copy' if done.dry else 'copied'}, {size(done.size)}"]
+    told += [f"{size(done.shared)} of it share their blocks"] if done.shared else []
+    there = len(done.moved) - new
+    told += [f"{there} {'was' if there == 1 else 'were'} there"] if there else []
+    told += [f"{count(len(done.absent), 'realization')} left out, removed before"] if done.absent else []
+    remark("; ".join(told))

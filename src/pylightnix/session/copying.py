@@ -1,0 +1,71 @@
+"""The verb `copy`: results, with all that they were made from, from one store into another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pylightnix.errors import ArgumentError
+from pylightnix.model.realization import Realization
+from pylightnix.model.selection import Selection, selection_of
+from pylightnix.session.location import as_store
+from pylightnix.session.verbs import StoreLike
+from pylightnix.store.copying import Copied, Moved, copy_closure
+from pylightnix.store.store import Store
+
+Refs = str | Realization[Any] | Iterable["str | Realization[Any]"]
+
+
+def copy(
+    refs: Refs, *, to: StoreLike, store: StoreLike = None, dry_run: bool = False, incomplete: bool = False,
+    told: Callable[[Moved], None] = lambda _: None,
+) -> Copied:  # fmt: skip
+    """Copy realizations, and all that they were made from, into another store.
+
+    Every byte is held against its hash before it becomes visible there, and a realization becomes visible after all
+    that it was made from. A copy that was interrupted goes on the next time. What is there gets the runs that it lacks.
+
+    Args:
+        refs: realizations, or references or unique prefixes of some.
+        to: the other store, or its path; it is made if it is not there.
+        store: the store that has them; None for the default one.
+        dry_run: change nothing, only say what would be done.
+        incomplete: copy also where something was removed that they were made from; else that is an error.
+        told: is called with what became of each realization.
+
+    Returns:
+        What became of each, inputs before what uses them.
+
+    Raises:
+        UnknownReferenceError: nothing, or more than one thing, is named so.
+        DamageError: something is damaged; what came before it was copied, and it was not.
+        StoreError: something was collected or removed, or a store cannot be read or written.
+        ArgumentError: both stores are the same.
+    """
+    source, target = as_store(store), as_store(to)
+    if source.path == target.path or (target.path.exists() and os.path.samefile(source.path, target.path)):
+        raise ArgumentError("both stores are the same", where="copy", hint="give the path of another one with --to")
+    with held(source, refs) as selection:
+        return copy_closure(source.keeper, target.keeper, selection, dry=dry_run, incomplete=incomplete, told=told)
+
+
+@contextmanager
+def held(store: Store, refs: Refs) -> Iterator[Selection]:
+    """What is asked for as a selection; nothing of its closure is collected inside."""
+    from pylightnix.store.closures import closure_of
+
+    keeper = store.keeper
+    keeper.settle()
+    given = [refs] if isinstance(refs, (str, Realization)) else list(refs)
+    if not given:
+        raise ArgumentError("nothing is named", where="copy", hint="give at least one reference")
+    holding = keeper.holding()
+    try:
+        with holding.looking():
+            selection = selection_of(store.realization(one) if isinstance(one, str) else one for one in given)
+            holding.add([place.ref for place in closure_of(keeper, selection).order])
+        yield selection
+    finally:
+        holding.release()

@@ -1,0 +1,263 @@
+"""Takes realizations into a store that were made in another one: verified first, then visible, inputs before users.
+
+There is one way for all of them, wherever they come from: `begin` gives a place where nobody looks, whoever brings
+something writes it there, `finish` holds it against its hashes, and `settle` makes all that is finished visible.
+Unaware of where things come from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pylightnix.errors import ArtifactError, DamageError, StoreError
+from pylightnix.hashing import DIGITS, digest_bytes
+from pylightnix.model.keeping import Sealed, Workspace
+from pylightnix.model.records import Record, Run, seed_of
+from pylightnix.names import DerivationRef, RealizationRef, printable
+from pylightnix.store import changes
+from pylightnix.store.documents import parse_derivation, record_bytes
+from pylightnix.store.files import fresh_id, is_directory, write_new
+from pylightnix.store.layout import writing
+from pylightnix.store.publishing import (
+    bring_back,
+    is_registered,
+    publish_all,
+    put_artifacts,
+    remove_quietly,
+    set_aside_unless_whole,
+)
+from pylightnix.store.trees import EMPTY, Entry, read_manifest
+from pylightnix.store.writing import Writer
+
+LONGEST = 1.0
+"""Seconds after which what is finished becomes visible, if it need not wait for all."""
+
+
+@dataclass(slots=True, eq=False)
+class Arrival:
+    """A realization on its way in.
+
+    Attributes:
+        record: what it must turn out to be.
+        whole: whether its artifacts come too; else its record alone.
+        notes: a directory for its documents and logs, and `out` one for its artifacts.
+        lacks: whether the store has neither its record nor, if it is whole, its artifacts.
+        there: the names of the files that the store has of it.
+    """
+
+    record: Record
+    whole: bool
+    notes: str
+    out: str
+    lacks: bool
+    there: frozenset[str]
+    runs: list[Run] = field(default_factory=list)
+
+    def wants(self, name: str) -> bool:
+        """Whether the store does not have this file of it."""
+        return name not in self.there
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write one of its documents, if it is wanted."""
+        if self.wants(name):
+            write_new(f"{self.notes}/{name}", data)
+
+
+class Receiver:
+    """Takes in realizations; to be closed.
+
+    Args:
+        keeper: of the store, which is made if it is not there.
+        together: whether all become visible at the end or none; else each soon, after what came before it.
+    """
+
+    def __init__(self, keeper: Writer, *, together: bool = False) -> None:
+        self._keeper = keeper
+        self._together = together
+        self._ready: list[tuple[Arrival, Sealed]] = []
+        self._since = time.monotonic()
+        self._holding = keeper.holding()
+        self._held: set[RealizationRef] = set()
+        keeper.layout.ensure()
+
+    def close(self) -> None:
+        """Drop what is not settled."""
+        for arrival, _ in self._ready:
+            _remove(arrival)
+        self._ready.clear()
+        self._holding.release()
+
+    def see(self, record: Record) -> frozenset[str] | None:
+        """The files that the store has of a realization with its record; None if it lacks that. One look."""
+        try:
+            there = frozenset(os.listdir(self._keeper.place(record)))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return there if is_registered(self._keeper.place(record), record) else None
+
+    def hold(self, refs: Iterable[RealizationRef]) -> None:
+        """Keep these from being collected until the end, also before they have a record."""
+        new = set(refs) - self._held
+        if new:
+            with self._holding.looking():
+                self._holding.add(sorted(new))
+            self._held |= new
+
+    def write_derivation(self, ref: DerivationRef, data: bytes) -> None:
+        """Take in a derivation; DamageError if it is none, or not of this name."""
+        parse_derivation(f"derivations/{ref}.json", data, ref)
+        self._keeper.write_derivation(ref, data)
+
+    def write_environment(self, digest: str, data: bytes) -> None:
+        """Take in the description of an environment; DamageError if it is another one."""
+        if digest_bytes(data) != digest:
+            raise DamageError("its bytes are not those of its name", where=f"environments/{digest[:DIGITS]}.json")
+        self._keeper.write_environment(digest, data)
+
+    def begin(self, record: Record, *, whole: bool) -> Arrival:
+        """A place for a realization, which is held from now on.
+
+        Args:
+            record: what it must turn out to be.
+            whole: whether its artifacts come too.
+        """
+        self.hold([record.ref])
+        there = self.see(record)
+        lacks = there is None or (whole and not self._keeper.present(record))
+        workspace = self._keeper.workspace(record.home, 0, has_out=whole and lacks, apart=True)
+        return Arrival(record, whole, workspace.notes, workspace.out, lacks, there or frozenset())
+
+    def finish(self, arrival: Arrival, runs: Iterable[Run]) -> None:
+        """Hold what was written against the record, and have it become visible.
+
+        Raises:
+            DamageError: it is not what it must be; nothing of it becomes visible, and it is removed.
+            StoreError: the store cannot be written.
+        """
+        try:
+            arrival.runs = list(runs)
+            for run in arrival.runs:
+                _check_run(arrival.record, run)
+            sealed = self._seal(arrival)
+            with writing(arrival.notes):
+                write_new(f"{arrival.notes}/record.json", record_bytes(arrival.record, arrival.record.made_in))
+        except BaseException:
+            _remove(arrival)
+            raise
+        self._ready.append((arrival, sealed))
+        if not self._together and time.monotonic() > self._since + LONGEST:
+            self.settle()
+
+    def drop(self, arrival: Arrival) -> None:
+        """Take nothing of it in."""
+        _remove(arrival)
+
+    def _seal(self, arrival: Arrival) -> Sealed:
+        record, has_out = arrival.record, arrival.whole and arrival.lacks
+        workspace = Workspace(arrival.notes, arrival.out, "", "", "", has_out)
+        manifest = f"{arrival.notes}/manifest.jsonl"
+        if not has_out:
+            if record.tree != EMPTY and os.path.lexists(manifest):
+                for _ in read_manifest(manifest, record.tree):
+                    pass
+            return Sealed(workspace, record.ref, record)
+        wanted = f"{arrival.notes}/wanted.jsonl"
+        if os.path.lexists(manifest):
+            changes.move(manifest, wanted)
+        promises = {name: kept.path for name, kept in record.promises.items()}
+        try:
+            found = self._keeper.seal(workspace, record.home, record.key, record.value, promises)
+        except ArtifactError as error:
+            raise DamageError(error.what, where=error.where, hint=error.hint) from error
+        if found.ref != record.ref:
+            raise _differs(record, manifest, wanted)
+        if (found.record.promises, found.record.size, found.record.files) != (
+            record.promises, record.size, record.files,
+        ):  # fmt: skip
+            raise DamageError(
+                "what its record says of promises and sizes is not so", where=f"{record.ref.name} {record.ref.short}"
+            )
+        with contextlib.suppress(FileNotFoundError):
+            changes.remove_file(wanted)
+        return Sealed(workspace, record.ref, record)
+
+    def settle(self) -> None:
+        """Make all that is finished visible, in its order, and lasting; the store's errors."""
+        for arrival, sealed in self._ready:
+            with writing(arrival.notes):
+                self._put(arrival, sealed)
+        self._sync()
+        while self._ready:
+            arrival, sealed = self._ready[0]
+            with writing(self._keeper.place(arrival.record)):
+                self._reserve(arrival)
+                publish_all(sealed, self._keeper.place(arrival.record))
+            del self._ready[0]
+            _remove(arrival)
+        self._sync()
+        self._since = time.monotonic()
+
+    def _put(self, arrival: Arrival, sealed: Sealed) -> None:
+        record, keeper = arrival.record, self._keeper
+        payload, place = keeper.payload_text(record), keeper.place(record)
+        if not (arrival.whole and arrival.lacks):
+            if not arrival.there:  # a record alone: artifacts that are there were left by a crash, whole or not
+                set_aside_unless_whole(payload, record, f"{keeper.layout.tmp}/{fresh_id()}")
+        elif os.path.lexists(place) and not os.path.lexists(payload):
+            bring_back(sealed, payload, self._sync)
+        else:
+            put_artifacts(sealed, payload, lambda: is_registered(place, record))
+
+    def _reserve(self, arrival: Arrival) -> None:
+        """The runs' indices, and so their seeds, are used from now on."""
+        base = f"{self._keeper.layout.records}/{arrival.record.home}"
+        changes.make_directories(base)
+        for run in arrival.runs:
+            if run.index:
+                with contextlib.suppress(FileExistsError):
+                    write_new(f"{base}/{run.index}.run", b"")
+
+    def _sync(self) -> None:
+        if self._keeper.lasting:
+            with writing(self._keeper.root):
+                changes.sync_all(self._keeper.root)
+
+
+def _remove(arrival: Arrival) -> None:
+    for path in (arrival.notes, arrival.out):
+        if os.path.lexists(path):
+            remove_quietly(path)
+
+
+def _check_run(record: Record, run: Run) -> None:
+    if run.seed != seed_of(record.key, run.index):
+        raise DamageError(
+            f"the seed of run {run.index} is not that of its key and index",
+            where=f"{record.ref.name} {record.ref.short}",
+        )
+
+
+def _differs(record: Record, found: str, wanted: str) -> DamageError:
+    """The error for artifacts that are not those of the record; it names the first file that differs."""
+    where = f"{record.ref.name} {record.ref.short}"
+    hint = "verify the store that it comes from, with --repair"
+    try:
+        there = _entries(found) if is_directory(os.path.dirname(found)) else {}
+        for entry in read_manifest(wanted, record.tree):
+            if there.get(entry.name) != entry:
+                path = printable(entry.path)
+                return DamageError(f"{path} is not what its record says", where=where, hint=hint, path=entry.path)
+    except (StoreError, OSError):
+        pass
+    return DamageError("the artifacts are not those of its record", where=where, hint=hint)
+
+
+def _entries(manifest: str) -> dict[bytes, Entry]:
+    try:
+        return {entry.name: entry for entry in read_manifest(manifest)}
+    except FileNotFoundError:
+        return {}

@@ -1,0 +1,294 @@
+"""From store to store: all of it, verified, whole or not there, whatever happens in between."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import stat
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pylightnix import Build, Dep, Realization, Store, copy, match, plan, promise, realize, realize_many, stage
+from pylightnix.errors import ArgumentError, CollectedError, DamageError, StoreError, UnknownReferenceError
+from pylightnix.store import changes
+from pylightnix.store.closures import closure_of
+from pylightnix.store.removal import remove_tree
+
+EVERY = int(os.environ.get("PYLIGHTNIX_KILLS", "9"))
+"""Of how many changes one is fatal; 1 tries all."""
+
+
+@stage(code="ignore")
+def data(build: Build, table: Path = promise("table.txt")) -> None:
+    print("a line for the log")
+    table.write_text("one two")
+    (build.out / "deep").mkdir()
+    (build.out / "deep" / "run.sh").write_text("#!/bin/sh\n")
+    (build.out / "deep" / "run.sh").chmod(0o755)
+    (build.out / "deep" / "link").symlink_to("run.sh")
+    (build.out / "empty").mkdir()
+    (build.out / os.fsdecode(b"\xff")).write_bytes(b"no UTF-8")
+
+
+@stage(code="ignore", matcher=match.best("score", of=3))
+def model(build: Build, source: Dep = data(), weights: Path = promise("w.bin")) -> dict[str, float]:
+    weights.write_text(f"{source.table.read_text()} {build.run}")
+    return {"score": build.run % 2 + 0.5}
+
+
+@stage(code="ignore")
+def nothing(best: Dep = model()) -> float:
+    return float(best.value["score"])
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Store:
+    return Store(tmp_path / "one", durability="none")
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Store:
+    return Store(tmp_path / "two", durability="none")
+
+
+@pytest.fixture
+def done(source: Store) -> Realization[Any]:
+    return realize(nothing(), store=source, quiet=True)
+
+
+def files_below(path: Path) -> dict[str, tuple[int, object]]:
+    """Kinds, modes and contents."""
+    return {
+        os.fsencode(one.relative_to(path)).decode(errors="backslashreplace"): (
+            one.lstat().st_mode,
+            os.readlink(one) if one.is_symlink() else one.read_bytes() if one.is_file() else None,
+        )
+        for one in path.rglob("*")
+    }
+
+
+def is_same(one: Store, other: Store, realization: Realization[Any]) -> None:
+    record = realization.record
+    assert files_below(one.keeper.payload(record)) == files_below(other.keeper.payload(record))
+    records = [files_below(Path(store.keeper.place(record))) for store in (one, other)]
+    assert records[0] == records[1]
+    assert stat.S_IMODE(other.keeper.payload(record).lstat().st_mode) & 0o222 == 0
+
+
+def test_all_that_it_was_made_from_comes_along(source: Store, target: Store, done: Realization[Any]) -> None:
+    copied = copy(done, to=target, store=source)
+    assert [(one.ref.name, one.how) for one in copied.moved] == [(n, "copied") for n in ("data", "model", "nothing")]
+    for one in (done, done.deps.best, done.deps.best.deps.source):
+        is_same(source, target, one)
+    assert target.verify().sound
+    there = target.realization(done.ref)
+    assert there.deps.best.deps.source.table.read_text() == "one two"
+    assert there.deps.best.deps.source.log == "a line for the log\n"
+    assert copied.size == sum(one.record.size for one in target.realizations())
+    assert {p.name for p in (target.path / "environments").iterdir()} == {
+        p.name for p in (source.path / "environments").iterdir()
+    }
+    (target.path / "tmp").rmdir()  # nothing is left in it
+
+
+def test_what_is_there_is_left_as_it_is(source: Store, target: Store, done: Realization[Any]) -> None:
+    copy(done, to=target, store=source)
+    before = files_below(target.path / "store")
+    made: list[tuple[str, tuple[object, ...]]] = []
+    with changes.observed(lambda name, paths: made.append((name, paths))):
+        again = copy(str(done.ref)[:12], to=target.path, store=source.path)
+    assert {one.how for one in again.moved} == {"there"}
+    assert again.size == 0
+    assert files_below(target.path / "store") == before
+    outside_of_locks = [paths for _, paths in made if paths and "/records/" in str(paths)]
+    assert outside_of_locks == []
+
+
+def test_it_is_not_made_again_there(source: Store, target: Store) -> None:
+    both = realize_many(model(), store=source, quiet=True), realize(nothing(), store=source, quiet=True)
+    for record in source.realizations():
+        copy(record, to=target, store=source)
+    assert all(step.action == "reuse" for step in plan(nothing(), store=target).steps)
+    assert realize(nothing(), store=target, quiet=True).ref == both[1].ref
+
+
+def test_equal_results_get_the_runs(source: Store, target: Store, done: Realization[Any]) -> None:
+    realize(data(), store=target, quiet=True)
+    realize(data(), store=target, quiet=True, rebuild=["data"])
+    copied = copy(done, to=target, store=source)
+    assert [one.how for one in copied.moved] == ["merged", "copied", "copied"]
+    (one,) = target.realizations(name="data")
+    assert len(list(Path(target.keeper.place(one.record)).glob("run-*.json"))) == 3
+    assert target.verify().sound
+    copy(one, to=source, store=target)
+    assert source.verify().sound
+    (back,) = source.realizations(name="data")
+    assert {run.index for run in back.runs} == {0, 1}
+    assert Path(source.keeper.layout.records, one.record.home, "1.run").exists()
+
+
+def test_dry_run_changes_nothing(source: Store, target: Store, done: Realization[Any]) -> None:
+    told = copy(done, to=target, store=source, dry_run=True)
+    assert [one.how for one in told.moved] == ["copied"] * 3
+    assert not target.path.exists()
+    real = copy(done, to=target, store=source)
+    assert [one._replace(shared=0) for one in real.moved] == [*told.moved]
+    assert {one.how for one in copy(done, to=target, store=source, dry_run=True).moved} == {"there"}
+
+
+@pytest.mark.parametrize("how", ["byte", "cut", "gone", "link", "executable"])
+def test_a_damaged_source(source: Store, target: Store, done: Realization[Any], how: str) -> None:
+    best = done.deps.best
+    path = best.path / "w.bin"
+    path.parent.chmod(0o755)
+    path.chmod(0o644)
+    if how == "byte":
+        path.write_text(path.read_text().replace("one", "won"))
+    elif how == "cut":
+        path.write_text("o")
+    elif how == "executable":
+        path.chmod(0o555)
+    else:
+        path.rename(source.path / "elsewhere")
+    if how == "link":
+        path.symlink_to(source.path / "elsewhere")
+    if how == "executable":  # the manifest says what it was
+        copy(done, to=target, store=source)
+        assert target.verify().sound
+        return
+    with pytest.raises(DamageError) as caught:
+        copy(done, to=target, store=source)
+    assert "w.bin" in str(caught.value)
+    assert [one.name for one in target.realizations()] == ["data"]
+    assert target.verify().sound
+    assert list((target.path / "tmp").iterdir()) == []
+
+
+def test_what_was_collected_goes_as_a_record(source: Store, target: Store, done: Realization[Any]) -> None:
+    table = done.deps.best.deps.source.record
+    remove_tree(source.keeper.payload_text(table))
+    copied = copy(done, to=target, store=source)
+    assert [one.how for one in copied.moved] == ["record", "copied", "copied"]
+    assert target.verify().sound
+    with pytest.raises(CollectedError):
+        copy(str(table.ref), to=target, store=source)
+    remade = realize(data(), store=source, quiet=True)
+    copied = copy(remade, to=target, store=source)
+    assert [one.how for one in copied.moved] == ["copied"]
+    assert target.realization(table.ref).table.read_text() == "one two"
+    assert target.verify().sound
+
+
+def test_a_record_alone_never_takes_up_what_a_crash_left(source: Store, target: Store, done: Realization[Any]) -> None:
+    table = done.deps.best.deps.source.record
+    remove_tree(source.keeper.payload_text(table))
+    target.create()
+    left = target.keeper.payload(table)
+    left.mkdir()
+    (left / "table.txt").write_text("half")
+    copy(done, to=target, store=source)
+    assert not left.exists()
+    assert target.verify().sound
+
+
+def test_what_was_removed_is_an_error(source: Store, target: Store, done: Realization[Any]) -> None:
+    best = done.deps.best
+    source.remove(best.deps.source.ref)
+    with pytest.raises(StoreError, match="removed from this store, and model"):
+        copy(done, to=target, store=source)
+    assert not target.path.exists() or target.realizations() == []
+    copied = copy(done, to=target, store=source, incomplete=True)
+    assert [ref.name for ref in copied.absent] == ["data"]
+    assert [one.ref.name for one in copied.moved] == ["model", "nothing"]
+    assert target.verify().sound
+
+
+def test_wrong_use(source: Store, target: Store, done: Realization[Any], tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="the same"):
+        copy(done, to=source, store=source)
+    (tmp_path / "link").symlink_to(source.path)
+    with pytest.raises(ArgumentError, match="the same"):
+        copy(done, to=tmp_path / "link", store=source)
+    with pytest.raises(UnknownReferenceError):
+        copy("00", to=target, store=source)
+    with pytest.raises(ArgumentError, match="nothing is named"):
+        copy([], to=target, store=source)
+
+
+def dies_at(source: Path, target: Path, ref: str, last: int) -> bool:
+    pid = os.fork()
+    if pid == 0:
+        left = iter(range(last))
+
+        def die(*_: object) -> None:
+            if next(left, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            with changes.observed(die):
+                copy(ref, to=target, store=source)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    status = os.waitpid(pid, 0)[1]
+    assert os.WIFSIGNALED(status) or status == 0, "it failed instead of dying"
+    return os.WIFSIGNALED(status)
+
+
+def test_killed_at_any_change_the_next_attempt_completes(source: Store, done: Realization[Any], tmp_path: Path) -> None:
+    for point in itertools.count(0, EVERY):
+        path = tmp_path / f"t{point}"
+        died = dies_at(source.path, path, str(done.ref), point)
+        half = Store(path, durability="none")
+        assert half.verify().sound
+        for record in half.keeper.records():
+            assert closure_of(half.keeper, _selection(half, record.ref)).absent == ()
+        copy(done, to=half, store=source)
+        assert half.verify().sound
+        assert {one.ref for one in half.realizations()} == {one.ref for one in _chain(done)}
+        half.gc(unreachable=True, older_than="1d")
+        assert list((path / "tmp").iterdir()) == []
+        if not died:
+            assert point > 40
+            return
+        remove_tree(path)
+
+
+def _selection(store: Store, ref: str) -> Any:
+    from pylightnix.model.selection import selection_of
+
+    return selection_of([store.realization(ref)])
+
+
+def _chain(done: Realization[Any]) -> list[Realization[Any]]:
+    return [done, done.deps.best, done.deps.best.deps.source]
+
+
+def test_beside_a_collection_in_either_store(source: Store, target: Store, done: Realization[Any]) -> None:
+    """At each change of a copy, somebody collects all there is, in both stores."""
+    ref, paths = str(done.ref), (source.path, target.path)
+    del done
+    calls = itertools.count()
+
+    def collect(*_: object) -> None:
+        if next(calls) % 40 == 7:
+            pid = os.fork()
+            if pid == 0:
+                os.execlp("pylightnix", "pylightnix", "gc", "--unreachable", "--store", str(paths[0]))
+            os.waitpid(pid, 0)
+            pid = os.fork()
+            if pid == 0:
+                os.execlp("pylightnix", "pylightnix", "gc", "--unreachable", "--store", str(paths[1]))
+            os.waitpid(pid, 0)
+
+    with changes.observed(lambda name, about: collect() if name == "mkdir" else None):
+        copied = copy(ref, to=target, store=source)
+    assert {one.how for one in copied.moved} == {"copied"}
+    assert next(calls) > 8
+    assert target.verify().sound
+    assert all(target.keeper.present(one.record) for one in target.realizations())
