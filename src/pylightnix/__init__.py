@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pylightnix.model.promises import promise
     from pylightnix.model.realization import Realization
     from pylightnix.session.adopting import import_dir
+    from pylightnix.session.archives import export, import_archive
     from pylightnix.session.check import check
     from pylightnix.session.copying import copy
     from pylightnix.session.verbs import Plan, instantiate, plan, realize, realize_many
@@ -31,6 +32,8 @@ __all__ = [
     "Store",
     "check",
     "copy",
+    "export",
+    "import_archive",
     "import_dir",
     "instantiate",
     "match",
@@ -56,6 +59,8 @@ _HOMES = {
     "Store": "store.store",
     "check": "session.check",
     "copy": "session.copying",
+    "export": "session.archives",
+    "import_archive": "session.archives",
     "import_dir": "session.adopting",
     "instantiate": "session.verbs",
     "match": "dsl",

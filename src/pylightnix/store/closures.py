@@ -7,12 +7,12 @@ file, since who sends something on must not send that.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from pylightnix.errors import DamageError
 from pylightnix.hashing import DIGITS, digest_bytes
-from pylightnix.model.records import Context, InputChoice, Record, Run
+from pylightnix.model.records import Context, InputChoice, Record, Run, seed_of
 from pylightnix.model.selection import Selection
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store.collection.reach import find_context
@@ -120,9 +120,27 @@ def member(reader: Reader, place: Place) -> Member:
     documents = {name: _read(f"{directory}/{name}") for name in notes}
     runs = {name: _run(directory, name, documents[name]) for name in notes if is_run(name)}
     contexts = {name: parse_context(f"{directory}/{name}", documents[name]) for name in notes if name not in runs}
-    if not runs and not contexts:
-        raise DamageError("no run is left: what it was made from is not known", where=printable(directory))
+    check_notes(record, runs, contexts, directory)
     return Member(record, directory, reader.present(record), runs, contexts, documents)
+
+
+def check_notes(record: Record, runs: Mapping[str, Run], contexts: Mapping[str, Context], where: str) -> None:
+    """See that what is noted of a realization, by the names of the files, is of one piece.
+
+    Raises:
+        DamageError: it is not; `where` is the directory, or the file.
+    """
+    if not runs and not contexts:
+        raise DamageError("no run is left: what it was made from is not known", where=printable(where))
+    for name, run in runs.items():
+        if name.split("-")[1] != str(run.index) or run.seed != seed_of(record.key, run.index):
+            raise DamageError("its index or seed is not that of its name and key", where=printable(f"{where}/{name}"))
+    made = {*(run.context.hash for run in runs.values()), *(context.hash for context in contexts.values())}
+    if record.made_in not in made:
+        raise DamageError(
+            "no context is there that it says it was made in", where=printable(f"{where}/record.json"),
+            hint="pylightnix verify --repair",
+        )  # fmt: skip
 
 
 def derivations_of(runs: Iterable[Run], contexts: Iterable[Context]) -> list[DerivationRef]:

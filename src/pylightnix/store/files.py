@@ -206,10 +206,15 @@ def write_all(handle: int, data: bytes) -> None:
 
 
 class NewFile:
-    """A file that is written in portions, and is not there yet; read-only for all that the umask lets read it."""
+    """A file that is written in portions, and is not there yet; read-only for all that the umask lets read it.
 
-    def __init__(self, path: str) -> None:
-        self._handle = changes.open_new(path, _NEW, 0o444)
+    Args:
+        path: of it.
+        mode: another one, less the umask.
+    """
+
+    def __init__(self, path: str, mode: int = 0o444) -> None:
+        self._handle = changes.open_new(path, _NEW, mode)
 
     def __enter__(self) -> Self:
         return self

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pylightnix.errors import ArtifactError, DamageError, StoreError
 from pylightnix.hashing import DIGITS, digest_bytes
 from pylightnix.model.keeping import Sealed, Workspace
-from pylightnix.model.records import Record, Run, seed_of
+from pylightnix.model.records import Record, Run
 from pylightnix.names import DerivationRef, RealizationRef, printable
 from pylightnix.store import changes
 from pylightnix.store.documents import parse_derivation, record_bytes
-from pylightnix.store.files import fresh_id, is_directory, write_new
+from pylightnix.store.files import fresh_id, is_directory, read_small, write_new
 from pylightnix.store.layout import writing
 from pylightnix.store.publishing import (
     bring_back,
@@ -61,6 +61,12 @@ class Arrival:
         """Whether the store does not have this file of it."""
         return name not in self.there
 
+    def alone(self, is_alone: bool) -> None:
+        """Whether no artifacts come, which is known only now."""
+        if is_alone and self.whole:
+            self.whole = False
+            self.lacks = not self.there
+
     def write(self, name: str, data: bytes) -> None:
         """Write one of its documents, if it is wanted."""
         if self.wants(name):
@@ -81,6 +87,7 @@ class Receiver:
         self._ready: list[tuple[Arrival, Sealed]] = []
         self._since = time.monotonic()
         self._holding = keeper.holding()
+        self._documents: str | None = None
         self._held: set[RealizationRef] = set()
         keeper.layout.ensure()
 
@@ -89,6 +96,8 @@ class Receiver:
         for arrival, _ in self._ready:
             _remove(arrival)
         self._ready.clear()
+        if self._documents is not None:
+            remove_quietly(self._documents)
         self._holding.release()
 
     def see(self, record: Record) -> frozenset[str] | None:
@@ -118,6 +127,31 @@ class Receiver:
             raise DamageError("its bytes are not those of its name", where=f"environments/{digest[:DIGITS]}.json")
         self._keeper.write_environment(digest, data)
 
+    def stage_derivation(self, ref: DerivationRef, data: bytes) -> None:
+        """Take in a derivation that was checked, before what becomes visible next."""
+        self._stage(f"{ref}.derivation", data)
+
+    def stage_environment(self, digest: str, data: bytes) -> None:
+        """As `stage_derivation`, the description of an environment."""
+        self._stage(f"{digest}.environment", data)
+
+    def _stage(self, name: str, data: bytes) -> None:
+        if self._documents is None:
+            self._documents = f"{self._keeper.layout.tmp}/{fresh_id()}.documents"
+            with writing(self._documents):
+                changes.make_directory(self._documents)
+        with writing(self._documents), contextlib.suppress(FileExistsError):
+            write_new(f"{self._documents}/{name}", data)
+
+    def _write_documents(self) -> None:
+        for name in sorted(os.listdir(self._documents)) if self._documents else ():
+            data = read_small(f"{self._documents}/{name}")
+            what, _, kind = name.rpartition(".")
+            if kind == "derivation":
+                self._keeper.write_derivation(DerivationRef(what), data)
+            else:
+                self._keeper.write_environment(what, data)
+
     def begin(self, record: Record, *, whole: bool) -> Arrival:
         """A place for a realization, which is held from now on.
 
@@ -140,8 +174,6 @@ class Receiver:
         """
         try:
             arrival.runs = list(runs)
-            for run in arrival.runs:
-                _check_run(arrival.record, run)
             sealed = self._seal(arrival)
             with writing(arrival.notes):
                 write_new(f"{arrival.notes}/record.json", record_bytes(arrival.record, arrival.record.made_in))
@@ -187,6 +219,7 @@ class Receiver:
 
     def settle(self) -> None:
         """Make all that is finished visible, in its order, and lasting; the store's errors."""
+        self._write_documents()
         for arrival, sealed in self._ready:
             with writing(arrival.notes):
                 self._put(arrival, sealed)
@@ -231,14 +264,6 @@ def _remove(arrival: Arrival) -> None:
     for path in (arrival.notes, arrival.out):
         if os.path.lexists(path):
             remove_quietly(path)
-
-
-def _check_run(record: Record, run: Run) -> None:
-    if run.seed != seed_of(record.key, run.index):
-        raise DamageError(
-            f"the seed of run {run.index} is not that of its key and index",
-            where=f"{record.ref.name} {record.ref.short}",
-        )
 
 
 def _differs(record: Record, found: str, wanted: str) -> DamageError:

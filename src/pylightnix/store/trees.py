@@ -25,6 +25,7 @@ from pylightnix.store.sealing import Walk, failed, open_file, seal_top, special
 
 __all__ = [
     "EMPTY",
+    "EMPTY_MANIFEST",
     "Artifact",
     "Entry",
     "Tree",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 _HEADER = canonical({"pylightnix": kind_tag("tree")}) + b"\n"
+EMPTY_MANIFEST = _HEADER
 EMPTY = digest_bytes(_HEADER)
 """The tree hash of a directory with nothing in it. Its manifest, which would say no more, is not written."""
 

@@ -63,7 +63,7 @@ class Root(NamedTuple):
     def to_bytes(self) -> bytes:
         """Its file."""
         return canonical({
-            **_selection_document(self.selection),
+            **selection_document(self.selection),
             "kind": self.kind, "link": self.link, "name": self.name, "pylightnix": kind_tag("root"),
         })  # fmt: skip
 
@@ -89,7 +89,8 @@ class Root(NamedTuple):
             ) from error  # fmt: skip
 
 
-def _selection_document(selection: Selection) -> dict[str, Any]:
+def selection_document(selection: Selection) -> dict[str, Any]:
+    """The fields of a document that names a selection."""
     contexts = [parse_document("", context.to_bytes(), kind_tag("context")) for context in selection.contexts]
     kept = [
         {"derivation": kept.derivation, **kept.choice._asdict(), "chosen": list(kept.choice.chosen)}
@@ -98,14 +99,15 @@ def _selection_document(selection: Selection) -> dict[str, Any]:
     return {"contexts": contexts, "kept": kept}
 
 
-def _parse_selection(document: dict[str, Any]) -> Selection:
+def parse_selection(document: dict[str, Any]) -> Selection:
+    """The selection that a document names; one of several errors if it names none."""
     kept = tuple(Kept(DerivationRef.parse(one["derivation"]), parse_choice(one)) for one in document["kept"])
     return Selection(kept, tuple(make_context(*parse_choices(one)) for one in document["contexts"]))
 
 
 def lock_bytes(selection: Selection) -> bytes:
     """The file that names a selection, to be kept beside code: indented, so that people can read what has changed."""
-    document = {**_selection_document(selection), "pylightnix": kind_tag("lock")}
+    document = {**selection_document(selection), "pylightnix": kind_tag("lock")}
     return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
 
 
@@ -117,7 +119,7 @@ def parse_lock(path: str, data: bytes) -> Selection:
     """
     document = parse_document(path, data.rstrip(), kind_tag("lock"))
     try:
-        return _parse_selection(document)
+        return parse_selection(document)
     except _WRONG as error:
         raise DamageError(f"not a selection: {error!r}", where=path) from error
 
@@ -378,7 +380,7 @@ def _parse(path: str, data: bytes, name: str, since: str) -> Root:
         kind, link = document["kind"], document["link"]
         if kind not in get_args(RootKind) or type(link) is not str or document["name"] != name:
             raise ValueError("kind, link or name is not what it must be")
-        return Root(name, kind, _parse_selection(document), link, since)
+        return Root(name, kind, parse_selection(document), link, since)
     except _WRONG as error:
         raise DamageError(f"not a root: {error!r}", where=path) from error
 

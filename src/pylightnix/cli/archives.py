@@ -1,0 +1,56 @@
+"""`export` and `import`: results, with all that they were made from, in one file."""
+
+from __future__ import annotations
+
+import click
+
+from pylightnix.cli.amounts import count, size
+from pylightnix.cli.copying import asked, incomplete_option, tell
+from pylightnix.cli.options import json_option, set_option, store_option, targets_argument
+from pylightnix.cli.output import out_exact, out_json, remark
+from pylightnix.session.archives import export, import_archive
+from pylightnix.session.location import as_store
+
+
+@click.command("export")
+@targets_argument
+@click.option(
+    "-o", "--output", required=True, type=click.Path(), metavar="FILE",
+    help="The archive; compressed if it ends in .gz or .zst. What is there is replaced.",
+)  # fmt: skip
+@incomplete_option
+@set_option
+@store_option
+@json_option
+def export_command(
+    targets: tuple[str, ...], output: str, incomplete: bool, assignments: tuple[str, ...], store: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Write what TARGETs name, and all that it was made from, into one file.
+
+    `import` takes it into another store. The same results give the same bytes.
+    """
+    where = as_store(store)
+    done = export(asked(targets, assignments, where), output, store=where, incomplete=incomplete)
+    if as_json:
+        out_json(done._asdict())
+        return
+    out_exact(output)
+    remark(f"{count(done.realizations, 'realization')}, {size(done.content)}; the archive has {size(done.size)}")
+
+
+@click.command("import")
+@click.argument("archive", type=click.Path())
+@click.option("--root", metavar="NAME", help="Keep what the archive is of under this name.")
+@click.option("--most", metavar="SIZE", help="What may come out of a compressed one, such as 2T; default 200 times it.")
+@store_option
+@json_option
+def import_command(archive: str, root: str | None, most: str | None, store: str | None, as_json: bool) -> None:
+    """Take what is in an archive into the store: all of it, or nothing.
+
+    Everything is checked before any of it becomes visible.
+    """
+    where = as_store(store)
+    done = import_archive(archive, store=where, root=root, most=most)
+    refs = [str(ref) for kept in done.selection.kept for ref in kept.choice.chosen]
+    tell(done.copied, {"archive": archive, "store": str(where.path), "refs": refs}, as_json=as_json)

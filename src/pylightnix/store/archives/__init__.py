@@ -1,0 +1,1 @@
+"""Closures in one file: written, read as from a stranger, and taken in."""
