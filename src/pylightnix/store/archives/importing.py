@@ -125,19 +125,24 @@ class _Taking:
                 self._one.take(what, header, members)
             return
         self._finish()
-        if (form := _DERIVATION.fullmatch(name)) is not None and is_home(form[1]) and name not in self._derivations:
+        if (form := _DERIVATION.fullmatch(name)) is not None and is_home(form[1]):
             self._take_derivation(DerivationRef(form[1]), name, members.content())
         elif (form := _ENVIRONMENT.fullmatch(name)) is not None:
-            data = members.content()
-            if digest_bytes(data)[:DIGITS] != form[1]:
-                raise DamageError("its bytes are not those of its name", where=name)
-            self._environments.add(digest_bytes(data))
-            self._receiver.stage_environment(digest_bytes(data), data)
+            self._take_environment(form[1], name, members.content())
         else:
             raise _strange(name)
 
+    def _take_environment(self, digits: str, name: str, data: bytes) -> None:
+        digest = digest_bytes(data)
+        if digest[:DIGITS] != digits or digest in self._environments:
+            raise DamageError("its bytes are not those of its name, or it is there twice", where=name)
+        self._environments.add(digest)
+        self._receiver.stage_environment(digest, data)
+
     def _take_derivation(self, ref: DerivationRef, name: str, data: bytes) -> None:
         document = parse_derivation(name, data, ref)
+        if ref in self._derivations:
+            raise DamageError("it is there twice", where=name)
         self._derivations[ref] = {promise: about["path"] for promise, about in document["promises"].items()}
         self._receiver.stage_derivation(ref, data)
 

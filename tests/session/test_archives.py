@@ -1,0 +1,88 @@
+"""The verbs that write and read archives, as two people with two laptops use them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pylightnix import Dep, Store, export, import_archive, plan, promise, realize, stage
+from pylightnix.errors import ArgumentError, CollectedError, StoreError
+from pylightnix.store.removal import remove_tree
+
+
+@stage(code="ignore")
+def data(table: Path = promise("table.txt")) -> None:
+    print("a line for the log")
+    table.write_text("one two")
+
+
+@stage(code="ignore")
+def report(source: Dep = data(), text: Path = promise("text.txt")) -> int:
+    text.write_text(source.table.read_text() * 1000)
+    return 7
+
+
+@pytest.mark.parametrize("suffix", ["plx", "plx.gz"])
+def test_from_one_to_the_other(tmp_path: Path, suffix: str) -> None:
+    one, two, path = Store(tmp_path / "one"), Store(tmp_path / "two"), tmp_path / f"c.{suffix}"
+    done = realize(report(), store=one, quiet=True)
+    told = export(done, path, store=one)
+    assert (told.realizations, told.size, told.path) == (2, path.stat().st_size, str(path))
+    before = path.read_bytes()
+    export(str(done.ref)[:10], path, store=one)
+    assert path.read_bytes() == before
+    export([done, done.deps.source], tmp_path / "both", store=one)
+    export([done.deps.source, done], tmp_path / "both2", store=one)
+    assert (tmp_path / "both").read_bytes() == (tmp_path / "both2").read_bytes()
+    import_archive(path, store=two, root="got")
+    assert two.verify().sound
+    assert [root.name for root in two.roots()] == ["got"]
+    assert all(step.action == "reuse" for step in plan(report(), store=two).steps)
+    assert two.gc(unreachable=True, dry_run=True).victims == ()
+    assert [(p.name, p.lstat().st_mode) for p in sorted((one.path / "store").rglob("*"))] == [
+        (p.name, p.lstat().st_mode) for p in sorted((two.path / "store").rglob("*"))
+    ]
+
+
+def test_collected_inputs_go_as_records(tmp_path: Path) -> None:
+    one, two = Store(tmp_path / "one"), Store(tmp_path / "two")
+    done = realize(report(), store=one, quiet=True)
+    table = done.deps.source
+    remove_tree(table.path)
+    with pytest.raises(CollectedError):
+        export(table, tmp_path / "x.plx", store=one)
+    export(done, tmp_path / "x.plx", store=one)
+    came = import_archive(tmp_path / "x.plx", store=two).copied
+    assert [one.how for one in came.moved] == ["record", "copied"]
+    assert two.verify().sound
+    realize(data(), store=one, quiet=True)
+    export(done, tmp_path / "x.plx", store=one)
+    came = import_archive(tmp_path / "x.plx", store=two).copied
+    assert [one.how for one in came.moved] == ["copied", "merged" if came.moved[1].how == "merged" else "there"]
+    assert two.verify().sound
+    assert two.realization(table.ref).table.read_text() == "one two"
+
+
+def test_what_was_removed(tmp_path: Path) -> None:
+    one, two = Store(tmp_path / "one"), Store(tmp_path / "two")
+    done = realize(report(), store=one, quiet=True)
+    one.remove(done.deps.source.ref)
+    with pytest.raises(StoreError, match="removed from this store"):
+        export(done, tmp_path / "x.plx", store=one)
+    assert not (tmp_path / "x.plx").exists()
+    export(done, tmp_path / "x.plx", store=one, incomplete=True)
+    came = import_archive(tmp_path / "x.plx", store=two).copied
+    assert [ref.name for ref in came.absent] == ["data"]
+    assert two.verify().sound
+
+
+def test_wrong_use(tmp_path: Path) -> None:
+    one = Store(tmp_path / "one")
+    done = realize(data(), store=one, quiet=True)
+    with pytest.raises(ArgumentError, match="a directory is there"):
+        export(done, tmp_path, store=one)
+    with pytest.raises(StoreError, match="cannot be read"):
+        import_archive(tmp_path / "no.plx", store=one)
+    with pytest.raises(ArgumentError, match="no size"):
+        import_archive(tmp_path / "no.plx", store=one, most="much")
