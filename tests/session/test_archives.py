@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,10 @@ def report(source: Dep = data(), text: Path = promise("text.txt")) -> int:
     return 7
 
 
-@pytest.mark.parametrize("suffix", ["plx", "plx.gz"])
+@pytest.mark.parametrize("suffix", ["plx", "plx.gz", "plx.zst"])
 def test_from_one_to_the_other(tmp_path: Path, suffix: str) -> None:
+    if suffix == "plx.zst" and sys.version_info < (3, 14):
+        pytest.importorskip("zstandard", reason="nothing here knows zstd")
     one, two, path = Store(tmp_path / "one"), Store(tmp_path / "two"), tmp_path / f"c.{suffix}"
     done = realize(report(), store=one, quiet=True)
     told = export(done, path, store=one)

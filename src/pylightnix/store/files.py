@@ -226,6 +226,10 @@ class NewFile:
         """One more portion."""
         write_all(self._handle, data)
 
+    def sync(self) -> None:
+        """Make what was written outlast a loss of power."""
+        changes.sync_file(self._handle)
+
 
 def write_once(tmp: str, path: str, data: bytes, *, lasting: bool = False) -> None:
     """Write a file in one step: under a unique name in `tmp`, then renamed.

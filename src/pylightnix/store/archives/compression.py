@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Protocol
 
 from pylightnix.errors import DamageError, StoreError
 from pylightnix.names import printable
+from pylightnix.store.trees import Sink
 
 ROOM = 1 << 30
 RATIO = 200
@@ -28,13 +29,13 @@ class Stream(Protocol):
 
 
 @contextlib.contextmanager
-def compressing(file: BinaryIO, name: str) -> Iterator[Any]:
+def compressing(file: Sink, name: str) -> Iterator[Any]:
     """What is written here goes to the file, compressed if the name of the archive ends in `.gz` or `.zst`."""
     if name.endswith(".gz"):
-        with gzip.GzipFile("", "wb", 6, file, mtime=0) as stream:
+        with gzip.GzipFile("", "wb", 6, file, mtime=0) as stream:  # type: ignore[call-overload]
             yield stream
     elif name.endswith(".zst"):
-        with _zstd(name).open(file, "wb") as stream:
+        with _zstd_writer(file, name) as stream:
             yield stream
     else:
         yield file
@@ -58,7 +59,7 @@ def decompressing(file: BinaryIO, where: str, most: int | None = None) -> Iterat
         yield file
         return
     limit = max(ROOM, RATIO * os.fstat(file.fileno()).st_size) if most is None else most
-    with gzip.GzipFile(fileobj=file) if start[:2] == _GZIP else _zstd(where).open(file, "rb") as stream:
+    with gzip.GzipFile(fileobj=file) if start[:2] == _GZIP else _zstd_reader(file, where) as stream:
         yield _Bounded(stream, limit)
 
 
@@ -85,6 +86,20 @@ class _Bounded:
                 hint="if you trust whoever made it, allow more: --most 2T",
             )
         return data
+
+
+def _zstd_writer(file: Sink, name: str) -> Any:
+    zstd = _zstd(name)
+    if hasattr(zstd, "ZstdFile"):
+        return zstd.ZstdFile(file, "wb")
+    return zstd.ZstdCompressor(level=3).stream_writer(file, closefd=False)
+
+
+def _zstd_reader(file: BinaryIO, where: str) -> Any:
+    zstd = _zstd(where)
+    if hasattr(zstd, "ZstdFile"):
+        return zstd.ZstdFile(file)
+    return zstd.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=False)
 
 
 def _zstd(name: str) -> Any:

@@ -17,7 +17,7 @@ from pylightnix.store.archives.format import BLOCK, END, HEAD, RECORD, Head, Hea
 from pylightnix.store.closures import Member, derivation_bytes, environment_bytes, members
 from pylightnix.store.copying import whole_closure
 from pylightnix.store.documents import record_bytes
-from pylightnix.store.files import fresh_id, open_plain
+from pylightnix.store.files import NewFile, fresh_id, open_plain
 from pylightnix.store.reading import Reader
 from pylightnix.store.trees import EMPTY, EMPTY_MANIFEST, read_manifest
 
@@ -59,8 +59,7 @@ def export_closure(reader: Reader, selection: Selection, path: str, *, incomplet
     beside = f"{os.path.dirname(path) or '.'}/.{os.path.basename(path)[:100]}.{fresh_id()}"
     content = 0
     try:
-        handle = changes.open_new(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-        with os.fdopen(handle, "wb") as file:
+        with NewFile(beside, 0o666) as file:
             with compressing(file, path) as stream:
                 writer = _Writer(reader, stream)
                 writer.document(HEAD, head.to_bytes())
@@ -68,9 +67,8 @@ def export_closure(reader: Reader, selection: Selection, path: str, *, incomplet
                     writer.member(one)
                     content += one.record.size if one.present else 0
                 writer.finish()
-            file.flush()
-            changes.sync_file(handle)
-            size = os.fstat(handle).st_size
+            file.sync()
+        size = os.lstat(beside).st_size
         changes.replace(beside, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -132,9 +130,7 @@ class _Writer:
     def document(self, name: str, data: bytes) -> None:
         """A member that is at hand."""
         header = Header(name, len(data))
-        self._write(header.to_bytes())
-        self._write(data)
-        self._write(bytes(header.padding))
+        self._write(b"".join((header.to_bytes(), data, bytes(header.padding))))
         self._sum.add(header, digest_bytes(data))
 
     def _file(self, name: str, path: str, digest: str | None = None) -> None:
