@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import signal
 import stat
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -292,3 +294,70 @@ def test_beside_a_collection_in_either_store(source: Store, target: Store, done:
     assert next(calls) > 8
     assert target.verify().sound
     assert all(target.keeper.present(one.record) for one in target.realizations())
+
+
+def test_a_full_disk_at_any_change(source: Store, done: Realization[Any], tmp_path: Path) -> None:
+    for point in itertools.count(0, EVERY):
+        path, left = tmp_path / f"full{point}", iter(range(point))
+
+        def refuse(name: str, paths: tuple[object, ...], left: Iterator[int] = left, path: Path = path) -> None:
+            ours = any(str(path) in str(one) for one in paths) or name in ("write", "copy")
+            if ours and name not in ("unlink", "rmdir", "chmod", "flock") and next(left, None) is None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        refused = True
+        with changes.observed(refuse):
+            try:
+                copy(done, to=Store(path, durability="none"), store=source)
+            except StoreError as error:
+                assert error.fields.get("errno") == errno.ENOSPC, error  # noqa: PT017
+            else:
+                refused = False
+        half = Store(path, durability="none")
+        assert half.verify().sound
+        copy(done, to=half, store=source)
+        assert half.verify().sound
+        assert len(half.realizations()) == 3
+        if not refused:
+            assert point > 30
+            return
+        remove_tree(path)
+
+
+def test_several_at_once(source: Store, target: Store, done: Realization[Any]) -> None:
+    pids = []
+    for _ in range(4):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                copy(str(done.ref), to=target.path, store=source.path)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        pids.append(pid)
+    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * 4
+    assert target.verify().sound
+    assert len(target.realizations()) == 3
+    assert list((target.path / "tmp").iterdir()) == []
+
+
+def test_blocks_are_shared_where_that_can_be(source: Store, target: Store, done: Realization[Any]) -> None:
+    probe = [os.open(source.path / name, os.O_RDWR | os.O_CREAT) for name in ("probe", "probe2")]
+    os.write(probe[0], b"x")
+    try:
+        changes.clone(*probe)
+    except OSError as error:
+        pytest.skip(f"files cannot share blocks here: {error}")
+    finally:
+        for handle in probe:
+            os.close(handle)
+    copied = copy(done, to=target, store=source)
+    assert copied.shared == copied.size > 0
+    assert target.verify().sound
+
+
+def test_no_file_has_a_name_in_both(source: Store, target: Store, done: Realization[Any]) -> None:
+    copy(done, to=target, store=source)
+    files = [one for one in (target.path / "store").rglob("*") if one.is_file() and not one.is_symlink()]
+    assert {one.lstat().st_nlink for one in files} == {1}
