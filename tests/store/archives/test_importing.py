@@ -261,6 +261,14 @@ def test_sizes_and_contents_that_lie(craft: Craft, target: Store) -> None:
     refuses(target, put_together(craft([file(b"a")], [b"x"], made_in="0" * 64)), "no context is there")
 
 
+def test_nothing_is_visible_before_the_end(archive: Path, target: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it takes."""
+    monkeypatch.setattr("pylightnix.store.receiving.LONGEST", -1.0)
+    members = taken_apart(archive.read_bytes())
+    refuses(target, put_together(members, end=b"{}"), "its last member is not")
+    take(target, archive.read_bytes())
+
+
 def test_members_that_no_export_writes(archive: Path, target: Store) -> None:
     members = taken_apart(archive.read_bytes())
     for name in ("../x", "/abs", "format.json", "realizations/../x", "derivations/../../x.json", "roots/x.json"):
