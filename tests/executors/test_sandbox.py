@@ -19,15 +19,12 @@ from pylightnix.model.build import BuildRequest
 from pylightnix.model.conditions import Conditions
 from pylightnix.testing import builders, isolated
 from pylightnix.testing.bench import Bench, failure_of, value_of
-from pylightnix.testing.isolation import under
+from pylightnix.testing.isolation import need_sandbox, under
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    try:
-        sandbox.require_sandbox()
-    except ExecutorError as error:
-        pytest.skip(str(error))
+    need_sandbox()
     return Bench(ProcessExecutor(), tmp_path)
 
 

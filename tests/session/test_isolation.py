@@ -14,19 +14,16 @@ import pytest
 from pylightnix import Build, Dep, Store, check, promise, realize, stage
 from pylightnix.comparison.differences import Verdict
 from pylightnix.errors import ExecutorError
-from pylightnix.executors.sandbox import require_sandbox
 from pylightnix.session.examining import examine
 from pylightnix.store.examination.observations import Level, Observation
+from pylightnix.testing.isolation import need_sandbox
 
 BESIDE = str(Path(__file__).parents[2] / "README.md")
 
 
 @pytest.fixture
 def sandbox() -> None:
-    try:
-        require_sandbox()
-    except ExecutorError as error:
-        pytest.skip(str(error))
+    need_sandbox()
 
 
 @stage

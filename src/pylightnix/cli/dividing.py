@@ -43,7 +43,9 @@ def divided(work: Callable[[Sequence[T]], list[R]], items: Sequence[T], least: i
             found += work(copy.part) if results is None else results
     finally:
         for copy in copies:
-            copy.end()
+            copy.stop_reading()  # of all, before any is waited for: a later copy has what an earlier one writes to
+        for copy in copies:
+            copy.wait()
     return found
 
 
@@ -61,6 +63,7 @@ class _Copy(Generic[T, R]):
         sys.stderr.flush()
         self._process = os.fork()
         if self._process == 0:
+            os.close(self._reader)
             _work_as_copy(work, part, writer)
         os.close(writer)
 
@@ -73,9 +76,12 @@ class _Copy(Generic[T, R]):
             return found
         return None
 
-    def end(self) -> None:
-        """Wait for its end. One that still works finds that nobody reads."""
+    def stop_reading(self) -> None:
+        """Let it find that nobody reads, if it has something to say still."""
         os.close(self._reader)
+
+    def wait(self) -> None:
+        """Wait for its end."""
         os.waitpid(self._process, 0)
 
 
