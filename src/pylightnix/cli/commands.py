@@ -23,9 +23,9 @@ COMMANDS = {
     "du": ("weighing", "Show what takes how much space, by stage or by root."),
     "doctor": ("examining", "Look whether the store is in a place where it can do its work."),
     "import-dir": ("adopting", "Take a directory that was made elsewhere into the store, with what is known about it."),
-    "copy": ("copying", "Copy results, and all that they were made from, into another store."),
-    "export": ("archives", "Write results, and all that they were made from, into one file."),
-    "import": ("archives", "Take what is in such a file into the store: all of it, or nothing."),
+    "copy": ("copying", "Copy what TARGETs name, and all that it was made from, into the store at PATH."),
+    "export": ("archives", "Write what TARGETs name, and all that it was made from, into one file."),
+    "import": ("archives", "Take what is in an archive into the store: all of it, or nothing."),
     "init": ("starting", "Make a store, ./.pylightnix, for this directory and those below."),
     "completion": ("starting", "Print the script that completes commands in a shell."),
 }
