@@ -30,6 +30,8 @@ def test_by_archive(cli: Cli) -> None:
     cli("verify", "--store", "other")
     assert "3 were there" in cli("import", "c.plx.gz", "--store", "other").stderr
     assert cli.json("export", "flow.py:report", "-o", "c.plx")["realizations"] == 3
+    for command in (("export", "flow.py:report", "-o", "-"), ("import", "-")):
+        assert "none on a pipe" in cli(*command, code=2).stderr
     archive = cli.directory / "c.plx"
     archive.write_bytes(archive.read_bytes()[:9000])
     refused = cli("import", "c.plx", "--store", "third", code=1)

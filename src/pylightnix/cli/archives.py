@@ -30,6 +30,7 @@ def export_command(
 
     `import` takes it into another store. The same results give the same bytes.
     """
+    _see_file(output)
     where = as_store(store)
     done = export(asked(targets, assignments, where), output, store=where, incomplete=incomplete)
     if as_json:
@@ -50,7 +51,14 @@ def import_command(archive: str, root: str | None, most: str | None, store: str 
 
     Everything is checked before any of it becomes visible.
     """
+    _see_file(archive)
     where = as_store(store)
     done = import_archive(archive, store=where, root=root, most=most)
     refs = [str(ref) for kept in done.selection.kept for ref in kept.choice.chosen]
     tell(done.copied, {"archive": archive, "store": str(where.path), "refs": refs}, as_json=as_json)
+
+
+def _see_file(path: str) -> None:
+    """An archive is whole or not there, which cannot be said of a pipe."""
+    if path == "-":
+        raise click.UsageError("an archive is a file, and none on a pipe: give its path; ./- is one of that name.")

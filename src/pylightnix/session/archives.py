@@ -9,7 +9,7 @@ from pylightnix.errors import ArgumentError
 from pylightnix.model.amounts import Size, parse_size
 from pylightnix.session.copying import Refs, held
 from pylightnix.session.location import as_store
-from pylightnix.session.verbs import StoreLike
+from pylightnix.session.verbs import StoreLike, see_root
 from pylightnix.store.archives import importing
 from pylightnix.store.archives.importing import Imported
 from pylightnix.store.archives.writing import Exported, export_closure
@@ -36,8 +36,8 @@ def export(refs: Refs, path: Path | str, *, store: StoreLike = None, incomplete:
     if os.path.isdir(where):
         raise ArgumentError("a directory is there", where=str(path), hint="give the path of a file, such as model.plx")
     found = as_store(store)
-    with held(found, refs) as selection:
-        return export_closure(found.keeper, selection, where, incomplete=incomplete)
+    with held(found, refs) as (selection, holding):
+        return export_closure(found.keeper, selection, where, holding, incomplete=incomplete)
 
 
 def import_archive(
@@ -54,11 +54,17 @@ def import_archive(
     Raises:
         DamageError: it is no archive, is damaged or not whole, or has what no export writes.
         StoreError: it cannot be read, or the store cannot be written.
+        BadNameError: this is no name for a root; nothing was taken in.
     """
+    see_root(root)
     target = as_store(store)
     limit = None if most is None else parse_size(most, "most")
-    done = importing.import_archive(target.keeper, os.path.abspath(os.path.expanduser(path)), most=limit)
-    if root is not None:
-        kept = done.selection.kept
-        target.root(root, [target.realization(ref) for one in kept for ref in one.choice.chosen])
+    holding = target.keeper.holding()  # what the import holds stays held until the root is there
+    try:
+        done = importing.import_archive(target.keeper, os.path.abspath(os.path.expanduser(path)), most=limit)
+        if root is not None:
+            kept = done.selection.kept
+            target.root(root, [target.realization(ref) for one in kept for ref in one.choice.chosen])
+    finally:
+        holding.release()
     return done

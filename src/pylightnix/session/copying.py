@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pylightnix.errors import ArgumentError
+from pylightnix.model.holding import Holding
 from pylightnix.model.realization import Realization
 from pylightnix.model.selection import Selection, selection_of
 from pylightnix.session.location import as_store
@@ -47,25 +48,21 @@ def copy(
     source, target = as_store(store), as_store(to)
     if source.path == target.path or (target.path.exists() and os.path.samefile(source.path, target.path)):
         raise ArgumentError("both stores are the same", where="copy", hint="give the path of another one with --to")
-    with held(source, refs) as selection:
-        return copy_closure(source.keeper, target.keeper, selection, dry=dry_run, incomplete=incomplete, told=told)
+    with held(source, refs) as (selection, holding):
+        return copy_closure(
+            source.keeper, target.keeper, selection, holding, dry=dry_run, incomplete=incomplete, told=told
+        )
 
 
 @contextmanager
-def held(store: Store, refs: Refs) -> Iterator[Selection]:
-    """What is asked for as a selection; nothing of its closure is collected inside."""
-    from pylightnix.store.closures import closure_of
-
-    keeper = store.keeper
-    keeper.settle()
+def held(store: Store, refs: Refs) -> Iterator[tuple[Selection, Holding]]:
+    """What is asked for as a selection, and what can keep all that belongs to it from being collected, while inside."""
+    store.keeper.settle()
     given = [refs] if isinstance(refs, (str, Realization)) else list(refs)
     if not given:
-        raise ArgumentError("nothing is named", where="copy", hint="give at least one reference")
-    holding = keeper.holding()
+        raise ArgumentError("nothing is named", where="refs", hint="give at least one reference or realization")
+    holding = store.keeper.holding()
     try:
-        with holding.looking():
-            selection = selection_of(store.realization(one) if isinstance(one, str) else one for one in given)
-            holding.add([place.ref for place in closure_of(keeper, selection).order])
-        yield selection
+        yield selection_of(store.realization(one) if isinstance(one, str) else one for one in given), holding
     finally:
         holding.release()

@@ -236,7 +236,7 @@ def realize_many(asked: Asked, **options: Unpack[Options]) -> Any:
 
 def _realize(targets: Targets, store: Store, given: Options) -> list[tuple[Realization[Any], ...]]:
     root = given.get("root")
-    _see_root(root)
+    see_root(root)
     call = call_for(given.get("isolation"), strict=given.get("strict", False))
     with executor_for(given.get("executor"), given.get("jobs", 1), given.get("limits")) as runner:
         listener = _listener(given.get("listener"), quiet=given.get("quiet", False))
@@ -270,7 +270,7 @@ class _Hand:
     """Whoever has what a realize returned has this: until it is gone, nothing of that is collected."""
 
 
-def _see_root(root: str | None) -> None:
+def see_root(root: str | None) -> None:
     """See that a root can have this name, before anything is built."""
     if root is not None:
         from pylightnix.store.collection.roots import check_root_name  # few name one, and all pay for imports

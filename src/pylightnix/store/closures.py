@@ -18,7 +18,7 @@ from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store.collection.reach import find_context
 from pylightnix.store.documents import parse_context, parse_derivation, parse_record, parse_run
 from pylightnix.store.files import is_directory, kind_of, read_small
-from pylightnix.store.reading import Reader, is_run, unreadable
+from pylightnix.store.reading import Reader, is_context, is_run, unreadable
 
 
 class Place(NamedTuple):
@@ -116,7 +116,7 @@ def member(reader: Reader, place: Place) -> Member:
         names = sorted(os.listdir(directory))
     except OSError as error:
         raise unreadable(directory, error) from error
-    notes = [name for name in names if is_run(name) or (name.startswith("context-") and name.endswith(".json"))]
+    notes = [name for name in names if is_run(name) or is_context(name)]
     documents = {name: _read(f"{directory}/{name}") for name in notes}
     runs = {name: _run(directory, name, documents[name]) for name in notes if is_run(name)}
     contexts = {name: parse_context(f"{directory}/{name}", documents[name]) for name in notes if name not in runs}

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import Literal, NamedTuple
 
 from pylightnix.errors import CollectedError, DamageError, StoreError
+from pylightnix.model.holding import Holding, Loose
 from pylightnix.model.selection import Selection
 from pylightnix.names import DerivationRef, RealizationRef, printable
 from pylightnix.store import changes
@@ -65,18 +66,29 @@ class Copied(NamedTuple):
         return sum(one.shared for one in self.moved)
 
 
-def whole_closure(reader: Reader, selection: Selection, *, incomplete: bool = False) -> Closure:
+def whole_closure(
+    reader: Reader, selection: Selection, holding: Holding | None = None, *, incomplete: bool = False
+) -> Closure:
     """What belongs to a selection, if it can be had elsewhere.
 
     Args:
         reader: of the store.
         selection: what is asked for.
+        holding: keeps all of it from being collected from now on; None where nobody collects.
         incomplete: whether realizations may be missing that something of it was made from.
 
     Raises:
         CollectedError: what is asked for was collected.
         StoreError: something that it was made from was removed.
     """
+    holding = holding or Loose()
+    with holding.looking():
+        closure = _whole(reader, selection, incomplete=incomplete)
+        holding.add([place.ref for place in closure.order])
+    return closure
+
+
+def _whole(reader: Reader, selection: Selection, *, incomplete: bool) -> Closure:
     for kept in selection.kept:
         for ref in kept.choice.chosen:
             if not os.path.isdir(f"{reader.layout.store}/{ref}"):
@@ -98,10 +110,10 @@ def whole_closure(reader: Reader, selection: Selection, *, incomplete: bool = Fa
 
 
 def copy_closure(
-    source: Reader, target: Writer, selection: Selection, *, dry: bool = False, incomplete: bool = False,
-    told: Callable[[Moved], None] = lambda _: None,
+    source: Reader, target: Writer, selection: Selection, holding: Holding | None = None, *, dry: bool = False,
+    incomplete: bool = False, told: Callable[[Moved], None] = lambda _: None,
 ) -> Copied:  # fmt: skip
-    """Copy a selection and all that it was made from. Nothing may be collected from the source meanwhile.
+    """Copy a selection and all that it was made from.
 
     Each realization becomes visible when all it was made from is, and its artifacts were held against their hashes.
 
@@ -109,6 +121,7 @@ def copy_closure(
         source: of the one store.
         target: of the other one, which is made if it is not there.
         selection: what.
+        holding: of the source, see `whole_closure`.
         dry: change nothing, only say what would be done.
         incomplete: whether what it was made from may be missing.
         told: is called with what became of each.
@@ -117,7 +130,7 @@ def copy_closure(
         DamageError: something in the source is damaged; what came before it is complete.
         StoreError: as `whole_closure`, or one of the stores refuses.
     """
-    closure = whole_closure(source, selection, incomplete=incomplete)
+    closure = whole_closure(source, selection, holding, incomplete=incomplete)
     moved: list[Moved] = []
 
     def note(one: Moved) -> None:

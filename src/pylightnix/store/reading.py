@@ -38,7 +38,7 @@ _LOG_LIMIT = 16 << 20
 _is_digits = re.compile(rf"[0-9a-f]{{{DIGITS}}}").fullmatch
 is_home = re.compile(rf"[0-9a-f]{{{DIGITS}}}-[A-Za-z0-9_][A-Za-z0-9_.+-]{{0,119}}").fullmatch
 is_run = re.compile(rf"run-[0-9]{{1,9}}-{ID.pattern}\.json").fullmatch
-_is_context = re.compile(rf"context-[0-9a-f]{{{DIGITS}}}\.json").fullmatch
+is_context = re.compile(rf"context-[0-9a-f]{{{DIGITS}}}\.json").fullmatch
 
 T = TypeVar("T")
 
@@ -225,7 +225,7 @@ class Reader:
                 seen.add(run.context.hash)
                 yield run.context
         for path in [f"{place}/{name}" for place in self._places(record) for name in _noted(place, record)]:
-            context = _read(path, parse_context) if _is_context(os.path.basename(path)) else None
+            context = _read(path, parse_context) if is_context(os.path.basename(path)) else None
             if context is not None and context.hash not in seen:
                 seen.add(context.hash)
                 yield context

@@ -307,14 +307,14 @@ def test_headers_with_more_in_them(archive: Path, target: Store) -> None:
         info.size, info.mode = len(taken_apart(archive.read_bytes())[0][1]), 0o444
         for name, value in change.items():
             setattr(info, name, value)
-        refuses(target, info.tobuf(tarfile.PAX_FORMAT) + archive.read_bytes()[512:], "none of an archive")
+        refuses(target, info.tobuf(tarfile.PAX_FORMAT) + archive.read_bytes()[512:], "no archive of results")
     info = tarfile.TarInfo("x" * 5000)
-    refuses(target, info.tobuf(tarfile.PAX_FORMAT) + bytes(1 << 14), "none of an archive")
+    refuses(target, info.tobuf(tarfile.PAX_FORMAT) + bytes(1 << 14), "no archive of results")
 
 
 def test_what_is_no_archive(target: Store, tmp_path: Path) -> None:
-    refuses(target, b"", "ends early")
-    refuses(target, b"<html>" * 1000, "none of an archive")
+    refuses(target, b"", "no archive of results")
+    refuses(target, b"<html>" * 1000, "no archive of results")
     refuses(target, b"\x1f\x8b" + bytes(100), "damaged")
     refuses(target, put_together([]), "no archive of results")
     refuses(target, put_together([("other.json", b"{}")]), "no archive of results")

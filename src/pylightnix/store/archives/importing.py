@@ -22,20 +22,23 @@ from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store import changes
 from pylightnix.store.archives.compression import decompressing
 from pylightnix.store.archives.format import HEAD, REALIZATION, Head, Header
-from pylightnix.store.archives.reading import Members
+from pylightnix.store.archives.reading import Members, no_archive
 from pylightnix.store.closures import Place, check_notes, derivations_of, environments_of
 from pylightnix.store.copying import Copied, Moved
 from pylightnix.store.documents import LOG_NAME, parse_context, parse_derivation, parse_record, parse_run
 from pylightnix.store.files import NewFile, open_plain
 from pylightnix.store.layout import writing
-from pylightnix.store.reading import is_home, is_run
+from pylightnix.store.reading import is_context, is_home, is_run
 from pylightnix.store.receiving import Arrival, Receiver
 from pylightnix.store.trees import EMPTY, EMPTY_MANIFEST, Entry, read_manifest
 from pylightnix.store.writing import Writer
 
 _DERIVATION = re.compile(r"derivations/(.+)\.json")
 _ENVIRONMENT = re.compile(rf"environments/([0-9a-f]{{{DIGITS}}})\.json")
-_is_context = re.compile(rf"context-[0-9a-f]{{{DIGITS}}}\.json").fullmatch
+
+
+_WHICH = "give the path of a file that pylightnix export has written"
+_AGAIN = "nothing of it was taken in: get the file once more, or have it exported again"
 
 
 class Imported(NamedTuple):
@@ -60,10 +63,12 @@ def import_archive(target: Writer, path: str, *, most: int | None = None) -> Imp
     try:
         file = open_plain(path)
     except OSError as error:
-        raise StoreError(f"cannot be read: {error.strerror}", where=printable(path), errno=error.errno) from error
+        raise StoreError(
+            f"cannot be read: {error.strerror}", where=printable(path), hint=_WHICH, errno=error.errno
+        ) from error
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise DamageError("it is no regular file", where=printable(path))
+        raise DamageError("it is no regular file", where=printable(path), hint=_WHICH)
     with file, closing(Receiver(target, together=True)) as receiver:
         taking = _Taking(target, receiver)
         try:
@@ -71,7 +76,7 @@ def import_archive(target: Writer, path: str, *, most: int | None = None) -> Imp
                 taking.all(Members(stream))
         except DamageError as error:
             inside = f"{path}: {error.where}" if error.where else path
-            raise DamageError(error.what, where=printable(inside), hint=error.hint, **error.fields) from error
+            raise DamageError(error.what, where=printable(inside), hint=error.hint or _AGAIN, **error.fields) from error
         finally:
             taking.drop()
         receiver.settle()
@@ -100,14 +105,14 @@ class _Taking:
         for header in members:
             if not begun:
                 if header.name != HEAD:
-                    raise DamageError("it is no archive of results", hint="pylightnix export writes one")
+                    raise no_archive()
                 self.head = Head.parse(members.content())
                 begun = True
                 continue
             with writing(self._target.root):
                 self._member(header, members)
         if not begun:
-            raise DamageError("it is no archive of results", hint="pylightnix export writes one")
+            raise no_archive()
         self._finish()
         self._check_complete()
 
@@ -214,7 +219,7 @@ class _One:
             data = members.content()
             self.runs[what] = parse_run(name, data)
             self._write(what, data)
-        elif _is_context(what) and what not in self.contexts:
+        elif is_context(what) and what not in self.contexts:
             data = members.content()
             self.contexts[what] = parse_context(name, data)
             self._write(what, data)

@@ -64,8 +64,14 @@ class Members:
         return b"".join(self.chunks())
 
     def _header(self) -> Header:
+        is_first = not self._read
         first = self._take(BLOCK)
-        return parse_header(first + self._take(more_of_header(first)))
+        try:
+            return parse_header(first + self._take(more_of_header(first)))
+        except DamageError as error:
+            if is_first:
+                raise no_archive() from error
+            raise
 
     def _end(self, header: Header) -> None:
         wanted = self._sum.to_bytes()
@@ -85,8 +91,13 @@ class Members:
         while left:
             data = self._stream.read(left)
             if not data:
-                raise DamageError("it ends early", hint="get the file once more, whole")
+                raise DamageError("it ends early") if self._read else no_archive()
             parts.append(data)
             left -= len(data)
         self._read += size
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def no_archive() -> DamageError:
+    """The error for what is something else."""
+    return DamageError("it is no archive of results", hint="pylightnix export writes one")

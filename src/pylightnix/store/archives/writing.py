@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from pylightnix.errors import DamageError, StoreError
 from pylightnix.hashing import DIGITS, content_hasher, digest_bytes
+from pylightnix.model.holding import Holding
 from pylightnix.model.selection import Selection
 from pylightnix.names import printable
 from pylightnix.store import changes
@@ -40,13 +41,16 @@ class Exported(NamedTuple):
     size: int
 
 
-def export_closure(reader: Reader, selection: Selection, path: str, *, incomplete: bool = False) -> Exported:
-    """Write an archive; it is whole, or not there. Nothing may be collected meanwhile.
+def export_closure(
+    reader: Reader, selection: Selection, path: str, holding: Holding | None = None, *, incomplete: bool = False
+) -> Exported:
+    """Write an archive; it is whole, or not there.
 
     Args:
         reader: of the store.
         selection: what it is of; all that was made from comes along.
         path: of the archive; compressed if it ends in `.gz` or `.zst`. What is there is replaced.
+        holding: see `whole_closure`.
         incomplete: whether what it was made from may be missing.
 
     Raises:
@@ -54,7 +58,7 @@ def export_closure(reader: Reader, selection: Selection, path: str, *, incomplet
         StoreError: something was collected or removed, or the file cannot be written.
     """
     selection = _in_order(selection)
-    closure = whole_closure(reader, selection, incomplete=incomplete)
+    closure = whole_closure(reader, selection, holding, incomplete=incomplete)
     head = Head(selection, frozenset(one.place.ref for one in closure.absent))
     beside = f"{os.path.dirname(path) or '.'}/.{os.path.basename(path)[:100]}.{fresh_id()}"
     content = 0
@@ -75,8 +79,9 @@ def export_closure(reader: Reader, selection: Selection, path: str, *, incomplet
             changes.remove_file(beside)
         if isinstance(error, OSError) and not isinstance(error, StoreError):
             raise StoreError(
-                f"the archive cannot be written: {error.strerror or error}", where=printable(path), errno=error.errno
-            ) from error
+                f"the archive cannot be written: {error.strerror or error}", where=printable(path), errno=error.errno,
+                hint="give the path of a file in a directory that is there, with room and rights for it",
+            ) from error  # fmt: skip
         raise
     return Exported(path, len(closure.order), content, size)
 
