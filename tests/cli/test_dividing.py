@@ -1,5 +1,6 @@
-"""Work that is divided among copies of the process: the same results, whatever becomes of a copy."""
+"""Work that is divided among children: the same results, whatever becomes of a child."""
 
+import errno
 import os
 import signal
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pylightnix.cli import dividing
 from pylightnix.cli.dividing import divided
 
 pytestmark = [
-    pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be copied here"),
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be forked here"),
     pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),  # of threads that test runners have
 ]
 
@@ -28,7 +29,7 @@ def squares(items: Sequence[int]) -> list[tuple[int, int]]:
     return [(item, item * item) for item in items]
 
 
-def no_copy_is_left() -> bool:
+def no_child_is_left() -> bool:
     try:
         os.waitpid(-1, os.WNOHANG)
     except ChildProcessError:
@@ -40,7 +41,7 @@ def test_all_is_done_once_and_by_several() -> None:
     found = divided(lambda items: [(item, os.getpid()) for item in items], ITEMS, least=10)
     assert sorted(item for item, _ in found) == ITEMS
     assert len({process for _, process in found}) == 3
-    assert no_copy_is_left()
+    assert no_child_is_left()
 
 
 def test_few_items_are_done_here() -> None:
@@ -49,7 +50,7 @@ def test_few_items_are_done_here() -> None:
 
 
 @pytest.mark.parametrize("way", ["killed", "raises", "half"])
-def test_what_a_copy_does_not_do_is_done_here(way: str) -> None:
+def test_what_a_child_does_not_do_is_done_here(way: str) -> None:
     here = os.getpid()
 
     def work(items: Sequence[int]) -> list[tuple[int, int]]:
@@ -62,10 +63,10 @@ def test_what_a_copy_does_not_do_is_done_here(way: str) -> None:
         return squares(items)
 
     assert sorted(divided(work, ITEMS, least=10)) == squares(ITEMS)
-    assert no_copy_is_left()
+    assert no_child_is_left()
 
 
-def test_an_error_is_raised_once_and_leaves_no_copy() -> None:
+def test_an_error_is_raised_once_and_leaves_no_child() -> None:
     def work(items: Sequence[int]) -> list[int]:
         if 50 in items:
             raise ValueError("fifty")
@@ -73,10 +74,10 @@ def test_an_error_is_raised_once_and_leaves_no_copy() -> None:
 
     with pytest.raises(ValueError, match="fifty"):
         divided(work, ITEMS, least=10)
-    assert no_copy_is_left()
+    assert no_child_is_left()
 
 
-def test_an_interruption_waits_for_no_copy_that_has_much_to_say() -> None:
+def test_an_interruption_waits_for_no_child_that_has_much_to_say() -> None:
     here = os.getpid()
 
     def work(items: Sequence[int]) -> list[str]:
@@ -86,4 +87,20 @@ def test_an_interruption_waits_for_no_copy_that_has_much_to_say() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         divided(work, ITEMS, least=10)
-    assert no_copy_is_left()
+    assert no_child_is_left()
+
+
+@pytest.mark.parametrize("had", [0, 1])
+def test_where_there_can_be_no_more_processes_the_rest_is_done_here(monkeypatch: pytest.MonkeyPatch, had: int) -> None:
+    fork, left = os.fork, iter(range(had))
+
+    def refuse() -> int:
+        if next(left, None) is None:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return fork()
+
+    monkeypatch.setattr(os, "fork", refuse)
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    assert sorted(divided(squares, ITEMS, least=10)) == squares(ITEMS)
+    assert no_child_is_left()
+    assert before in (0, len(os.listdir("/proc/self/fd")))

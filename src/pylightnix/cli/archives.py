@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from pylightnix.cli.amounts import count, size
-from pylightnix.cli.copying import asked, incomplete_option, tell
-from pylightnix.cli.options import json_option, set_option, store_option, targets_argument
+from pylightnix.cli.copying import incomplete_option, tell
+from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, targets_argument
 from pylightnix.cli.output import out_exact, out_json, remark
+from pylightnix.cli.targets import realizations
 from pylightnix.session.archives import export, import_archive
 from pylightnix.session.location import as_store
 
@@ -32,7 +33,8 @@ def export_command(
     """
     _see_file(output)
     where = as_store(store)
-    done = export(asked(targets, assignments, where), output, store=where, incomplete=incomplete)
+    named = realizations(targets, read_assignments(assignments), where)
+    done = export(named, output, store=where, incomplete=incomplete)
     if as_json:
         out_json(done._asdict())
         return

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from pylightnix.cli.amounts import count, size
 from pylightnix.cli.options import json_option, references_argument, store_option
-from pylightnix.cli.output import out, out_exact, out_json, remark, table
+from pylightnix.cli.output import out, out_exact, out_json, out_table, remark, table
 from pylightnix.cli.values import brief
 from pylightnix.errors import CollectionError, StoreError, UnknownReferenceError
 from pylightnix.model.closure import unslotted
@@ -223,8 +223,7 @@ def _show_scopes(store: Store, in_vain: Sequence[str], *, as_json: bool) -> int:
         out_json({"store": str(store.path), "size": total, "scopes": found})
         return NO_SCOPE
     rows = [(option, f"{len(one.victims):,}", size(one.size)) for option, one in told]
-    for line in table([("scope", "realizations", "frees"), *rows], right=(1, 2)):
-        out(line)
+    out_table(table([("scope", "realizations", "frees"), *rows], right=(1, 2)))
     remark(f"nothing was collected: give a scope, and --dry-run to see first; {size(total)} in {store.path}")
     if in_vain:
         how = f"{', '.join(in_vain)} did nothing: beside a scope it says how to collect and sweep"
@@ -266,8 +265,7 @@ def _list_trash(store: Store, *, as_json: bool) -> int:
         (one.ref.short, one.ref.name, one.what, "" if big is None else size(big), due.replace("T", " "))
         for one, due, big in found
     ]
-    for line in table([("ref", "stage", "what", "size", "until"), *rows], right=(3,)) if rows else ():
-        out(line)
+    out_table(table([("ref", "stage", "what", "size", "until"), *rows], right=(3,)) if rows else ())
     if not rows:
         remark("the trash is empty")
     return 0

@@ -8,13 +8,11 @@ import click
 
 from pylightnix.cli.amounts import count, size
 from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, targets_argument
-from pylightnix.cli.output import out, out_json, remark, table
-from pylightnix.cli.targets import found
-from pylightnix.model.realization import Realization
+from pylightnix.cli.output import out_json, out_table, remark, table
+from pylightnix.cli.targets import realizations
 from pylightnix.session.copying import copy
 from pylightnix.session.location import as_store
 from pylightnix.store.copying import Copied
-from pylightnix.store.store import Store
 
 incomplete_option = click.option(
     "--incomplete", is_flag=True, help="Also where something was removed that they were made from."
@@ -38,14 +36,9 @@ def copy_command(
     Every byte is held against its hash first. What is there already is left as it is, and gets the runs that it lacks.
     """
     where = as_store(store)
-    done = copy(asked(targets, assignments, where), to=to, store=where, dry_run=dry_run, incomplete=incomplete)
+    named = realizations(targets, read_assignments(assignments), where)
+    done = copy(named, to=to, store=where, dry_run=dry_run, incomplete=incomplete)
     tell(done, {"to": str(as_store(to).path)}, as_json=as_json)
-
-
-def asked(targets: tuple[str, ...], assignments: tuple[str, ...], store: Store) -> list[Realization[Any]]:
-    """The realizations that targets name."""
-    given = read_assignments(assignments)
-    return [one.realization for target in targets for one in found(target, given, store)]
 
 
 def tell(done: Copied, about: dict[str, Any], *, as_json: bool) -> None:
@@ -56,8 +49,7 @@ def tell(done: Copied, about: dict[str, Any], *, as_json: bool) -> None:
         out_json({**about, "dry_run": done.dry, "realizations": moved, **sums})
         return
     rows = [(one.how, one.ref.short, one.ref.name, size(one.size) if one.size else "") for one in done.moved]
-    for line in table(rows, right=(3,)):
-        out(line)
+    out_table(table(rows, right=(3,)))
     new = sum(one.how in ("copied", "record") for one in done.moved)
     told = [f"{count(new, 'realization')} {'to copy' if done.dry else 'copied'}, {size(done.size)}"]
     told += [f"{size(done.shared)} of it share their blocks"] if done.shared else []

@@ -97,7 +97,7 @@ def table(rows: Sequence[tuple[str, ...]], right: tuple[int, ...] = (), indent: 
     """Rows as lines with aligned columns; the columns in `right` are flush right. The last one is not padded."""
     if not rows:
         return []
-    safe = [row if _is_plain("".join(row)) else tuple(printable(cell) for cell in row) for row in rows]
+    safe = [row if printable(all_of_it := "".join(row)) == all_of_it else tuple(map(printable, row)) for row in rows]
     widths = [max(len(row[i]) for row in safe) for i in range(len(safe[0]))]
     last = len(widths) - 1
     lines = []
@@ -108,11 +108,6 @@ def table(rows: Sequence[tuple[str, ...]], right: tuple[int, ...] = (), indent: 
         ]
         lines.append((indent + "  ".join(cells)).rstrip())
     return lines
-
-
-def _is_plain(text: str) -> bool:
-    """Whether nothing in it is to be escaped, by a look that is fast and may say no wrongly."""
-    return text.isascii() and text.isprintable()
 
 
 class Forgiving:

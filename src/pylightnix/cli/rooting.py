@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from pylightnix.cli.amounts import age
 from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, target_argument
-from pylightnix.cli.output import out, out_json, remark, table
-from pylightnix.cli.targets import found
+from pylightnix.cli.output import out, out_json, out_table, remark, table
+from pylightnix.cli.targets import found, realizations
 from pylightnix.errors import CollectionError
-from pylightnix.model.realization import Realization
 from pylightnix.names import RealizationRef, printable
 from pylightnix.session.location import as_store
 from pylightnix.store.collection.rooting import set_link, set_lock
@@ -51,18 +51,19 @@ def root_command(
     for one in removed:
         where.unroot(one)
     named = (name, *targets) if name is not None else ()
+    given = read_assignments(assignments)
     if link is not None and lock is not None:
         raise click.UsageError("--link and --lock are two things: give one.")
     if link is not None:
-        _link(link, named, assignments, where)
+        _link(link, named, given, where)
     elif lock is not None:
         if not named:
             raise click.UsageError("Missing argument 'TARGET…': what shall be kept by this file?")
-        set_lock(where.keeper, lock, _found(named, assignments, where))
+        set_lock(where.keeper, lock, realizations(named, given, where))
     elif named:
         if not targets:
             raise click.UsageError("Missing argument 'TARGET…': what shall be kept under this name?")
-        where.root(named[0], _found(targets, assignments, where))
+        where.root(named[0], realizations(targets, given, where))
     if as_json:
         roots, wrong = Roots(where.keeper.layout).legible()
         bad = [unreadable(one) for one in wrong]
@@ -71,25 +72,19 @@ def root_command(
         _list(where)
 
 
-def _found(targets: tuple[str, ...], assignments: tuple[str, ...], store: Store) -> list[Realization[Any]]:
-    given = read_assignments(assignments)
-    return [one.realization for target in targets for one in found(target, given, store)]
-
-
-def _link(link: str, targets: tuple[str, ...], assignments: tuple[str, ...], store: Store) -> None:
+def _link(link: str, targets: tuple[str, ...], given: Mapping[str, Any], store: Store) -> None:
     if len(targets) != 1:
         raise click.UsageError("--link takes one TARGET, and no NAME.")
-    realizations = _found(targets, assignments, store)
-    if len(realizations) != 1:
-        raise click.UsageError(f"a link leads to one realization, and {targets[0]} names {len(realizations)}.")
-    set_link(store.keeper, link, realizations[0])
+    named = realizations(targets, given, store)
+    if len(named) != 1:
+        raise click.UsageError(f"a link leads to one realization, and {targets[0]} names {len(named)}.")
+    set_link(store.keeper, link, named[0])
 
 
 def _list(store: Store) -> None:
     roots, wrong = Roots(store.keeper.layout).legible()
     rows = [(root.name, _kind(root), age(root.since), _refs(root.refs)) for root in roots]
-    for line in table([("root", "kind", "set", "keeps"), *rows], right=(2,)) if rows else ():
-        out(line)
+    out_table(table([("root", "kind", "set", "keeps"), *rows], right=(2,)) if rows else ())
     for one in wrong:
         remark(str(one))
     if not rows and not wrong:

@@ -135,6 +135,11 @@ def found(target: str, given: Mapping[str, Any], store: Store) -> list[Found]:
     return flatten(standing(thing, store))
 
 
+def realizations(targets: Sequence[str], given: Mapping[str, Any], store: Store) -> list[Realization[Any]]:
+    """All realizations that targets name; errors as `found`."""
+    return [one.realization for target in targets for one in found(target, given, store)]
+
+
 def flatten(shape: Any, label: str = "") -> list[Found]:
     """What `realize_many` gave, one by one, with labels such as `deep` or `[0]` where containers were asked for."""
     if isinstance(shape, tuple) and all(isinstance(item, Realization) for item in shape):
