@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-import signal
 import stat
 import subprocess
 import sys
@@ -21,9 +20,7 @@ from pylightnix.errors import ArgumentError, CollectedError, DamageError, StoreE
 from pylightnix.store import changes
 from pylightnix.store.closures import closure_of
 from pylightnix.store.removal import remove_tree
-
-EVERY = int(os.environ.get("PYLIGHTNIX_KILLS", "9"))
-"""Of how many changes one is fatal; 1 tries all."""
+from tests.dying import EVERY, dies_at
 
 
 @stage(code="ignore")
@@ -223,31 +220,10 @@ def test_wrong_use(source: Store, target: Store, done: Realization[Any], tmp_pat
         copy([], to=target, store=source)
 
 
-def dies_at(source: Path, target: Path, ref: str, last: int) -> bool:
-    pid = os.fork()
-    if pid == 0:
-        left = iter(range(last))
-
-        def die(*_: object) -> None:
-            if next(left, None) is None:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        try:
-            with changes.observed(die):
-                copy(ref, to=target, store=source)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    status = os.waitpid(pid, 0)[1]
-    assert os.WIFSIGNALED(status) or status == 0, "it failed instead of dying"
-    return os.WIFSIGNALED(status)
-
-
 def test_killed_at_any_change_the_next_attempt_completes(source: Store, done: Realization[Any], tmp_path: Path) -> None:
     for point in itertools.count(0, EVERY):
         path = tmp_path / f"t{point}"
-        died = dies_at(source.path, path, str(done.ref), point)
+        died = dies_at(point, lambda path=path: copy(str(done.ref), to=path, store=source.path))
         half = Store(path, durability="none")
         assert half.verify().sound
         for record in half.keeper.records():

@@ -6,10 +6,8 @@ import gzip
 import io
 import itertools
 import os
-import signal
 import tarfile
 import tempfile
-import traceback
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -22,20 +20,17 @@ from pylightnix.errors import DamageError, StoreError
 from pylightnix.hashing import digest_bytes
 from pylightnix.model.records import Record
 from pylightnix.model.selection import Selection, selection_of
-from pylightnix.store import changes
 from pylightnix.store.archives.format import HEAD, Header
 from pylightnix.store.archives.importing import import_archive
 from pylightnix.store.archives.writing import export_closure
 from pylightnix.store.removal import remove_tree
 from pylightnix.store.store import Store
 from pylightnix.store.trees import Entry
+from tests.dying import EVERY, dies_at
 from tests.store.archives.conftest import Member, put_together, taken_apart
 from tests.store.conftest import Maker
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "archive-1.plx.gz"
-EVERY = int(os.environ.get("PYLIGHTNIX_KILLS", "9"))
-"""Of how many changes one is fatal; 1 tries all."""
-
 Craft = Callable[..., list[Member]]
 
 
@@ -371,31 +366,10 @@ def test_an_archive_that_cannot_be_written(archive: Path, target: Store, tmp_pat
         export_closure(target.keeper, chosen(target, data.record), str(tmp_path / "no" / "x.plx"))
 
 
-def dies_at(target: Path, archive: Path, last: int) -> bool:
-    pid = os.fork()
-    if pid == 0:
-        left = iter(range(last))
-
-        def die(*_: object) -> None:
-            if next(left, None) is None:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        try:
-            with changes.observed(die):
-                import_archive(Store(target).keeper, str(archive))
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    status = os.waitpid(pid, 0)[1]
-    assert os.WIFSIGNALED(status) or status == 0, "it failed instead of dying"
-    return os.WIFSIGNALED(status)
-
-
 def test_killed_at_any_change_the_next_attempt_completes(archive: Path, tmp_path: Path) -> None:
     for point in itertools.count(0, EVERY):
         path = tmp_path / f"t{point}"
-        died = dies_at(path, archive, point)
+        died = dies_at(point, lambda path=path: import_archive(Store(path).keeper, str(archive)))
         half = Store(path, durability="none")
         assert half.verify().sound
         assert [one.name for one in half.realizations()] in ([], ["data"], ["data", "model"])

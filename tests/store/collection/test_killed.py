@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pylightnix.store import changes
 from pylightnix.store.removal import remove_tree
 from pylightnix.store.store import Store
 from pylightnix.store.trees import hash_tree
-
-EVERY = int(os.environ.get("PYLIGHTNIX_KILLS", "9"))
-"""Of how many changes one is fatal; 1 tries all."""
+from tests.dying import EVERY, dies_at
 
 Work = Callable[[Store], object]
 
@@ -63,28 +58,6 @@ def prepare(plant: Any) -> None:
     assert due
 
 
-def dies_at(work: Work, path: Path, last: int) -> bool:
-    """Do it in a child that dies at its last change; whether it died."""
-    pid = os.fork()
-    if pid == 0:
-        left = iter(range(last))
-
-        def die(*_: object) -> None:
-            if next(left, None) is None:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        try:
-            with changes.observed(die):
-                work(Store(path))
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    status = os.waitpid(pid, 0)[1]
-    assert os.WIFSIGNALED(status) or status == 0, "it failed instead of dying"
-    return os.WIFSIGNALED(status)
-
-
 def copies(template: Path, place: Path) -> Iterator[tuple[int, Path]]:
     for point in range(0, 10_000, EVERY):
         path = place / str(point)
@@ -98,7 +71,7 @@ def test_killed_at_any_change(plant: Any, tmp_path: Path, work: Work) -> None:
     prepare(plant)
     deaths = 0
     for point, path in copies(plant.store.path, tmp_path):
-        if not dies_at(work, path, point):
+        if not dies_at(point, lambda path=path: work(Store(path))):
             break
         deaths += 1
         sound(path)
