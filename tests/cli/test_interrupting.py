@@ -35,10 +35,13 @@ def deaf(n: int = 0, out: Path = promise("out.txt")) -> None:
 
 @stage(code="ignore")
 def swallows(out: Path = promise("out.txt")) -> None:
-    (HERE / "begun0").write_text(str(os.getpid()))
-    while not (HERE / "go").exists():
-        try:
-            time.sleep(0.01)
+    goes_on = True
+    while goes_on:
+        try:  # around all that it does: the signal comes whenever it comes
+            (HERE / "begun0").write_text(str(os.getpid()))
+            while not (HERE / "go").exists():
+                time.sleep(0.01)
+            goes_on = False
         except KeyboardInterrupt:
             (HERE / "asked").touch()
     out.write_text("made")
