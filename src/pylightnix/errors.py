@@ -132,5 +132,31 @@ class DamageError(StoreError):
     """A file of the store is not what it must be."""
 
 
+class RemoteError(PylightnixError):
+    """A remote that cannot be reached, refuses, or gives what it must not.
+
+    `fields` may carry `again` (another attempt may help) and `wait` (seconds that the remote asks to wait before it).
+    """
+
+    @property
+    def again(self) -> bool:
+        """Whether another attempt may help."""
+        return bool(self.fields.get("again"))
+
+    @property
+    def wait(self) -> float:
+        """Seconds that the remote asks to wait before another attempt; 0 if it does not."""
+        wait = self.fields.get("wait", 0)
+        return wait if isinstance(wait, (int, float)) else 0
+
+
+class TrustError(PylightnixError):
+    """Something that nobody vouches for who is trusted."""
+
+
+class SecretError(PylightnixError):
+    """A file that looks like a secret, and would be sent elsewhere."""
+
+
 class CollectionError(StoreError):
     """A collection that is not made, since it is in doubt what is still wanted."""
