@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from pylightnix.model.config import register_encoder
     from pylightnix.model.promises import promise
     from pylightnix.model.realization import Realization
+    from pylightnix.remotes.remote import Remote
     from pylightnix.session.adopting import import_dir
     from pylightnix.session.archives import export, import_archive
     from pylightnix.session.check import check
     from pylightnix.session.copying import copy
+    from pylightnix.session.remotes import pull, push
     from pylightnix.session.verbs import Plan, instantiate, plan, realize, realize_many
     from pylightnix.store.store import Store
 
@@ -28,6 +30,7 @@ __all__ = [
     "Plan",
     "PylightnixError",
     "Realization",
+    "Remote",
     "Stage",
     "Store",
     "check",
@@ -39,6 +42,8 @@ __all__ = [
     "match",
     "plan",
     "promise",
+    "pull",
+    "push",
     "realize",
     "realize_many",
     "register_encoder",
@@ -55,6 +60,7 @@ _HOMES = {
     "Plan": "session.verbs",
     "PylightnixError": "errors",
     "Realization": "model.realization",
+    "Remote": "remotes.remote",
     "Stage": "dsl.stage",
     "Store": "store.store",
     "check": "session.check",
@@ -66,6 +72,8 @@ _HOMES = {
     "match": "dsl",
     "plan": "session.verbs",
     "promise": "model.promises",
+    "pull": "session.remotes",
+    "push": "session.remotes",
     "realize": "session.verbs",
     "realize_many": "session.verbs",
     "register_encoder": "model.config",

@@ -26,6 +26,8 @@ COMMANDS = {
     "copy": ("copying", "Copy what TARGETs name, and all that it was made from, into the store at PATH."),
     "export": ("archives", "Write what TARGETs name, and all that it was made from, into one file."),
     "import": ("archives", "Take what is in an archive into the store: all of it, or nothing."),
+    "push": ("remotes", "Send what TARGETs name, and all that it was made from, to the remote at URL."),
+    "pull": ("remotes", "Fetch what REFs name, and all that it was made from, from the remote at URL."),
     "init": ("starting", "Make a store, ./.pylightnix, for this directory and those below."),
     "completion": ("starting", "Print the script that completes commands in a shell."),
 }

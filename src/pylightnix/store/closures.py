@@ -7,8 +7,8 @@ file, since who sends something on must not send that.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import BinaryIO, NamedTuple
 
 from pylightnix.errors import DamageError
 from pylightnix.hashing import DIGITS, digest_bytes
@@ -17,7 +17,7 @@ from pylightnix.model.selection import Selection
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store.collection.reach import find_context
 from pylightnix.store.documents import parse_context, parse_derivation, parse_record, parse_run
-from pylightnix.store.files import is_directory, kind_of, read_small
+from pylightnix.store.files import is_directory, kind_of, open_plain, read_small
 from pylightnix.store.reading import Reader, is_context, is_run, unreadable
 
 
@@ -80,10 +80,14 @@ class Closure(NamedTuple):
     Attributes:
         order: each realization once, after all that it was made from (but where one is its own input).
         absent: what is missing.
+        contexts: those in which each one stands in the selection.
+        inputs: what each one was made from in these.
     """
 
     order: tuple[Place, ...]
     absent: tuple[Absent, ...]
+    contexts: Mapping[Place, tuple[Context, ...]]
+    inputs: Mapping[Place, tuple[Place, ...]]
 
 
 def closure_of(reader: Reader, selection: Selection) -> Closure:
@@ -143,6 +147,35 @@ def check_notes(record: Record, runs: Mapping[str, Run], contexts: Mapping[str, 
         )  # fmt: skip
 
 
+def check_belongings(
+    record: Record, runs: Mapping[str, Run], contexts: Mapping[str, Context], where: str, *,
+    promises: Mapping[str, Mapping[str, str]], environments: Container[str], logs: Iterable[str],
+) -> None:  # fmt: skip
+    """See that all came along that belongs to a realization, and that it is of one piece.
+
+    Args:
+        record: of the realization.
+        runs: by the name of the file.
+        contexts: by the name of the file.
+        where: for messages.
+        promises: of each derivation that came, the promised paths by name.
+        environments: the hashes of those that came.
+        logs: the names of those that came.
+
+    Raises:
+        DamageError: it did not, or is not.
+    """
+    if set(logs) != {run.log for run in runs.values() if run.log is not None}:
+        raise DamageError("its logs are not those that its runs name", where=where)
+    check_notes(record, runs, contexts, where)
+    promised = {name: kept.path for name, kept in record.promises.items()}
+    for ref in derivations_of(runs.values(), contexts.values()):
+        if promises.get(ref) != promised:
+            raise DamageError(f"the derivation {ref} is not before it, or promises something else", where=where)
+    if not all(digest in environments for digest in environments_of(runs.values())):
+        raise DamageError("the environment of a run is not before it", where=where)
+
+
 def derivations_of(runs: Iterable[Run], contexts: Iterable[Context]) -> list[DerivationRef]:
     """The derivations that runs and contexts name, each once."""
     return sorted({*(run.derivation for run in runs), *(context.derivation for context in contexts)})
@@ -152,6 +185,22 @@ def environments_of(runs: Iterable[Run]) -> list[str]:
     """The hashes of the environments that runs name, each once."""
     named = {run.facts.get("environment") for run in runs}
     return sorted(one for one in named if isinstance(one, str) and _is_hash(one))
+
+
+def open_recorded(path: str) -> BinaryIO:
+    """A file that a record says is there; DamageError if it cannot be read."""
+    try:
+        return open_plain(path)
+    except OSError as error:
+        raise DamageError(f"cannot be read: {error.strerror}", where=printable(path), path=path) from error
+
+
+def not_as_recorded(path: str) -> DamageError:
+    """The error for a file that has other bytes than its record says."""
+    return DamageError(
+        "it is not what its record says", where=printable(path), path=path,
+        hint="pylightnix verify --repair restores what can be, and the next realize makes the rest again",
+    )  # fmt: skip
 
 
 def members(reader: Reader, places: Iterable[Place]) -> Iterator[Member]:
@@ -210,10 +259,15 @@ class _Walk:
         self._known = {context.hash: context for context in selection.contexts}
         self._inputs: dict[Place, dict[Place, None]] = {}
         self._absent: dict[Place, Absent] = {}
+        self._contexts: dict[Place, dict[str, Context]] = {}
 
     def closure(self) -> Closure:
         self._follow()
-        return Closure(tuple(self._sorted()), tuple(self._absent.values()))
+        return Closure(
+            tuple(inputs_first(self._inputs)), tuple(self._absent.values()),
+            {place: tuple(contexts.values()) for place, contexts in self._contexts.items()},
+            {place: tuple(inputs) for place, inputs in self._inputs.items()},
+        )  # fmt: skip
 
     def _follow(self) -> None:
         """From choice to context to choice, until nothing is new: what each realization was made from."""
@@ -226,13 +280,14 @@ class _Walk:
             if (choice.key, choice.chosen, choice.context) in seen:
                 continue
             seen.add((choice.key, choice.chosen, choice.context))
-            there = [place for place in _places(choice) if self._see(place, through)]
+            there = [place for place in places_of(choice) if self._see(place, through)]
             context = self._context(choice, there)
             if context is None:
                 continue
-            below = [place for inner in context.inputs.values() for place in _places(inner)]
+            below = [place for inner in context.inputs.values() for place in places_of(inner)]
             for place in there:
                 self._inputs[place].update(dict.fromkeys(below))
+                self._contexts.setdefault(place, {})[context.hash] = context
             via = choice.chosen[0] if choice.chosen else through
             waiting += [(inner, via) for inner in context.inputs.values()]
 
@@ -273,24 +328,26 @@ class _Walk:
             hint="realize its stage again, which notes it anew", ref=there[0].ref,
         )  # fmt: skip
 
-    def _sorted(self) -> Iterator[Place]:
-        """Inputs first. What leads back to where the way came from is passed over, as for one that is its own input."""
-        begun: set[Place] = set()
-        for start in self._inputs:
-            if start in begun:
-                continue
-            begun.add(start)
-            way = [(start, iter(self._inputs[start]))]
-            while way:
-                place, inputs = way[-1]
-                new = next((one for one in inputs if one in self._inputs and one not in begun), None)
-                if new is None:
-                    yield place
-                    way.pop()
-                else:
-                    begun.add(new)
-                    way.append((new, iter(self._inputs[new])))
+
+def inputs_first(inputs: Mapping[Place, Iterable[Place]]) -> Iterator[Place]:
+    """Those that have inputs noted, each after its inputs, but where one leads back to itself; nothing recurses."""
+    begun: set[Place] = set()
+    for start in inputs:
+        if start in begun:
+            continue
+        begun.add(start)
+        way = [(start, iter(inputs[start]))]
+        while way:
+            place, rest = way[-1]
+            new = next((one for one in rest if one in inputs and one not in begun), None)
+            if new is None:
+                yield place
+                way.pop()
+            else:
+                begun.add(new)
+                way.append((new, iter(inputs[new])))
 
 
-def _places(choice: InputChoice) -> list[Place]:
+def places_of(choice: InputChoice) -> list[Place]:
+    """Where the realizations of a choice stand."""
     return [Place(choice.key, ref) for ref in choice.chosen]

@@ -10,10 +10,17 @@ from typing import Literal, NamedTuple
 from pylightnix.errors import CollectedError, DamageError, StoreError
 from pylightnix.model.holding import Holding, Loose
 from pylightnix.model.selection import Selection
-from pylightnix.names import DerivationRef, RealizationRef, printable
+from pylightnix.names import DerivationRef, RealizationRef
 from pylightnix.store import changes
-from pylightnix.store.closures import Closure, Member, closure_of, derivation_bytes, environment_bytes, members
-from pylightnix.store.files import open_plain
+from pylightnix.store.closures import (
+    Closure,
+    Member,
+    closure_of,
+    derivation_bytes,
+    environment_bytes,
+    members,
+    open_recorded,
+)
 from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
 from pylightnix.store.receiving import Arrival, Receiver
@@ -230,11 +237,7 @@ class _Copy:
 
     def _copy(self, source: str, path: str, mode: int) -> bool:
         """Copy a file; whether both share their blocks now."""
-        try:
-            file = open_plain(source)
-        except OSError as error:
-            raise DamageError(f"cannot be read: {error.strerror}", where=printable(source), path=source) from error
-        with file:
+        with open_recorded(source) as file:
             handle = changes.open_new(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
             try:
                 if self._shares:

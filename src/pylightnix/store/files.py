@@ -198,7 +198,7 @@ def write_new(path: str, data: bytes, *, lasting: bool = False) -> None:
         os.close(handle)
 
 
-def write_all(handle: int, data: bytes) -> None:
+def write_all(handle: int, data: bytes | memoryview) -> None:
     """Write all of it, however little the system takes at a time."""
     view = memoryview(data)
     while view:
@@ -222,7 +222,7 @@ class NewFile:
     def __exit__(self, *_: object) -> None:
         os.close(self._handle)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """One more portion."""
         write_all(self._handle, data)
 

@@ -23,7 +23,7 @@ from pylightnix.store import changes
 from pylightnix.store.archives.compression import decompressing
 from pylightnix.store.archives.format import HEAD, REALIZATION, Head, Header
 from pylightnix.store.archives.reading import Members, no_archive
-from pylightnix.store.closures import Place, check_notes, derivations_of, environments_of
+from pylightnix.store.closures import Place, check_belongings
 from pylightnix.store.copying import Copied, Moved
 from pylightnix.store.documents import LOG_NAME, parse_context, parse_derivation, parse_record, parse_run
 from pylightnix.store.files import NewFile, open_plain
@@ -280,15 +280,10 @@ class _One:
         """See that all of it was there, and is of one piece."""
         if not self._listed or self._next() is not None:
             raise DamageError("not all of it is in the archive", where=self.base)
-        if self._logs != {run.log for run in self.runs.values() if run.log is not None}:
-            raise DamageError("its logs are not those that its runs name", where=self.base)
-        check_notes(self.record, self.runs, self.contexts, self.base)
-        promised = {name: kept.path for name, kept in self.record.promises.items()}
-        for ref in derivations_of(self.runs.values(), self.contexts.values()):
-            if ref not in derivations or derivations[ref] != promised:
-                raise DamageError(f"the derivation {ref} is not before it, or promises something else", where=self.base)
-        if not environments.issuperset(environments_of(self.runs.values())):
-            raise DamageError("the environment of a run is not before it", where=self.base)
+        check_belongings(
+            self.record, self.runs, self.contexts, self.base,
+            promises=derivations, environments=environments, logs=self._logs,
+        )  # fmt: skip
 
     def told(self) -> Moved:
         """What became of it."""

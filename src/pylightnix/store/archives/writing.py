@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
-from pylightnix.errors import DamageError, StoreError
+from pylightnix.errors import StoreError
 from pylightnix.hashing import DIGITS, content_hasher, digest_bytes
 from pylightnix.model.holding import Holding
 from pylightnix.model.selection import Selection
@@ -15,10 +15,17 @@ from pylightnix.names import printable
 from pylightnix.store import changes
 from pylightnix.store.archives.compression import compressing
 from pylightnix.store.archives.format import BLOCK, END, HEAD, RECORD, Head, Header, Sum
-from pylightnix.store.closures import Member, derivation_bytes, environment_bytes, members
+from pylightnix.store.closures import (
+    Member,
+    derivation_bytes,
+    environment_bytes,
+    members,
+    not_as_recorded,
+    open_recorded,
+)
 from pylightnix.store.copying import whole_closure
 from pylightnix.store.documents import record_bytes
-from pylightnix.store.files import NewFile, fresh_id, open_plain
+from pylightnix.store.files import NewFile, fresh_id
 from pylightnix.store.reading import Reader
 from pylightnix.store.trees import EMPTY, EMPTY_MANIFEST, read_manifest
 
@@ -140,19 +147,12 @@ class _Writer:
 
     def _file(self, name: str, path: str, digest: str | None = None) -> None:
         """A member that is a file, and must have this hash."""
-        try:
-            file = open_plain(path)
-        except OSError as error:
-            raise DamageError(f"cannot be read: {error.strerror}", where=printable(path), path=path) from error
-        with file:
+        with open_recorded(path) as file:
             header = Header(name, os.fstat(file.fileno()).st_size)
             self._write(header.to_bytes())
             found = self._pour(file, header.size)
             if found is None or found != (digest or found):
-                raise DamageError(
-                    "it is not what its record says", where=printable(path), path=path,
-                    hint="pylightnix verify --repair restores what can be, and the next realize makes the rest again",
-                )  # fmt: skip
+                raise not_as_recorded(path)
             self._write(bytes(header.padding))
             self._sum.add(header, found)
 

@@ -1,0 +1,93 @@
+"""`push` and `pull`: results, with all that they were made from, to another place and from there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pylightnix.cli.amounts import count, size
+from pylightnix.cli.copying import incomplete_option
+from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, targets_argument
+from pylightnix.cli.output import out_json, out_table, remark, table
+from pylightnix.cli.targets import realizations
+from pylightnix.remotes.pulling import Pulled
+from pylightnix.remotes.pushing import Pushed
+from pylightnix.remotes.remote import Remote
+from pylightnix.session.location import as_store
+from pylightnix.session.remotes import pull, push
+
+_dry_option = click.option("--dry-run", is_flag=True, help="Change nothing, only say what would be done.")
+
+
+@click.command("push")
+@targets_argument
+@click.option("--to", required=True, metavar="URL", help="A directory, or s3:, gs:, az:, sftp:; made if not there.")
+@_dry_option
+@incomplete_option
+@click.option("--again", is_flag=True, help="Ask about everything, also what it is remembered to have.")
+@set_option
+@store_option
+@json_option
+def push_command(
+    targets: tuple[str, ...], to: str, dry_run: bool, incomplete: bool, again: bool, assignments: tuple[str, ...],
+    store: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Send what TARGETs name, and all that it was made from, to the remote at URL.
+
+    What is there is not sent again; a push that was interrupted goes on.
+    """
+    where = as_store(store)
+    named = realizations(targets, read_assignments(assignments), where)
+    with Remote(to) as remote:
+        done = push(named, remote, store=where, dry_run=dry_run, incomplete=incomplete, again=again)
+        _tell(done, ("to send", "sent"), done.sent, {"to": remote.url}, as_json=as_json)
+
+
+@click.command("pull")
+@click.argument("references", nargs=-1, required=True, metavar="REF…")
+@click.option("--from", "source", required=True, metavar="URL", help="A directory, or s3:, gs:, az:, sftp:, https:.")
+@_dry_option
+@click.option("--records", is_flag=True, help="Fetch what is known alone, without artifacts.")
+@incomplete_option
+@click.option("--unsigned", is_flag=True, help="Believe also what nobody has signed whom you trust.")
+@click.option("--root", metavar="NAME", help="Keep what is fetched under this name.")
+@store_option
+@json_option
+def pull_command(
+    references: tuple[str, ...], source: str, dry_run: bool, records: bool, incomplete: bool, unsigned: bool,
+    root: str | None, store: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Fetch the realizations that REFs name, and all that they were made from, from the remote at URL.
+
+    Everything is held against its hash before it becomes visible.
+    """
+    where = as_store(store)
+    with Remote(source) as remote:
+        done = pull(
+            references, remote, store=where, dry_run=dry_run, records=records, incomplete=incomplete,
+            unsigned=unsigned, root=root,
+        )  # fmt: skip
+        _tell(done, ("to fetch", "fetched"), done.fetched, {"from": remote.url}, as_json=as_json)
+
+
+def _tell(done: Pushed | Pulled, verb: tuple[str, str], over: int, about: dict[str, Any], *, as_json: bool) -> None:
+    """Print what became of each realization."""
+    if as_json:
+        moved = [{"ref": str(one.ref), "how": one.how, "size": one.size} for one in done.moved]
+        sums = {"size": done.size, "transferred": over, "absent": [str(ref) for ref in done.absent]}
+        out_json({**about, "dry_run": done.dry, "realizations": moved, **sums})
+        return
+    out_table(
+        table(
+            [(one.how, one.ref.short, one.ref.name, size(one.size) if one.size else "") for one in done.moved],
+            right=(3,),
+        )
+    )
+    new = sum(one.how in ("copied", "record") for one in done.moved)
+    told = [f"{count(new, 'realization')} {verb[0] if done.dry else verb[1]}, {size(done.size)}"]
+    told += [f"{size(over)} went over"] if over and not done.dry else []
+    there = len(done.moved) - new
+    told += [f"{there} {'was' if there == 1 else 'were'} there"] if there else []
+    told += [f"{count(len(done.absent), 'realization')} left out, not to be had"] if done.absent else []
+    remark("; ".join(told))

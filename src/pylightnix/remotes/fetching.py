@@ -1,0 +1,100 @@
+"""Fetches content from a backend, several pieces at once, and gives none that is not what its name says.
+
+Unaware of realizations.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from pylightnix.errors import DamageError
+from pylightnix.hashing import digest_bytes
+from pylightnix.remotes.backend import Backend
+from pylightnix.remotes.compression import decompress
+from pylightnix.remotes.pieces import Blob
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+WORKERS = 8
+_AROUND = 4096
+"""Bytes that a zstd frame may have more than what is in it."""
+
+
+class Fetcher:
+    """Fetches blobs; to be closed.
+
+    Args:
+        backend: where from.
+        workers: how many requests are made at once; so many pieces are in memory, and one.
+    """
+
+    def __init__(self, backend: Backend, workers: int = WORKERS) -> None:
+        self.fetched = 0
+        """Bytes that came over, as they were stored."""
+        self._backend = backend
+        self._workers = workers
+        self._pool = ThreadPoolExecutor(workers, "pylightnix-fetch")
+
+    def close(self) -> None:
+        """End what goes on; what has not begun is dropped."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def each(self, ask: Callable[[T], R], about: Iterable[T]) -> Iterator[R]:
+        """What is answered about each, asked several at once."""
+        return self._pool.map(ask, about)
+
+    def later(self, ask: Callable[[T], R], about: T) -> Future[R]:
+        """Ask something while other things go on."""
+        return self._pool.submit(ask, about)
+
+    def document(self, name: str, most: int) -> bytes | None:
+        """The document of this name, now; None if there is none."""
+        data = self._backend.get(name, most)
+        self.fetched += len(data or b"")
+        return data
+
+    def stream(self, blobs: Iterable[Blob]) -> Iterator[bytes]:
+        """The content of blobs in their order, of which the next ones are fetched meanwhile."""
+        ahead: deque[Future[bytes]] = deque()
+        rest = iter(blobs)
+        try:
+            while True:
+                while len(ahead) < self._workers and (blob := next(rest, None)) is not None:
+                    ahead.append(self._pool.submit(self.blob, blob))
+                if not ahead:
+                    return
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+    def blob(self, blob: Blob) -> bytes:
+        """The content of a blob, now.
+
+        Raises:
+            DamageError: it is not there, or twice it was not what its name says.
+            RemoteError: the remote cannot be reached, or refuses.
+        """
+        try:
+            return self._once(blob)
+        except DamageError:
+            return self._once(blob)  # what was damaged on the way need not be so again
+
+    def _once(self, blob: Blob) -> bytes:
+        where = f"{self._backend.url}: {blob.name}"
+        hint = "whoever has it can send it anew: pylightnix push --again"
+        stored = self._backend.get(blob.name, blob.size + _AROUND)
+        if stored is None:
+            raise DamageError("it is not there, and something that is refers to it", where=where, hint=hint)
+        self.fetched += len(stored)
+        try:
+            data = decompress(stored, blob.size) if blob.compressed else stored
+        except DamageError as error:
+            raise DamageError(error.what, where=where, hint=hint) from error
+        if len(data) != blob.size or digest_bytes(data) != blob.digest:
+            raise DamageError("its bytes are not those of its name", where=where, hint=hint)
+        return data

@@ -1,0 +1,252 @@
+"""Takes what a remote has into a store: held against its hashes, then visible, inputs before what uses them."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import closing
+from typing import NamedTuple
+
+from pylightnix.errors import DamageError
+from pylightnix.model.records import Record
+from pylightnix.names import RealizationRef
+from pylightnix.remotes.fetching import Fetcher
+from pylightnix.remotes.finding import Offered, Wanted
+from pylightnix.remotes.format import LARGE, Pieces, tree_name
+from pylightnix.remotes.pieces import PACKED, Blob, Taker
+from pylightnix.store import changes
+from pylightnix.store.closures import Place
+from pylightnix.store.copying import Moved
+from pylightnix.store.files import NewFile
+from pylightnix.store.layout import writing
+from pylightnix.store.receiving import Arrival, Receiver
+from pylightnix.store.trees import EMPTY, Entry, read_manifest
+from pylightnix.store.writing import Writer
+
+_AHEAD = 16
+"""Realizations of which the first requests are made before their turn."""
+
+_SMALL = 1 << 20
+"""A manifest, and packs, of no more bytes are fetched ahead as a whole."""
+
+
+class Pulled(NamedTuple):
+    """What a pull did, or would do.
+
+    Attributes:
+        moved: each realization, inputs before what uses them.
+        absent: realizations that something was made from, and that neither has.
+        fetched: bytes that came over.
+        dry: whether nothing was taken in.
+    """
+
+    moved: tuple[Moved, ...]
+    absent: tuple[RealizationRef, ...]
+    fetched: int
+    dry: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of the artifacts that came."""
+        return sum(one.size for one in self.moved)
+
+
+def pull_closure(
+    target: Writer, fetcher: Fetcher, wanted: Wanted, *, records: bool = False, dry: bool = False,
+    told: Callable[[Moved], None] = lambda _: None,
+) -> Pulled:  # fmt: skip
+    """Take a closure in. Each realization becomes visible when all it was made from is.
+
+    Args:
+        target: of the store, which is made if it is not there.
+        fetcher: asks the remote.
+        wanted: what, and what is known of it.
+        records: take records alone, without artifacts.
+        dry: take nothing in, only say what would be taken.
+        told: is called with what became of each realization.
+
+    Raises:
+        DamageError: something in the remote is damaged; what came before it is there, and it is not.
+        RemoteError: the remote cannot be reached, or refuses.
+        StoreError: the store cannot be written.
+    """
+    moved: list[Moved] = []
+
+    def note(one: Moved) -> None:
+        moved.append(one)
+        told(one)
+
+    if dry:
+        for place in wanted.order:
+            note(_would(target, place, wanted.offered.get(place), records=records))
+    else:
+        _Pull(target, fetcher, records=records).all(wanted, note)
+    absent = tuple(place.ref for place in wanted.absent)
+    return Pulled(tuple(moved), absent, fetcher.fetched, dry)
+
+
+def _would(target: Writer, place: Place, offered: Offered | None, *, records: bool) -> Moved:
+    """What taking it in would do."""
+    if offered is None:
+        return Moved(place.ref, "there")
+    record = offered.notes[0].record
+    known = target.record_at(place.home, place.ref.digits)
+    if offered.whole and not records and (known is None or not target.present(known)):
+        return Moved(place.ref, "copied", record.size)
+    if known is None:
+        return Moved(place.ref, "record")
+    names = {name for notes in offered.notes for name in (*notes.documents, *notes.logs)}
+    return Moved(place.ref, "merged" if names.difference(os.listdir(target.place(known))) else "there")
+
+
+class _Content(NamedTuple):
+    """What a realization has in the remote, and what of it came at once: a short manifest, small packs."""
+
+    manifest: bytes | None
+    pieces: Pieces | None
+    packs: bytes | None
+
+
+class _Pull:
+    def __init__(self, target: Writer, fetcher: Fetcher, *, records: bool) -> None:
+        self._target = target
+        self._fetcher = fetcher
+        self._records = records
+        self._written: set[str] = set()
+
+    def all(self, wanted: Wanted, note: Callable[[Moved], None]) -> None:
+        with closing(Receiver(self._target)) as receiver:
+            receiver.hold(place.ref for place in wanted.order)
+            try:
+                for place, offered, content in self._ahead(wanted):
+                    note(
+                        self._one(place, offered, content, receiver)
+                        if offered and content
+                        else Moved(place.ref, "there")
+                    )
+            except DamageError:
+                receiver.settle()  # what came before is whole, and need not be fetched again
+                raise
+            receiver.settle()
+
+    def _ahead(self, wanted: Wanted) -> Iterator[tuple[Place, Offered | None, Future[_Content] | None]]:
+        """Each realization, with its content if that is wanted and not there, of which the first is fetched ahead."""
+        ahead: deque[tuple[Place, Offered | None, Future[_Content] | None]] = deque()
+        for place in wanted.order:
+            offered = wanted.offered.get(place)
+            content = self._fetcher.later(self._content, offered) if offered is not None else None
+            ahead.append((place, offered, content))
+            if len(ahead) > _AHEAD:
+                yield ahead.popleft()
+        yield from ahead
+
+    def _content(self, offered: Offered) -> _Content:
+        record = offered.notes[0].record
+        known = self._target.record_at(record.home, record.ref.digits)
+        if record.tree == EMPTY or (known is not None and self._target.present(known)):
+            return _Content(None, None, None)
+        manifest = self._small(offered.manifest)
+        if not offered.whole or self._records:
+            return _Content(manifest, None, None)
+        name = tree_name(record.tree)
+        data = self._fetcher.document(name, LARGE)
+        if data is None:
+            raise DamageError(
+                "it is not there, and something that is refers to it", where=name,
+                hint="push it there anew, with --again",
+            )  # fmt: skip
+        pieces = Pieces.parse(name, data)
+        if pieces.size != record.size:
+            raise DamageError("its pieces have not the size that the record says", where=name)
+        return _Content(manifest, pieces, self._small(pieces.packs))
+
+    def _small(self, blobs: tuple[Blob, ...]) -> bytes | None:
+        """The content of these, if it is little."""
+        little = len(blobs) <= 1 and sum(blob.size for blob in blobs) <= _SMALL
+        return b"".join(map(self._fetcher.blob, blobs)) if little else None
+
+    def _one(self, place: Place, offered: Offered, content: Future[_Content], receiver: Receiver) -> Moved:
+        record = offered.notes[0].record
+        for notes in offered.notes:
+            for ref, data in notes.derivations.items():
+                if ref not in self._written:
+                    receiver.write_derivation(ref, data)
+                    self._written.add(ref)
+            for digest, data in notes.environments.items():
+                if digest not in self._written:
+                    receiver.write_environment(digest, data)
+                    self._written.add(digest)
+        whole = offered.whole and not self._records
+        with writing(self._target.root):
+            arrival = receiver.begin(record, whole=whole)
+        try:
+            with writing(arrival.notes):
+                new = self._notes(offered, arrival)
+                self._fill(record, offered.manifest, content.result(), arrival)
+        except BaseException:
+            receiver.drop(arrival)
+            raise
+        receiver.finish(arrival, [run for notes in offered.notes for run in notes.runs.values()])
+        if arrival.lacks:
+            return Moved(place.ref, "copied", record.size) if whole else Moved(place.ref, "record")
+        return Moved(place.ref, "merged" if new else "there")
+
+    def _notes(self, offered: Offered, arrival: Arrival) -> bool:
+        """Write what is known of it; whether any of that is new here."""
+        new = False
+        for notes in offered.notes:
+            for name, data in notes.documents.items():
+                if arrival.wants(name) and not os.path.lexists(f"{arrival.notes}/{name}"):
+                    arrival.write(name, data)
+                    new = True
+            for name, blobs in notes.logs.items():
+                if arrival.wants(name) and not os.path.lexists(f"{arrival.notes}/{name}"):
+                    _write(f"{arrival.notes}/{name}", self._fetcher.stream(blobs))
+                    new = True
+        return new
+
+    def _fill(self, record: Record, listed: tuple[Blob, ...], content: _Content, arrival: Arrival) -> None:
+        """Write the manifest, and then what it lists."""
+        if record.tree == EMPTY or not (arrival.lacks or arrival.wants("manifest.jsonl")):
+            return
+        manifest = f"{arrival.notes}/manifest.jsonl"
+        _write(manifest, [content.manifest] if content.manifest is not None else self._fetcher.stream(listed))
+        for _ in read_manifest(manifest, record.tree):  # before a name in it is used
+            pass
+        if content.pieces is not None:
+            self._files(record, manifest, content.pieces, content.packs, arrival.out)
+
+    def _files(self, record: Record, manifest: str, pieces: Pieces, small: bytes | None, out: str) -> None:
+        packs = Taker(self._fetcher.stream(pieces.packs) if small is None else [small])
+        files = iter(pieces.files)
+        for entry in read_manifest(manifest, record.tree):
+            path = f"{out}/{entry.path}"
+            if entry.kind == "directory":
+                changes.make_directory(path)
+            elif entry.kind == "link":
+                changes.link_symbolically(os.fsdecode(entry.target), path)
+            elif entry.size < PACKED:
+                _write(path, packs.take(entry.size), _mode(entry))
+            else:
+                _write(path, self._large(entry, next(files, ())), _mode(entry))
+        packs.end()
+        if next(files, None) is not None:
+            raise DamageError("there is more content than files")
+
+    def _large(self, entry: Entry, blobs: tuple[Blob, ...]) -> Iterator[bytes]:
+        if sum(blob.size for blob in blobs) != entry.size:
+            raise DamageError("the pieces of a file have not its size")
+        return self._fetcher.stream(blobs)
+
+
+def _mode(entry: Entry) -> int:
+    return 0o755 if entry.executable else 0o644
+
+
+def _write(path: str, portions: Iterator[bytes] | Iterator[memoryview] | list[bytes], mode: int = 0o444) -> None:
+    """Write a file that is not there."""
+    with NewFile(path, mode) as file:
+        for data in portions:
+            file.write(data)

@@ -1,0 +1,362 @@
+"""Sends a closure to a remote: content first, then what refers to it, claims last, inputs before what uses them.
+
+So a realization is there with all that it was made from, or it is not there, whenever this is killed; and whoever does
+it again sends only what is missing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import closing
+from typing import BinaryIO, NamedTuple
+
+from pylightnix.errors import DamageError, SecretError
+from pylightnix.hashing import DIGITS, content_hasher, digest_bytes, digest_document
+from pylightnix.model.claims import Claim, Signature
+from pylightnix.model.records import Context
+from pylightnix.names import KeyRef, RealizationRef, printable
+from pylightnix.remotes.format import (
+    Offer,
+    Pieces,
+    index_bytes,
+    index_name,
+    is_offer,
+    offers_prefix,
+    ref_name,
+    tree_name,
+)
+from pylightnix.remotes.memory import Memory
+from pylightnix.remotes.notes import INLINE, notes_bytes
+from pylightnix.remotes.pieces import PACKED, PIECE, Blob
+from pylightnix.remotes.remote import Remote
+from pylightnix.remotes.sending import Sender, stored_as
+from pylightnix.store.closures import (
+    Closure,
+    Member,
+    Place,
+    derivation_bytes,
+    environment_bytes,
+    member,
+    not_as_recorded,
+    open_recorded,
+)
+from pylightnix.store.copying import Moved
+from pylightnix.store.documents import record_bytes
+from pylightnix.store.reading import Reader
+from pylightnix.store.trees import EMPTY, Entry, read_manifest
+
+_TOGETHER = 64
+"""Realizations of which the claims are published one after the other, when all else of them is there."""
+
+_HEAD = 64 << 10
+"""Bytes of a file in which a secret is looked for."""
+
+Sign = Callable[[Claim], Signature]
+Suspect = Callable[[str, bytes], str | None]
+"""Is given the name and the beginning of a file; says why it looks like a secret, None if it does not."""
+
+
+class Manner(NamedTuple):
+    """How to push.
+
+    Attributes:
+        memory: what the remote is known to have.
+        sign: signs a claim; None if nobody does.
+        signer: the public key of who signs, in text; empty if nobody does.
+        suspect: tells secrets; None if they may be sent.
+        fresh: whether the remote is not there yet, so that nobody need ask it.
+        dry: send nothing, only say what would be sent.
+    """
+
+    memory: Memory
+    sign: Sign | None = None
+    signer: str = ""
+    suspect: Suspect | None = None
+    fresh: bool = False
+    dry: bool = False
+
+
+class Pushed(NamedTuple):
+    """What a push did, or would do.
+
+    Attributes:
+        moved: each realization, inputs before what uses them.
+        absent: realizations that were chosen and are not in the store.
+        sent: bytes that went over.
+        dry: whether nothing was sent.
+    """
+
+    moved: tuple[Moved, ...]
+    absent: tuple[RealizationRef, ...]
+    sent: int
+    dry: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of the artifacts that the remote lacked."""
+        return sum(one.size for one in self.moved)
+
+
+def push_closure(
+    source: Reader, remote: Remote, closure: Closure, manner: Manner, told: Callable[[Moved], None] = lambda _: None
+) -> Pushed:
+    """Send a closure.
+
+    Args:
+        source: of the store that has it.
+        remote: where to.
+        closure: what.
+        manner: how.
+        told: is called with what became of each realization.
+
+    Raises:
+        DamageError: something in the store is damaged; what came before it is there, and it is not.
+        SecretError: a file looks like a secret.
+        RemoteError: the remote cannot be reached, or refuses.
+    """
+    with closing(Sender(remote.backend)) as sender:
+        return _Push(source, remote, closure, manner, sender, told).all()
+
+
+class _Sending(NamedTuple):
+    """`Pieces` that are being sent."""
+
+    packs: list[Future[Blob]]
+    files: list[list[Future[Blob]]]
+
+    def done(self) -> Pieces:
+        return Pieces(_blobs(self.packs), tuple(_blobs(one) for one in self.files))
+
+
+def _blobs(futures: Iterable[Future[Blob]]) -> tuple[Blob, ...]:
+    return tuple(future.result() for future in futures)
+
+
+class _Prepared(NamedTuple):
+    """A realization of which the content is on its way.
+
+    Attributes:
+        moved: what becomes of it.
+        print_: of all that is known of it.
+        tree: the name of the document of its pieces.
+        pieces: None if the remote has them.
+        offers: to be published.
+    """
+
+    moved: Moved
+    print_: str
+    tree: str
+    pieces: _Sending | None
+    offers: list[Offer]
+
+
+def _long_logs(one: Member) -> list[str]:
+    """The names of logs that do not stand in its notes."""
+    names = [run.log for run in one.runs.values() if run.log is not None]
+    return [name for name in names if os.lstat(f"{one.directory}/{name}").st_size > INLINE]
+
+
+class _Push:
+    def __init__(
+        self, source: Reader, remote: Remote, closure: Closure, manner: Manner, sender: Sender,
+        told: Callable[[Moved], None],
+    ) -> None:  # fmt: skip
+        self._source = source
+        self._remote = remote
+        self._closure = closure
+        self._manner = manner
+        self._sender = sender
+        self._told = told
+        self._moved: dict[RealizationRef, Moved] = {}
+        self._ready: list[_Prepared] = []
+        self._offers: dict[KeyRef, set[str]] = {}
+
+    def all(self) -> Pushed:
+        memory = self._manner.memory
+        prints = {place: self._print(place) for place in self._closure.order}
+        unknown = [place for place in self._closure.order if not memory.knows(place.ref, prints[place])]
+        self._ask({place.home: None for place in unknown})
+        new = set(unknown)
+        try:
+            for place in self._closure.order:
+                if place in new:
+                    self._one(place, prints[place])
+                else:
+                    self._note(Moved(place.ref, "there"))
+                if len(self._ready) >= _TOGETHER:
+                    self._settle()
+            self._settle()
+        except (DamageError, SecretError):
+            self._settle()  # what came before is whole, and need not be sent again
+            raise
+        finally:
+            memory.keep()
+        absent = tuple(one.place.ref for one in self._closure.absent)
+        moved = tuple(self._moved[place.ref] for place in self._closure.order)
+        return Pushed(moved, absent, self._sender.sent, self._manner.dry)
+
+    def _print(self, place: Place) -> str:
+        """Of whatever changes when more is known of a realization, or more is there: files, contexts, who signs."""
+        directory = f"{self._source.layout.records}/{place.home}/{place.ref.digits}"
+        contexts = sorted(context.hash for context in self._closure.contexts.get(place, ()))
+        there = os.path.lexists(f"{self._source.layout.store}/{place.ref}")
+        what = {
+            "artifacts": there, "contexts": contexts, "files": sorted(os.listdir(directory)),
+            "signer": self._manner.signer,
+        }  # fmt: skip
+        return digest_document("print", what)[:DIGITS]
+
+    def _ask(self, homes: Iterable[KeyRef]) -> None:
+        """Look which offers the remote has under these keys."""
+        if self._manner.fresh:
+            return
+        names = self._remote.backend.names
+        asked = list(homes)
+        found = self._sender.each(lambda home: {name.rpartition("/")[2] for name in names(offers_prefix(home))}, asked)
+        self._offers.update(zip(asked, found, strict=True))
+
+    def _one(self, place: Place, print_: str) -> None:
+        one = member(self._source, place)
+        notes = [stored_as(piece) for piece in self._notes(one)]
+        manifest = self._described(f"{one.directory}/manifest.jsonl") if one.record.tree != EMPTY else ()
+        offers = [
+            self._offer(one, context, [blob for blob, _ in notes], manifest) for context in self._contexts(place, one)
+        ]
+        there = self._offers.setdefault(place.home, set())
+        was_there = any(name.startswith(f"{place.ref.digits}@") for name in there)
+        missing = [offer for offer in offers if offer.name().rpartition("/")[2] not in there]
+        if not missing:
+            self._note(Moved(place.ref, "there"))
+            self._manner.memory.note(place.ref, print_)
+            return
+        tree = tree_name(one.record.tree)
+        lacks = one.present and one.record.tree != EMPTY and not (
+            (was_there or not self._manner.fresh) and self._remote.backend.has(tree)
+        )  # fmt: skip
+        moved = (
+            Moved(place.ref, "copied", one.record.size) if one.present and (lacks or not was_there)
+            else Moved(place.ref, "merged" if was_there else "record")
+        )  # fmt: skip
+        if self._manner.dry:
+            self._note(moved)
+            return
+        for blob, stored in notes:
+            self._sender.send(blob, stored)
+        whole = [f"{one.directory}/{name}" for name in _long_logs(one)]
+        if manifest:
+            whole.append(f"{one.directory}/manifest.jsonl")
+        for future in [future for path in whole for future in self._send(path)]:
+            future.result()
+        pieces = self._pieces(one) if lacks else None
+        self._ready.append(_Prepared(moved, print_, tree, pieces, missing))
+
+    def _contexts(self, place: Place, one: Member) -> list[Context]:
+        """Those that a realization stands in; one that none leads to stands in that of a run."""
+        found = list(self._closure.contexts.get(place, ()))
+        return found or [next(iter(one.runs.values())).context]
+
+    def _offer(self, one: Member, context: Context, notes: Sequence[Blob], manifest: tuple[Blob, ...]) -> Offer:
+        record = one.record
+        claim = Claim(context.derivation, record.key, context.hash, record.tree, record.size, record.value_hash)
+        signatures = (self._manner.sign(claim),) if self._manner.sign is not None else ()
+        return Offer(claim, signatures, tuple(notes), manifest, one.present)
+
+    def _notes(self, one: Member) -> list[bytes]:
+        """What is known of a realization, in pieces; long logs are sent as content."""
+        logs = {name: self._described(f"{one.directory}/{name}") for name in _long_logs(one)}
+        documents = dict(one.documents)
+        for name in (run.log for run in one.runs.values() if run.log is not None and run.log not in logs):
+            with open_recorded(f"{one.directory}/{name}") as file:
+                documents[name] = file.read()
+        data = notes_bytes(
+            record_bytes(one.record, one.record.made_in),
+            {ref: derivation_bytes(self._source, ref) for ref in one.derivations},
+            {digest: environment_bytes(self._source, digest) for digest in one.environments},
+            documents, logs,
+        )  # fmt: skip
+        return [data[at : at + PIECE] for at in range(0, len(data), PIECE)]
+
+    def _described(self, path: str) -> tuple[Blob, ...]:
+        """The blobs that the content of a file is, which is sent only if they are missing."""
+        blobs: list[Blob] = []
+        with open_recorded(path) as file:
+            while data := file.read(PIECE):
+                blobs.append(stored_as(data)[0])
+        return tuple(blobs)
+
+    def _send(self, path: str) -> list[Future[Blob]]:
+        cutter = self._sender.cutter()
+        with open_recorded(path) as file:
+            while data := file.read(PIECE):
+                cutter.add(data)
+        return cutter.finish()
+
+    def _pieces(self, one: Member) -> _Sending:
+        """Send the content of a realization, each file held against its hash."""
+        packs, files = self._sender.cutter(), []
+        top = self._source.payload_text(one.record)
+        for entry in read_manifest(f"{one.directory}/manifest.jsonl", one.record.tree):
+            if entry.kind == "file":
+                where = f"{top}/{entry.path}"
+                with open_recorded(where) as file:
+                    if entry.size < PACKED:
+                        packs.add(self._small(entry, where, file))
+                    else:
+                        files.append(self._large(entry, where, file))
+        return _Sending(packs.finish(), files)
+
+    def _small(self, entry: Entry, where: str, file: BinaryIO) -> bytes:
+        data = file.read(PACKED)
+        if digest_bytes(data) != entry.hash:
+            raise not_as_recorded(where)
+        self._suspect(entry, where, data)
+        return data
+
+    def _large(self, entry: Entry, where: str, file: BinaryIO) -> list[Future[Blob]]:
+        hasher, cutter = content_hasher(threads=True), self._sender.cutter()
+        first = True
+        while data := file.read(PIECE):
+            if first:
+                self._suspect(entry, where, data)
+                first = False
+            hasher.update(data)
+            cutter.add(data)
+        if hasher.hexdigest() != entry.hash:
+            raise not_as_recorded(where)
+        return cutter.finish()
+
+    def _suspect(self, entry: Entry, where: str, data: bytes) -> None:
+        if self._manner.suspect is not None and (why := self._manner.suspect(entry.path, data[:_HEAD])):
+            raise SecretError(
+                f"it looks like a secret: {why}", where=printable(where), path=where,
+                hint="nothing of this result was published; if it may be seen by all who read the remote: --secrets",
+            )  # fmt: skip
+
+    def _settle(self) -> None:
+        """Publish what is prepared: what claims refer to, at once; then the claims, in their order."""
+        ready, self._ready = self._ready, []
+        if not ready:
+            return
+        documents: list[tuple[str, bytes]] = [
+            (one.tree, one.pieces.done().to_bytes()) for one in ready if one.pieces is not None
+        ]
+        homes: dict[KeyRef, None] = {}
+        for one in ready:
+            home = one.offers[0].place.home
+            documents.append((ref_name(one.moved.ref), home.encode()))
+            self._offers[home].update(offer.name().rpartition("/")[2] for offer in one.offers)
+            homes[home] = None
+        documents += [(index_name(home), index_bytes(set(filter(is_offer, self._offers[home])))) for home in homes]
+        for _ in self._sender.each(lambda one: self._sender.put(*one), documents):
+            pass
+        for one in ready:
+            for offer in one.offers:
+                self._sender.put(offer.name(), offer.to_bytes())
+            self._manner.memory.note(one.moved.ref, one.print_)
+            self._note(one.moved)
+
+    def _note(self, moved: Moved) -> None:
+        self._moved[moved.ref] = moved
+        self._told(moved)

@@ -1,0 +1,144 @@
+"""The verbs `push` and `pull`: results, with all that they were made from, to another place and from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from pylightnix.errors import ArgumentError, DamageError, RemoteError
+from pylightnix.model.realization import Realization
+from pylightnix.remotes.fetching import Fetcher
+from pylightnix.remotes.finding import Doubt, Finder, Wanted
+from pylightnix.remotes.memory import Memory
+from pylightnix.remotes.pulling import Pulled, pull_closure
+from pylightnix.remotes.pushing import Manner, Pushed, push_closure
+from pylightnix.remotes.remote import Remote, as_remote
+from pylightnix.session.copying import Refs, held
+from pylightnix.session.location import as_store
+from pylightnix.session.verbs import StoreLike, see_root
+from pylightnix.store.copying import Moved, whole_closure
+from pylightnix.store.store import Store
+
+RemoteLike = Remote | str | Path
+
+
+def push(
+    refs: Refs, remote: RemoteLike, *, store: StoreLike = None, dry_run: bool = False, incomplete: bool = False,
+    again: bool = False, told: Callable[[Moved], None] = lambda _: None,
+) -> Pushed:  # fmt: skip
+    """Send realizations, and all that they were made from, to a remote.
+
+    Every file is held against its hash on the way. A realization is there when all it was made from is, or it is not
+    there; a push that was interrupted goes on the next time, and what is there is not sent again.
+
+    Args:
+        refs: realizations, or references or unique prefixes of some.
+        remote: where to: a `Remote`, or the address of one, which is made if it is not there.
+        store: the store that has them; None for the default one.
+        dry_run: send nothing, only say what would be sent.
+        incomplete: also where something was removed that they were made from; else that is an error.
+        again: ask the remote about everything, and do not go by what it is remembered to have.
+        told: is called with what became of each realization.
+
+    Returns:
+        What became of each, inputs before what uses them.
+
+    Raises:
+        UnknownReferenceError: nothing, or more than one thing, is named so.
+        DamageError: something is damaged; what came before it was sent, and it was not.
+        StoreError: something was collected or removed.
+        RemoteError: the remote cannot be reached or written.
+    """
+    source = as_store(store)
+    with as_remote(remote) as there, held(source, refs) as (selection, holding):
+        there.see_writable()
+        closure = whole_closure(source.keeper, selection, holding, incomplete=incomplete)
+        known = there.find_identity() if dry_run else there.identity(make=True)
+        memory = Memory(f"{source.keeper.layout.cache}/remotes", known or "none")
+        if again:
+            memory.forget(place.ref for place in closure.order)
+        return push_closure(source.keeper, there, closure, Manner(memory, fresh=not known, dry=dry_run), told)
+
+
+def pull(
+    refs: str | Realization[Any] | Iterable[str | Realization[Any]], remote: RemoteLike, *, store: StoreLike = None,
+    dry_run: bool = False, records: bool = False, incomplete: bool = False, unsigned: bool = False,
+    root: str | None = None, told: Callable[[Moved], None] = lambda _: None,
+) -> Pulled:  # fmt: skip
+    """Fetch realizations, and all that they were made from, from a remote.
+
+    Every byte is held against its hash before it becomes visible, and a realization becomes visible after all that it
+    was made from. A pull that was interrupted goes on the next time. What is there gets the runs that it lacks.
+
+    Args:
+        refs: references or unique prefixes of some.
+        remote: where from: a `Remote`, or the address of one.
+        store: the store that takes them; None for the default one. It is made if it is not there.
+        dry_run: take nothing in, only say what would be taken.
+        records: take records alone, without artifacts: they count, and can be judged by their value.
+        incomplete: also where something is not there that they were made from; else that is an error.
+        unsigned: believe also what nobody has signed whom you trust.
+        root: a name that keeps alive what is fetched.
+        told: is called with what became of each realization.
+
+    Returns:
+        What became of each, inputs before what uses them.
+
+    Raises:
+        UnknownReferenceError: nothing, or more than one thing, is named so.
+        TrustError: nobody who is trusted has signed something of it.
+        DamageError: something in the remote is damaged; what came before it was taken in, and it was not.
+        RemoteError: the remote cannot be reached, or something is not there.
+        StoreError: the store cannot be written.
+        BadNameError: this is no name for a root; nothing was fetched.
+    """
+    see_root(root)
+    target = as_store(store)
+    names = [refs] if isinstance(refs, (str, Realization)) else list(refs)
+    if not names:
+        raise ArgumentError("nothing is named", where="refs", hint="give at least one reference")
+    holding = target.keeper.holding()
+    try:
+        with as_remote(remote) as there, closing(Fetcher(there.backend)) as fetcher, _damage_in(there):
+            there.identity()
+            finder = Finder(there, target.keeper, fetcher, _doubt(there, unsigned=unsigned))
+            wanted = finder.closure(finder.place(str(getattr(one, "ref", one))) for one in names)
+            if wanted.absent and not incomplete:
+                raise _missing(there, wanted)
+            done = pull_closure(target.keeper, fetcher, wanted, records=records, dry=dry_run, told=told)
+        if root is not None and not dry_run:
+            _set_root(target, root, wanted)
+    finally:
+        holding.release()
+    return done
+
+
+@contextmanager
+def _damage_in(remote: Remote) -> Iterator[None]:
+    """Errors for damage say in which remote it is, and what can be done."""
+    try:
+        yield
+    except DamageError as error:
+        where = error.where if error.where.startswith(remote.url) else f"{remote.url}: {error.where}".rstrip(": ")
+        hint = error.hint or "whoever has it can send it anew: pylightnix push --again"
+        raise DamageError(error.what, where=where, hint=hint, **error.fields) from error
+
+
+def _doubt(remote: Remote, *, unsigned: bool) -> Doubt:
+    if unsigned:
+        return lambda _: ""
+    return lambda _: "nobody has signed it"
+
+
+def _missing(remote: Remote, wanted: Wanted) -> RemoteError:
+    ref = wanted.absent[0].ref
+    return RemoteError(
+        f"{ref.name} {ref.short} is not there, and something that you ask for was made from it", where=remote.url,
+        hint="push it there; or take the rest without it, with --incomplete", ref=ref,
+    )  # fmt: skip
+
+
+def _set_root(store: Store, root: str, wanted: Wanted) -> None:
+    store.root(root, [store.realization(place.ref) for place, _ in wanted.targets])

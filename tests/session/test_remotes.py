@@ -1,0 +1,493 @@
+"""To a remote and from it: all of it, verified, whole or not there, whatever happens in between."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pylightnix import (
+    Build,
+    Dep,
+    Realization,
+    Remote,
+    Store,
+    match,
+    plan,
+    promise,
+    pull,
+    push,
+    realize,
+    realize_many,
+    stage,
+)
+from pylightnix.errors import (
+    ArgumentError,
+    BadNameError,
+    CollectedError,
+    DamageError,
+    FormatError,
+    RemoteError,
+    StoreError,
+    TrustError,
+    UnknownReferenceError,
+)
+from pylightnix.remotes.directory import Directory
+from pylightnix.remotes.pieces import PIECE
+from tests.dying import EVERY, dies_at
+
+
+@stage(code="ignore")
+def data(build: Build, large: int = 0, table: Path = promise("table.txt")) -> None:
+    print("a line for the log")
+    table.write_text("one two")
+    (build.out / "deep").mkdir()
+    (build.out / "deep" / "run.sh").write_text("#!/bin/sh\n")
+    (build.out / "deep" / "run.sh").chmod(0o755)
+    (build.out / "deep" / "link").symlink_to("run.sh")
+    (build.out / "empty").mkdir()
+    (build.out / "nothing").touch()
+    (build.out / os.fsdecode(b"\xff")).write_bytes(b"no UTF-8")
+    if large:
+        (build.out / "large").write_bytes(b"".join(n.to_bytes(4, "big") for n in range(large // 4)))
+
+
+@stage(code="ignore", matcher=match.best("score", of=3))
+def model(build: Build, source: Dep = data(), weights: Path = promise("w.bin")) -> dict[str, float]:
+    weights.write_text(f"{source.table.read_text()} {build.run}")
+    return {"score": build.run % 2 + 0.5}
+
+
+@stage(code="ignore")
+def nothing(best: Dep = model()) -> float:
+    return float(best.value["score"])
+
+
+@stage(code="ignore")
+def same(number: int, table: Path = promise("table.txt")) -> None:
+    table.write_text("whatever the number")
+
+
+@stage(code="ignore")
+def chatty(lines: int = 70_000) -> None:
+    for line in range(lines):
+        print("a long log", line)
+
+
+class Counting(Directory):
+    """A directory that notes what it is asked."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.asked: list[tuple[str, str]] = []
+
+    def get(self, name: str, most: int) -> bytes | None:
+        self.asked.append(("get", name))
+        return super().get(name, most)
+
+    def put(self, name: str, data: bytes) -> None:
+        self.asked.append(("put", name))
+        super().put(name, data)
+
+    def has(self, name: str) -> bool:
+        self.asked.append(("has", name))
+        return super().has(name)
+
+    def names(self, prefix: str) -> Iterator[str]:
+        self.asked.append(("names", prefix))
+        return super().names(prefix)
+
+
+class Blind(Directory):
+    """A directory as a plain web server shows it."""
+
+    lists = False
+    writes = False
+
+    def names(self, prefix: str) -> Iterator[str]:
+        raise RemoteError("cannot list")
+
+    def put(self, name: str, data: bytes) -> None:
+        raise RemoteError("cannot write")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Store:
+    return Store(tmp_path / "one", durability="none")
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Store:
+    return Store(tmp_path / "two", durability="none")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "remote"
+
+
+@pytest.fixture
+def done(source: Store) -> Realization[Any]:
+    return realize(nothing(), store=source, quiet=True)
+
+
+def hows(result: Any) -> list[str]:
+    return [one.how for one in result.moved]
+
+
+def content(path: Path) -> dict[bytes, object]:
+    return {
+        os.fsencode(one.relative_to(path)): (
+            one.lstat().st_mode, os.readlink(one) if one.is_symlink() else one.read_bytes() if one.is_file() else None
+        )
+        for one in path.rglob("*")
+    }  # fmt: skip
+
+
+def is_same(one: Store, other: Store, realization: Realization[Any]) -> None:
+    record = realization.record
+    assert content(one.keeper.payload(record)) == content(other.keeper.payload(record))
+    assert content(Path(one.keeper.place(record))) == content(Path(other.keeper.place(record)))
+
+
+def ancestry(realization: Realization[Any]) -> list[Realization[Any]]:
+    return [realization, realization.deps.best, realization.deps.best.deps.source]
+
+
+def test_there_and_back(source: Store, target: Store, place: Path, done: Realization[Any]) -> None:
+    sent = push(done, place, store=source)
+    assert hows(sent) == ["copied"] * 3
+    assert sent.size == sum(one.record.size for one in ancestry(done))
+    fetched = pull(done.ref[:8], place, store=target, unsigned=True)
+    assert hows(fetched) == ["copied"] * 3
+    assert [one.ref for one in fetched.moved] == [one.ref for one in sent.moved]
+    for one in ancestry(done):
+        is_same(source, target, one)
+    assert target.verify().findings == ()
+    there = target.realization(done.ref)
+    assert there.deps.best.deps.source.log == "a line for the log\n"
+    of_one = nothing(best=model().with_matcher(match.best("score")))
+    assert all(step.action == "reuse" for step in plan(of_one, store=target).steps)
+
+
+def test_a_file_of_several_pieces(source: Store, target: Store, place: Path) -> None:
+    large = 2 * PIECE + 12
+    done = realize(data(large=large), store=source, quiet=True)
+    push(done, place, store=source)
+    pull(done.ref, place, store=target, unsigned=True)
+    is_same(source, target, done)
+    assert (target.realization(done.ref) / "large").stat().st_size == large
+
+
+def test_a_long_log(source: Store, target: Store, place: Path) -> None:
+    done = realize(chatty(), store=source, quiet=True)
+    push(done, place, store=source)
+    pull(done.ref, place, store=target, unsigned=True)
+    assert target.realization(done.ref).log == done.log
+    assert len(done.log) > 1 << 20
+    is_same(source, target, done)
+
+
+def test_what_is_there_is_not_sent_again(source: Store, place: Path, done: Realization[Any]) -> None:
+    with Remote(place, backend=Counting(place)) as remote:
+        push(done, remote, store=source)
+        counting = remote.backend
+        assert isinstance(counting, Counting)
+        assert [name for verb, name in counting.asked if verb == "put"].count(f"refs/{done.ref}") == 1
+    again = Counting(place)
+    assert hows(push(done, Remote(place, backend=again), store=source)) == ["there"] * 3
+    assert again.asked == [("get", "remote.json")]
+    afresh = Counting(place)
+    assert hows(push(done, Remote(place, backend=afresh), store=source, again=True)) == ["there"] * 3
+    assert [verb for verb, _ in afresh.asked] == ["get", "names", "names", "names"], "one for each realization"
+
+
+def test_a_remote_that_was_made_anew_is_another_one(source: Store, place: Path, done: Realization[Any]) -> None:
+    push(done, place, store=source)
+    os.rename(place, place.with_name("before"))
+    assert hows(push(done, place, store=source)) == ["copied"] * 3
+
+
+def test_what_is_equal_is_sent_once(source: Store, place: Path) -> None:
+    """Two derivations that gave the same artifacts."""
+    push(realize({"one": same(1), "two": same(2)}, store=source, quiet=True).values(), place, store=source)
+    assert len(list((place / "refs").iterdir())) == 2
+    assert len(list((place / "trees").rglob("*.json"))) == 1
+
+
+def test_more_that_is_known_comes_along(source: Store, target: Store, place: Path) -> None:
+    first = realize(data(), store=source, quiet=True)
+    push(first, place, store=source)
+    pull(first.ref, place, store=target, unsigned=True)
+    realize(data(), store=source, quiet=True, rebuild=[data()])
+    again = push(first, place, store=source)
+    assert hows(again) == ["merged"]
+    assert again.size == 0
+    assert hows(pull(first.ref, place, store=target, unsigned=True)) == ["merged"]
+    assert len(target.realization(first.ref).runs) == 2
+    is_same(source, target, first)
+    third = Store(place.with_name("three"), durability="none")
+    assert hows(pull(first.ref, place, store=third, unsigned=True)) == ["copied"]
+    assert len(third.realization(first.ref).runs) == 2
+
+
+def test_both_bring_what_they_know(source: Store, target: Store, place: Path) -> None:
+    """Runs that were made in two stores are on both sides in the end."""
+    ref = realize(data(), store=source, quiet=True).ref
+    assert realize(data(), store=target, quiet=True).ref == ref
+    push(ref, place, store=source)
+    push(ref, place, store=target)
+    third = Store(place.with_name("three"), durability="none")
+    pull(ref, place, store=third, unsigned=True)
+    assert len(list(Path(third.keeper.place(third.realization(ref).record)).glob("run-*.json"))) == 2
+
+
+def test_records_alone(source: Store, target: Store, place: Path, done: Realization[Any]) -> None:
+    push(done, place, store=source)
+    fetched = pull(done.ref, place, store=target, records=True, unsigned=True)
+    assert hows(fetched) == ["record"] * 3
+    best = target.realization(done.deps.best.ref)
+    assert best.value == done.deps.best.value
+    with pytest.raises(CollectedError):
+        _ = best.weights
+    assert target.verify().findings == ()
+    assert hows(pull(done.ref, place, store=target, unsigned=True)) == ["copied"] * 3
+    for one in ancestry(done):
+        is_same(source, target, one)
+
+
+def test_what_was_collected_is_sent_as_its_record(
+    source: Store, target: Store, place: Path, done: Realization[Any]
+) -> None:
+    """What is asked for must have its artifacts; what it was made from need not."""
+    first = done.deps.best.deps.source
+    first.path.rename(place.with_name("collected"))
+    assert hows(push(done, place, store=source)) == ["record", "copied", "copied"]
+    assert hows(pull(done.ref, place, store=target, unsigned=True)) == ["record", "copied", "copied"]
+    assert target.verify().findings == ()
+    place.with_name("collected").rename(first.path)
+    assert hows(push(done, place, store=source)) == ["copied", "there", "there"]
+    assert hows(pull(done.ref, place, store=target, unsigned=True)) == ["copied", "there", "there"]
+    is_same(source, target, first)
+
+
+def test_a_dry_run_changes_nothing(source: Store, target: Store, place: Path, done: Realization[Any]) -> None:
+    assert hows(push(done, place, store=source, dry_run=True)) == ["copied"] * 3
+    assert not place.exists()
+    push(done.deps.best, place, store=source)
+    before = content(place)
+    would = push(done, place, store=source, dry_run=True)
+    assert (hows(would), would.sent) == (["there", "there", "copied"], 0)
+    assert content(place) == before
+    fetched = pull(done.deps.best.ref, place, store=target, dry_run=True, unsigned=True)
+    assert hows(fetched) == ["copied"] * 2
+    assert fetched.size == sum(one.record.size for one in ancestry(done)[1:])
+    assert not target.path.exists()
+
+
+def test_without_lists(source: Store, target: Store, place: Path, done: Realization[Any]) -> None:
+    """As a plain web server has it."""
+    push(done, place, store=source)
+    remote = Remote(place, backend=Blind(str(place)))
+    with pytest.raises(UnknownReferenceError, match="not a whole reference"):
+        pull(done.ref[:8], remote, store=target, unsigned=True)
+    with pytest.raises(UnknownReferenceError, match="nothing is named"):
+        pull(f"{'0' * 40}-model", remote, store=target, unsigned=True)
+    assert hows(pull(done.ref, remote, store=target, unsigned=True)) == ["copied"] * 3
+    with pytest.raises(RemoteError, match="only be read"):
+        push(done, remote, store=source)
+
+
+def test_roots(source: Store, target: Store, place: Path, done: Realization[Any]) -> None:
+    push(done, place, store=source)
+    with pytest.raises(BadNameError):
+        pull(done.ref, place, store=target, root="a/b", unsigned=True)
+    pull(done.ref, place, store=target, root="ours", unsigned=True)
+    target.gc(unreachable=True, trash="0d")
+    for one in ancestry(done):
+        is_same(source, target, one)
+
+
+def test_nobody_is_believed_who_has_not_signed(
+    source: Store, target: Store, place: Path, done: Realization[Any]
+) -> None:
+    push(done, place, store=source)
+    with pytest.raises(TrustError, match="nobody has signed it"):
+        pull(done.ref, place, store=target)
+    assert not target.path.exists() or not list(target.keeper.records())
+
+
+def test_what_is_named_must_be_there(source: Store, target: Store, place: Path, done: Realization[Any]) -> None:
+    with pytest.raises(RemoteError, match="no remote"):
+        pull(done.ref, place, store=target)
+    push(done, place, store=source)
+    for ref in ("0" * 8, done.ref[:8] + "zz"):
+        with pytest.raises(UnknownReferenceError):
+            pull(ref, place, store=target, unsigned=True)
+    for digit in "01":
+        (place / "refs" / f"{done.ref[:5]}{digit * 35}-x").write_text("x")
+    with pytest.raises(UnknownReferenceError, match="names 3 things"):
+        pull(done.ref[:5], place, store=target, unsigned=True)
+    for verb in (push, pull):
+        with pytest.raises(ArgumentError, match="nothing is named"):
+            verb([], place, store=target)
+
+
+def test_a_place_of_something_else_is_left_alone(source: Store, place: Path, done: Realization[Any]) -> None:
+    place.mkdir()
+    (place / "thesis.tex").write_text("x")
+    with pytest.raises(RemoteError, match="something else is there"):
+        push(done, place, store=source)
+    assert [one.name for one in place.iterdir()] == ["thesis.tex"]
+
+
+def test_a_newer_remote_is_refused(source: Store, target: Store, place: Path, done: Realization[Any]) -> None:
+    push(done, place, store=source)
+    head = place / "remote.json"
+    head.write_text(head.read_text().replace("remote/1", "remote/2"))
+    for verb in (push, pull):
+        with pytest.raises(FormatError, match="remote/2"):
+            verb(done.ref, place, store=source)
+
+
+def test_what_is_damaged_here_is_not_sent(source: Store, place: Path, done: Realization[Any]) -> None:
+    best, first = done.deps.best, done.deps.best.deps.source
+    path = best.path / "w.bin"
+    path.chmod(0o644)
+    path.write_text("other")
+    with pytest.raises(DamageError, match="not what its record says"):
+        push(done, place, store=source)
+    refs = [one.name for one in (place / "refs").iterdir()]
+    assert refs == [str(first.ref)], "what came before is there, and nothing else"
+
+
+def every_file(place: Path) -> list[Path]:
+    return sorted(one for one in place.rglob("*") if one.is_file())
+
+
+def damage(path: Path, how: str) -> None:
+    before = path.read_bytes()
+    path.chmod(0o644)
+    if how == "flipped":
+        middle = len(before) // 2
+        path.write_bytes(before[:middle] + bytes([before[middle] ^ 1]) + before[middle + 1 :])
+    elif how == "truncated":
+        path.write_bytes(before[:-1])
+    elif how == "emptied":
+        path.write_bytes(b"")
+    elif how == "gone":
+        path.unlink()
+    elif how == "a web page":
+        path.write_bytes(b"<!DOCTYPE html><html><body>Please log in</body></html>")
+    else:
+        path.write_bytes(before + b" " * 100)
+
+
+@pytest.mark.parametrize("how", ["flipped", "truncated", "emptied", "gone", "a web page", "longer"])
+def test_what_is_damaged_there_is_not_taken_in(
+    source: Store, target: Store, place: Path, done: Realization[Any], how: str
+) -> None:
+    """Whatever file of a remote is damaged: an error that says so or no difference, and nothing wrong is visible."""
+    push(done, place, store=source)
+    refused, told = 0, []
+    for number, path in enumerate(every_file(place)):
+        before = path.read_bytes()
+        into = Store(target.path / str(number), durability="none")
+        damage(path, how)
+        try:
+            pull(done.ref, place, store=into, unsigned=True)
+        except (DamageError, RemoteError, UnknownReferenceError) as error:
+            refused += 1
+            told.append(str(error))
+        else:
+            unread = path.name == "index.json" or "refs" in path.parts
+            assert unread or path.name == "remote.json", "an identity is as good as another"
+        if into.path.exists():
+            assert into.verify().findings == ()
+        path.write_bytes(before)
+        pull(done.ref, place, store=into, unsigned=True)
+        is_same(source, into, done)
+    assert refused >= len(every_file(place)) - 6
+    assert all("\n  " in one for one in told), "each says what to do next"
+
+
+def test_another_objects_bytes(source: Store, target: Store, place: Path, done: Realization[Any]) -> None:
+    push(done, place, store=source)
+    blobs = [one for one in every_file(place) if "blobs" in one.parts]
+    contents = [one.read_bytes() for one in blobs]
+    for path, other in zip(blobs, contents[1:] + contents[:1], strict=True):
+        path.write_bytes(other)
+    with pytest.raises(DamageError):
+        pull(done.ref, place, store=target, unsigned=True)
+
+
+def test_a_claim_of_something_else(source: Store, target: Store, place: Path, done: Realization[Any]) -> None:
+    """The offer of one realization under the name of another."""
+    push(done, place, store=source)
+    offers = sorted(one for one in (place / "claims").rglob("*@*.json"))
+    offers[0].write_bytes(offers[1].read_bytes())
+    with pytest.raises(DamageError):
+        pull(done.ref, place, store=target, unsigned=True)
+
+
+def test_what_is_not_there_is_told(source: Store, target: Store, place: Path, done: Realization[Any]) -> None:
+    push(done, place, store=source)
+    gone = done.deps.best.deps.source
+    for path in (place / "claims").glob(f"*/{gone.ref.digits}@*.json"):
+        path.unlink()
+    with pytest.raises(RemoteError, match="was made from it"):
+        pull(done.ref, place, store=target, unsigned=True)
+    fetched = pull(done.ref, place, store=target, unsigned=True, incomplete=True)
+    assert (hows(fetched), fetched.absent) == (["copied"] * 2, (gone.ref,))
+
+
+def test_what_was_removed_here_is_told(source: Store, target: Store, place: Path, done: Realization[Any]) -> None:
+    gone = done.deps.best.deps.source.ref
+    source.remove(gone, force=True)
+    with pytest.raises(StoreError, match="removed"):
+        push(done, place, store=source)
+    assert push(done, place, store=source, incomplete=True).absent == (gone,)
+    assert pull(done.ref, place, store=target, unsigned=True, incomplete=True).absent == (gone,)
+
+
+def test_of_many(source: Store, target: Store, place: Path) -> None:
+    all3 = realize_many(model().with_matcher(match.all(of=3)), store=source, quiet=True)
+    push(all3, place, store=source)
+    pull([one.ref for one in all3], place, store=target, unsigned=True)
+    for one in all3:
+        is_same(source, target, one)
+    best = model().with_matcher(match.best("score", of=3))
+    assert all(step.action == "reuse" for step in plan(best, store=target).steps)
+
+
+@pytest.mark.parametrize("what", ["push", "pull"])
+def test_killed_at_a_change(what: str, source: Store, target: Store, place: Path) -> None:
+    """A process that dies at any change of files leaves what the next one completes."""
+    done = realize(nothing(), store=source, quiet=True)
+    if what == "pull":
+        push(done, place, store=source)
+    died = 0
+    for last in itertools.count(0, EVERY):
+        there = place.with_name(f"remote{last}") if what == "push" else place
+        into = Store(target.path / str(last), durability="none")
+
+        def work(there: Path = there, into: Store = into) -> None:
+            if what == "push":
+                push(done, there, store=source)
+            else:
+                pull(done.ref, there, store=into, unsigned=True)
+
+        if not dies_at(last, work):
+            break
+        died += 1
+        if into.path.exists() and (into.path / "format.json").exists():
+            assert into.verify().findings == ()
+        work()
+        if what == "push":
+            pull(done.ref, there, store=into, unsigned=True)
+        is_same(source, into, done)
+    assert died > 3
