@@ -1,13 +1,45 @@
-"""Addresses of remotes."""
+"""Which backend an address means, and what is around it."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+from pylightnix.errors import RemoteError
+from pylightnix.model.addresses import shown
 from pylightnix.remotes.backend import Backend
-from pylightnix.remotes.directory import Directory
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):")
+KNOWN = "a directory, file:, s3:, gs:, az:, http: or https:"
 
 
 def open_backend(url: str | Path) -> Backend:
-    """The backend of an address."""
-    return Directory(str(url))
+    """The backend of an address.
+
+    Raises:
+        RemoteError: there is none, or what it needs is not installed.
+    """
+    form = _SCHEME.match(str(url)) if isinstance(url, str) else None
+    scheme = form[1] if form is not None else ""
+    if not scheme or scheme == "file":
+        from pylightnix.remotes.directory import Directory
+
+        return Directory(_path(str(url)) if scheme else str(url))
+    if scheme in ("s3", "gs", "az"):
+        from pylightnix.remotes.objects import Objects
+
+        return Objects(str(url))
+    if scheme in ("http", "https"):
+        from pylightnix.remotes.retrying import Retrying
+        from pylightnix.remotes.web import Web
+
+        return Retrying(Web(str(url)))
+    raise RemoteError(f"{scheme}: is no kind of remote", where=shown(str(url)), hint=f"a remote is {KNOWN}")
+
+
+def _path(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+        raise RemoteError("a file: address names no other machine", where=shown(url), hint="such as file:///mnt/lab")
+    return unquote(parts.path)

@@ -1,0 +1,214 @@
+"""Object storage as a backend: S3 and what speaks like it, Google's, Azure's, through the library obstore.
+
+Credentials come from where the usual tools look, the environment first, and never from an address. What broke off or
+was refused for a while is tried again by the library.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from pylightnix.errors import BadNameError, RemoteError
+from pylightnix.model.addresses import shown
+from pylightnix.names import printable
+from pylightnix.remotes.backend import check_name, check_prefix
+
+T = TypeVar("T")
+
+_CLIENT = {"connect_timeout": "5s", "read_timeout": "30s", "timeout": "15min"}
+_RETRIES = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
+_FIELDS = {
+    "s3": {"endpoint", "region", "virtual_hosted", "anonymous"},
+    "gs": {"endpoint", "anonymous"},
+    "az": {"endpoint", "account", "anonymous"},
+}
+_WHERE_CREDENTIALS = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
+
+
+class Objects:
+    """A bucket, or what begins with a prefix in one.
+
+    Args:
+        url: `s3://bucket/prefix`, `gs://…` or `az://container/prefix`; in the query `endpoint` (of a server that speaks
+            the same protocol; `http:` only there), `region` and `virtual_hosted` for S3, `account` for Azure, and
+            `anonymous` for what everybody may read.
+
+    Raises:
+        RemoteError: the address is none of these, or obstore is not installed.
+    """
+
+    lists = True
+    writes = True
+
+    def __init__(self, url: str) -> None:
+        self.url = shown(url)
+        self._scheme = urlsplit(url).scheme
+        self._store = _open(url, self.url)
+
+    def get(self, name: str, most: int) -> bytes | None:
+        import obstore
+
+        check_name(name)
+
+        def read() -> bytes:
+            result = obstore.get(self._store, name)
+            size = result.meta["size"]
+            if size > most:
+                raise RemoteError(f"{name} has {size} bytes, and {most} are the most that it may have", where=self.url)
+            data = result.bytes().to_bytes()
+            if len(data) != size:
+                raise RemoteError(f"{name} broke off after {len(data)} of {size} bytes", where=self.url, again=True)
+            return data
+
+        return self._asked(name, read)
+
+    def put(self, name: str, data: bytes) -> None:
+        import obstore
+
+        check_name(name)
+        if self._asked(name, lambda: obstore.put(self._store, name, data, use_multipart=False)) is None:
+            raise self._no_bucket()
+
+    def has(self, name: str) -> bool:
+        import obstore
+
+        check_name(name)
+        return self._asked(name, lambda: obstore.head(self._store, name)) is not None
+
+    def names(self, prefix: str) -> Iterator[str]:
+        import obstore
+
+        check_prefix(prefix)
+        above, _, begin = prefix.rpartition("/")
+        offset = _before(prefix) if begin else None  # the library itself lists by whole parts of a name
+        pages = iter(obstore.list(self._store, above or None, offset=offset))
+        while page := self._asked(prefix, lambda: next(pages, [])):
+            for one in page:
+                name = one["path"]
+                if name.startswith(prefix):
+                    if _is_name(name):
+                        yield name
+                elif begin and name > prefix:
+                    return
+
+    def remove(self, name: str) -> None:
+        import obstore
+
+        check_name(name)
+        self._asked(name, lambda: obstore.delete(self._store, name))
+
+    def close(self) -> None:
+        """Nothing: the library lets go of connections."""
+
+    def _no_bucket(self) -> RemoteError:
+        return RemoteError(
+            "there is no such bucket, or container", where=self.url, hint="make it first; or look at the address"
+        )
+
+    def _asked(self, name: str, ask: Callable[[], T]) -> T | None:
+        """The answer; None if there is nothing of this name."""
+        from obstore import exceptions
+
+        try:
+            return ask()
+        except (exceptions.NotFoundError, FileNotFoundError) as error:
+            if _lacks_bucket(error):
+                raise self._no_bucket() from None
+            return None
+        except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
+            raise RemoteError(
+                f"{name}: access is refused ({_about(error)})", where=self.url,
+                hint=f"look at {_WHERE_CREDENTIALS[self._scheme]}: wrong, expired, or without the right to do this",
+            ) from None  # fmt: skip
+        except exceptions.BaseError as error:
+            if _lacks_bucket(error):
+                raise self._no_bucket() from None
+            raise RemoteError(
+                f"{name}: {_about(error)}", where=self.url, again=True,
+                hint="look whether the server is there and the address is right, and do it again: it goes on",
+            ) from None  # fmt: skip
+
+
+def _before(prefix: str) -> str:
+    """What sorts just before whatever begins so: listings begin after a name."""
+    return f"{prefix[:-1]}{chr(ord(prefix[-1]) - 1)}~"
+
+
+def _is_name(name: str) -> bool:
+    try:
+        check_name(name)
+    except BadNameError:
+        return False
+    return True
+
+
+def _lacks_bucket(error: Exception) -> bool:
+    return "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error)
+
+
+def _about(error: Exception) -> str:
+    """What the server or the library says, short enough for a line."""
+    text = " ".join(str(error).split("Debug source:")[0].split())
+    status = re.search(r"status code: ([0-9]{3} [A-Za-z ]+)", text)
+    code = re.search(r"<Code>(.{1,100}?)</Code>", text)
+    if status is not None:
+        return printable(f"{status[1].strip()}, {code[1]}" if code is not None else status[1].strip())
+    return printable(text.rpartition(" - ")[2][:300]) or type(error).__name__
+
+
+def _open(url: str, seen: str) -> Any:
+    try:
+        from obstore.store import from_url
+    except ImportError as error:
+        raise RemoteError(
+            "object storage needs the package obstore", where=seen, hint='pip install "pylightnix[remote]"'
+        ) from error
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise RemoteError(
+            "the address has credentials in it, which would stand in messages", where=seen,
+            hint=f"put them into the environment: {_WHERE_CREDENTIALS[parts.scheme]}",
+        )  # fmt: skip
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    unknown = sorted(given.keys() - _FIELDS[parts.scheme])
+    if unknown or not parts.netloc:
+        what = f"{unknown[0]!r} is nothing that it can say" if unknown else "the address names no bucket"
+        raise RemoteError(what, where=seen, hint=f"known are {', '.join(sorted(_FIELDS[parts.scheme]))}")
+    config: dict[str, Any] = {}
+    if "endpoint" in given:
+        config["endpoint"] = given["endpoint"]
+    if parts.scheme == "s3":
+        config["region"] = given.get("region") or _region()
+    if "virtual_hosted" in given:
+        config["virtual_hosted_style_request"] = given["virtual_hosted"] != "0"
+    if "account" in given:
+        config["account_name"] = given["account"]
+    if "anonymous" in given:
+        config["skip_signature"] = True
+    client = {**_CLIENT, "allow_http": _endpoint(given).startswith("http://")}
+    plain = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+    try:
+        return from_url(plain, config=config, client_options=client, retry_config=_RETRIES)  # type: ignore[call-overload]
+    except Exception as error:
+        raise RemoteError(
+            f"the address cannot be used: {_about(error)}",
+            where=seen,
+            hint="such as s3://bucket/results?region=eu-west-1",
+        ) from None
+
+
+def _endpoint(given: dict[str, str]) -> str:
+    return given.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+
+
+def _region() -> str:
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"

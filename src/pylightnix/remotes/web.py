@@ -1,0 +1,205 @@
+"""Files of a plain web server as a backend, to be read: whoever serves the directory of a remote serves a remote.
+
+The server is a stranger. It leads nowhere else, sends nothing compressed, and is given up when it sends too much or
+too slowly.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import netrc
+import os
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from urllib.parse import quote, urlsplit
+
+from pylightnix.errors import RemoteError
+from pylightnix.model.addresses import shown
+from pylightnix.names import printable
+from pylightnix.remotes.backend import check_name
+
+TOKEN = "PYLIGHTNIX_REMOTE_TOKEN"
+"""The environment variable with a token that is sent to the server."""
+
+CONNECT = 5.0
+IDLE = 30.0
+SLOWEST = 1024.0
+"""Bytes a second that must come, after `IDLE` seconds."""
+
+_LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
+_CHUNK = 1 << 16
+
+
+class Web:
+    """What a web server has below an address.
+
+    Args:
+        url: `http:` or `https:`.
+
+    Raises:
+        RemoteError: the address is none, or has a password in it.
+    """
+
+    lists = False
+    writes = False
+
+    def __init__(self, url: str) -> None:
+        self.url = shown(url)
+        parts = urlsplit(url)
+        if not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
+            raise RemoteError(
+                "this is no address of a directory on a web server", where=self.url,
+                hint=f"such as https://example.org/results; a token comes from ${TOKEN}, a password from ~/.netrc",
+            )  # fmt: skip
+        self._secure = parts.scheme == "https"
+        self._host, self._port = parts.hostname, parts.port
+        self._base = parts.path.rstrip("/")
+        self._headers = {
+            "Accept-Encoding": "identity", "User-Agent": "pylightnix", **_authorization(parts.hostname)
+        }  # fmt: skip
+        self._own = threading.local()
+        self._all: list[http.client.HTTPConnection] = []
+
+    def get(self, name: str, most: int) -> bytes | None:
+        response = self._ask("GET", name)
+        try:
+            if not self._is_there(response, name):
+                return None
+            kind = (response.getheader("Content-Type") or "").partition(";")[0].strip().lower()
+            if kind == "text/html":
+                raise self._error(name, "it is a web page", hint="perhaps one has to log in; or look at the address")
+            return self._body(response, name, most)
+        finally:
+            self._done(response)
+
+    def has(self, name: str) -> bool:
+        response = self._ask("HEAD", name)
+        try:
+            return self._is_there(response, name)
+        finally:
+            self._done(response)
+
+    def put(self, name: str, data: bytes) -> None:
+        raise self._error(name, "a web server can only be read")
+
+    def names(self, prefix: str) -> Iterator[str]:
+        raise self._error(prefix, "a web server does not tell what it has")
+
+    def remove(self, name: str) -> None:
+        raise self._error(name, "a web server can only be read")
+
+    def close(self) -> None:
+        for connection in self._all:
+            connection.close()
+
+    def _ask(self, method: str, name: str) -> http.client.HTTPResponse:
+        path = f"{self._base}/{quote(check_name(name), safe='/@+')}"
+        fresh = getattr(self._own, "connection", None) is None
+        try:
+            return self._once(method, path)
+        except (http.client.RemoteDisconnected, ConnectionError, http.client.CannotSendRequest) as error:
+            self._drop()
+            if fresh:
+                raise self._broke_off(name, error) from error
+        except (OSError, http.client.HTTPException) as error:
+            self._drop()
+            raise self._broke_off(name, error) from error
+        try:  # the server had closed a connection that stood idle
+            return self._once(method, path)
+        except (OSError, http.client.HTTPException) as error:
+            self._drop()
+            raise self._broke_off(name, error) from error
+
+    def _once(self, method: str, path: str) -> http.client.HTTPResponse:
+        connection = self._connection()
+        connection.request(method, path, headers=self._headers)
+        return connection.getresponse()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        """That of this thread."""
+        connection: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
+        if connection is None:
+            if self._secure:
+                context = ssl.create_default_context()
+                connection = http.client.HTTPSConnection(self._host, self._port, timeout=CONNECT, context=context)
+            else:
+                connection = http.client.HTTPConnection(self._host, self._port, timeout=CONNECT)
+            connection.connect()
+            connection.sock.settimeout(IDLE)
+            self._own.connection = connection
+            self._all.append(connection)
+        return connection
+
+    def _drop(self) -> None:
+        connection = getattr(self._own, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._own.connection = None
+
+    def _done(self, response: http.client.HTTPResponse) -> None:
+        """A connection on which something is left to be read is not used again."""
+        if not response.isclosed():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                response.close()
+            self._drop()
+
+    def _is_there(self, response: http.client.HTTPResponse, name: str) -> bool:
+        status = response.status
+        if status == 200:
+            return True
+        if status in (404, 410):
+            return False
+        if status in (301, 302, 303, 307, 308):
+            to = shown(response.getheader("Location") or "")
+            raise self._error(name, f"it leads elsewhere, to {to}", hint="give the address where the files are")
+        if status in (401, 403):
+            raise self._error(name, f"access is refused ({status})", hint=f"a token comes from ${TOKEN}")
+        after = response.getheader("Retry-After") or ""
+        wait = float(after) if after.isdigit() else 0.0
+        reason = printable(response.reason or "")[:80]
+        raise self._error(name, f"the server says {status} {reason}".strip(), again=status in _LATER, wait=wait)
+
+    def _body(self, response: http.client.HTTPResponse, name: str, most: int) -> bytes:
+        too_large = f"it has more than the {most} bytes that it may have"
+        length = response.getheader("Content-Length") or ""
+        if length.isdigit() and int(length) > most:
+            raise self._error(name, too_large)
+        parts, size, since = [], 0, time.monotonic()
+        try:
+            while data := response.read1(_CHUNK):
+                parts.append(data)
+                size += len(data)
+                if size > most:
+                    raise self._error(name, too_large)
+                passed = time.monotonic() - since
+                if passed > IDLE and size < SLOWEST * (passed - IDLE):
+                    raise self._error(name, f"it comes too slowly: {size} bytes in {passed:.0f} s", again=True)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._broke_off(name, error) from error
+        if length.isdigit() and size < int(length):
+            raise self._error(name, f"it broke off after {size} of {length} bytes", again=True)
+        return b"".join(parts)
+
+    def _broke_off(self, name: str, error: Exception) -> RemoteError:
+        what = printable(str(getattr(error, "strerror", None) or error) or type(error).__name__)
+        return self._error(name, what, again=not isinstance(error, ssl.SSLCertVerificationError))
+
+    def _error(self, name: str, what: str, *, hint: str = "", again: bool = False, wait: float = 0) -> RemoteError:
+        hint = hint or "look whether the server is there and the address is right"
+        return RemoteError(f"{name}: {what}", where=self.url, hint=hint, again=again, wait=wait)
+
+
+def _authorization(host: str) -> dict[str, str]:
+    """What is sent to this host, and to no other: a token, or a name and password."""
+    if token := os.environ.get(TOKEN):
+        return {"Authorization": f"Bearer {token}"}
+    with contextlib.suppress(OSError, netrc.NetrcParseError):
+        found = netrc.netrc().authenticators(host)
+        if found is not None:
+            pair = base64.b64encode(f"{found[0]}:{found[2]}".encode()).decode()
+            return {"Authorization": f"Basic {pair}"}
+    return {}
