@@ -22,7 +22,7 @@ from pylightnix.store.copying import Moved
 from pylightnix.store.files import NewFile
 from pylightnix.store.layout import writing
 from pylightnix.store.receiving import Arrival, Receiver
-from pylightnix.store.trees import EMPTY, Entry, read_manifest
+from pylightnix.store.trees import EMPTY, Entry, check_manifest, read_manifest
 from pylightnix.store.writing import Writer
 
 _AHEAD = 16
@@ -213,15 +213,14 @@ class _Pull:
             return
         manifest = f"{arrival.notes}/manifest.jsonl"
         _write(manifest, [content.manifest] if content.manifest is not None else self._fetcher.stream(listed))
-        for _ in read_manifest(manifest, record.tree):  # before a name in it is used
-            pass
+        check_manifest(manifest, record.tree)  # before a name in it is used
         if content.pieces is not None:
             self._files(record, manifest, content.pieces, content.packs, arrival.out)
 
     def _files(self, record: Record, manifest: str, pieces: Pieces, small: bytes | None, out: str) -> None:
         packs = Taker(self._fetcher.stream(pieces.packs) if small is None else [small])
         files = iter(pieces.files)
-        for entry in read_manifest(manifest, record.tree):
+        for entry in read_manifest(manifest):
             path = f"{out}/{entry.path}"
             if entry.kind == "directory":
                 changes.make_directory(path)

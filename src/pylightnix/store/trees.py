@@ -29,6 +29,7 @@ __all__ = [
     "Artifact",
     "Entry",
     "Tree",
+    "check_manifest",
     "describe",
     "hash_tree",
     "is_empty",
@@ -334,6 +335,18 @@ def read_manifest(source: Path | str | bytes, tree: str | None = None) -> Iterat
             yield entry
     if tree is not None and hasher.hexdigest() != tree:
         raise DamageError("the manifest is of another tree", where=where, tree=tree)
+
+
+def check_manifest(path: Path | str, tree: str) -> None:
+    """See that a file is the manifest of a tree, by its bytes alone; they say nothing yet of the form of its lines.
+
+    Raises:
+        DamageError: it is not.
+        OSError: it cannot be read.
+    """
+    with open_plain(path) as file:
+        if hash_file(file.fileno(), os.fstat(file.fileno()).st_size) != tree:
+            raise DamageError("the manifest is of another tree", where=printable(os.fsdecode(path)), tree=tree)
 
 
 def _parse(line: bytes) -> Entry | None:

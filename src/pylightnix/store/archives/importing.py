@@ -30,7 +30,7 @@ from pylightnix.store.files import NewFile, open_plain
 from pylightnix.store.layout import writing
 from pylightnix.store.reading import is_context, is_home, is_run
 from pylightnix.store.receiving import Arrival, Receiver
-from pylightnix.store.trees import EMPTY, EMPTY_MANIFEST, Entry, read_manifest
+from pylightnix.store.trees import EMPTY, EMPTY_MANIFEST, Entry, check_manifest, read_manifest
 from pylightnix.store.writing import Writer
 
 _DERIVATION = re.compile(r"derivations/(.+)\.json")
@@ -247,10 +247,9 @@ class _One:
             return
         path = f"{self.arrival.notes}/manifest.jsonl"
         _pour(members, path)
-        for _ in read_manifest(path, self.record.tree):  # before a name in it is used
-            pass
+        check_manifest(path, self.record.tree)  # before a name in it is used
         if whole:
-            self._entries = read_manifest(path, self.record.tree)
+            self._entries = read_manifest(path)
 
     def _next(self) -> Entry | None:
         """The next file of the manifest; what stands before it is made."""
