@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pylightnix.session.check import check
     from pylightnix.session.copying import copy
     from pylightnix.session.remotes import pull, push
+    from pylightnix.session.signing import sign
     from pylightnix.session.verbs import Plan, instantiate, plan, realize, realize_many
     from pylightnix.store.store import Store
 
@@ -47,6 +48,7 @@ __all__ = [
     "realize",
     "realize_many",
     "register_encoder",
+    "sign",
     "stage",
 ]
 
@@ -77,6 +79,7 @@ _HOMES = {
     "realize": "session.verbs",
     "realize_many": "session.verbs",
     "register_encoder": "model.config",
+    "sign": "session.signing",
     "stage": "dsl.stage",
 }
 

@@ -25,12 +25,15 @@ _dry_option = click.option("--dry-run", is_flag=True, help="Change nothing, only
 @click.option("--to", required=True, metavar="URL", help="A directory, or s3:, gs:, az:, sftp:; made if not there.")
 @_dry_option
 @incomplete_option
+@click.option("--sign/--no-sign", default=None, help="Sign what was made here; default: if you have a key.")
+@click.option("--secrets", is_flag=True, help="Send also files that look like secrets.")
 @click.option("--again", is_flag=True, help="Ask about everything, also what it is remembered to have.")
 @set_option
 @store_option
 @json_option
 def push_command(
-    targets: tuple[str, ...], to: str, dry_run: bool, incomplete: bool, again: bool, assignments: tuple[str, ...],
+    targets: tuple[str, ...], to: str, dry_run: bool, incomplete: bool, sign: bool | None, secrets: bool,
+    again: bool, assignments: tuple[str, ...],
     store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Send what TARGETs name, and all that it was made from, to the remote at URL.
@@ -40,7 +43,9 @@ def push_command(
     where = as_store(store)
     named = realizations(targets, read_assignments(assignments), where)
     with Remote(to) as remote:
-        done = push(named, remote, store=where, dry_run=dry_run, incomplete=incomplete, again=again)
+        done = push(
+            named, remote, store=where, dry_run=dry_run, incomplete=incomplete, again=again, sign=sign, secrets=secrets
+        )
         _tell(done, ("to send", "sent"), done.sent, {"to": remote.url}, as_json=as_json)
 
 

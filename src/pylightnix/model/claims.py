@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pylightnix.errors import DamageError
 from pylightnix.hashing import canonical, kind_tag
-from pylightnix.model.records import hash_realization
+from pylightnix.model.records import Context, Record, hash_realization
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 
 _KIND = kind_tag("claim")
@@ -34,6 +34,11 @@ class Claim(NamedTuple):
     tree: str
     size: int
     value: str
+
+    @classmethod
+    def of(cls, record: Record, context: Context) -> Claim:
+        """The claim that a realization stands in a context."""
+        return cls(context.derivation, record.key, context.hash, record.tree, record.size, record.value_hash)
 
     @property
     def ref(self) -> RealizationRef:

@@ -35,6 +35,7 @@ class Fetcher:
     def __init__(self, backend: Backend, workers: int = WORKERS) -> None:
         self.fetched = 0
         """Bytes that came over, as they were stored."""
+        self.url = backend.url
         self._backend = backend
         self._workers = workers
         self._pool = ThreadPoolExecutor(workers, "pylightnix-fetch")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pylightnix.errors import DamageError, PylightnixError, RemoteError, StoreError, TrustError, UnknownReferenceError
+from pylightnix.model.claims import Claim, Signature
 from pylightnix.model.records import Context, InputChoice
 from pylightnix.names import RealizationRef, is_prefix, is_reference
 from pylightnix.remotes.fetching import Fetcher
@@ -31,8 +32,8 @@ from pylightnix.store.closures import Place, inputs_first, places_of
 from pylightnix.store.collection.reach import find_context
 from pylightnix.store.reading import Reader
 
-Doubt = Callable[[Offer], str]
-"""Says why an offer is not believed; nothing if it is."""
+Doubt = Callable[[Claim, frozenset[Signature]], str]
+"""Says why a claim with these signatures is not believed; nothing if it is."""
 
 
 class Offered(NamedTuple):
@@ -42,13 +43,13 @@ class Offered(NamedTuple):
         notes: of each offer that says something else, at least one.
         manifest: the blobs of its manifest.
         whole: whether the artifacts are there.
-        contexts: of the offers.
+        signed: the claims that are believed, with all signatures of each.
     """
 
     notes: tuple[Notes, ...]
     manifest: tuple[Blob, ...]
     whole: bool
-    contexts: tuple[str, ...]
+    signed: Mapping[Claim, frozenset[Signature]]
 
     def context(self, digest: str) -> Context | None:
         """The context of this hash."""
@@ -142,32 +143,40 @@ class Finder:
         return self._offered
 
     def _look(self, place: Place) -> Offered | None:
-        problem: PylightnixError | None = None
-        offers: list[Offer] = []
+        problems: list[PylightnixError] = []
+        offers = list(self._believed(place, problems))
+        notes: dict[tuple[Blob, ...], Notes] = {}
+        for offer in offers:
+            try:
+                if offer.notes not in notes:
+                    notes[offer.notes] = self._notes(offer)
+            except DamageError as error:
+                problems.append(error)
+        if not notes:
+            if problems:
+                raise problems[0]
+            return None
+        signed: dict[Claim, frozenset[Signature]] = {}
+        for offer in offers:
+            signed[offer.claim] = signed.get(offer.claim, frozenset()).union(offer.signatures)
+        return Offered(tuple(notes.values()), offers[0].manifest, any(offer.whole for offer in offers), signed)
+
+    def _believed(self, place: Place, problems: list[PylightnixError]) -> Iterator[Offer]:
+        """The offers of claims that are believed, by all signatures of each together."""
+        claims: dict[Claim, list[Offer]] = {}
         for name in self._names(place):
             try:
                 offer = self._offer(name, place)
             except DamageError as error:
-                problem = problem or error
+                problems.append(error)
                 continue
-            if offer is None:
-                continue
-            if why := self._doubt(offer):
-                problem = problem or _distrust(place, why, self._remote.url)
-                continue
-            offers.append(offer)
-        if not offers:
-            if problem is not None:
-                raise problem
-            return None
-        notes, seen = [], set()
-        for offer in offers:
-            if offer.notes not in seen:
-                seen.add(offer.notes)
-                notes.append(self._notes(offer))
-        whole = any(offer.whole for offer in offers)
-        contexts = tuple(dict.fromkeys(offer.claim.context for offer in offers))
-        return Offered(tuple(notes), offers[0].manifest, whole, contexts)
+            if offer is not None:
+                claims.setdefault(offer.claim, []).append(offer)
+        for claim, offers in claims.items():
+            if why := self._doubt(claim, frozenset(one for offer in offers for one in offer.signatures)):
+                problems.append(_distrust(place, why, self._remote.url))
+            else:
+                yield from offers
 
     def _names(self, place: Place) -> list[str]:
         """The names of all offers of a realization."""
@@ -227,7 +236,7 @@ class _Search:
                     hint="push it there again",
                 )  # fmt: skip
             self._offered[place] = offered
-            level += [(place, context) for digest in offered.contexts if (context := offered.context(digest))]
+            level += [(place, context) for claim in offered.signed if (context := offered.context(claim.context))]
         asked = tuple(level)
         seen: set[tuple[Place, str]] = set()
         while level:

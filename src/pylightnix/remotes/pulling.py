@@ -22,6 +22,7 @@ from pylightnix.store.copying import Moved
 from pylightnix.store.files import NewFile
 from pylightnix.store.layout import writing
 from pylightnix.store.receiving import Arrival, Receiver
+from pylightnix.store.signed import Signed
 from pylightnix.store.trees import EMPTY, Entry, check_manifest, read_manifest
 from pylightnix.store.writing import Writer
 
@@ -111,6 +112,7 @@ class _Content(NamedTuple):
 
 class _Pull:
     def __init__(self, target: Writer, fetcher: Fetcher, *, records: bool) -> None:
+        self._source = fetcher.url
         self._target = target
         self._fetcher = fetcher
         self._records = records
@@ -184,6 +186,7 @@ class _Pull:
         try:
             with writing(arrival.notes):
                 new = self._notes(offered, arrival)
+                self._note_signed(offered, arrival)
                 self._fill(record, offered.manifest, content.result(), arrival)
         except BaseException:
             receiver.drop(arrival)
@@ -206,6 +209,12 @@ class _Pull:
                     _write(f"{arrival.notes}/{name}", self._fetcher.stream(blobs))
                     new = True
         return new
+
+    def _note_signed(self, offered: Offered, arrival: Arrival) -> None:
+        """Note who vouches for it, which also tells that it was not made here."""
+        for claim, signatures in offered.signed.items():
+            signed = Signed(claim, signatures, self._source)
+            arrival.write(signed.name(), signed.to_bytes())
 
     def _fill(self, record: Record, listed: tuple[Blob, ...], content: _Content, arrival: Arrival) -> None:
         """Write the manifest, and then what it lists."""

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 from pylightnix.errors import DamageError, SecretError
 from pylightnix.hashing import DIGITS, content_hasher, digest_bytes, digest_document
 from pylightnix.model.claims import Claim, Signature
-from pylightnix.model.records import Context
+from pylightnix.model.records import Context, Record
 from pylightnix.names import KeyRef, RealizationRef, printable
 from pylightnix.remotes.format import (
     Offer,
@@ -45,6 +45,7 @@ from pylightnix.store.closures import (
 from pylightnix.store.copying import Moved
 from pylightnix.store.documents import record_bytes
 from pylightnix.store.reading import Reader
+from pylightnix.store.signed import signed_of, together
 from pylightnix.store.trees import EMPTY, Entry, read_manifest
 
 _TOGETHER = 64
@@ -152,6 +153,17 @@ class _Prepared(NamedTuple):
     offers: list[Offer]
 
 
+def _manifest(one: Member) -> str:
+    return f"{one.directory}/manifest.jsonl"
+
+
+def _moved(one: Member, *, was_there: bool, lacks: bool) -> Moved:
+    """What becomes of a realization of which something is sent."""
+    if one.present and (lacks or not was_there):
+        return Moved(one.record.ref, "copied", one.record.size)
+    return Moved(one.record.ref, "merged" if was_there else "record")
+
+
 def _long_logs(one: Member) -> list[str]:
     """The names of logs that do not stand in its notes."""
     names = [run.log for run in one.runs.values() if run.log is not None]
@@ -220,48 +232,49 @@ class _Push:
     def _one(self, place: Place, print_: str) -> None:
         one = member(self._source, place)
         notes = [stored_as(piece) for piece in self._notes(one)]
-        manifest = self._described(f"{one.directory}/manifest.jsonl") if one.record.tree != EMPTY else ()
-        offers = [
-            self._offer(one, context, [blob for blob, _ in notes], manifest) for context in self._contexts(place, one)
-        ]
+        manifest = self._described(_manifest(one)) if one.record.tree != EMPTY else ()
+        contexts = self._closure.contexts_of(place, one)
+        offers = [self._offer(one, context, [blob for blob, _ in notes], manifest) for context in contexts]
         there = self._offers.setdefault(place.home, set())
-        was_there = any(name.startswith(f"{place.ref.digits}@") for name in there)
         missing = [offer for offer in offers if offer.name().rpartition("/")[2] not in there]
         if not missing:
-            self._note(Moved(place.ref, "there"))
             self._manner.memory.note(place.ref, print_)
+            self._note(Moved(place.ref, "there"))
             return
-        tree = tree_name(one.record.tree)
-        lacks = one.present and one.record.tree != EMPTY and not (
-            (was_there or not self._manner.fresh) and self._remote.backend.has(tree)
-        )  # fmt: skip
-        moved = (
-            Moved(place.ref, "copied", one.record.size) if one.present and (lacks or not was_there)
-            else Moved(place.ref, "merged" if was_there else "record")
-        )  # fmt: skip
+        was_there = any(name.startswith(f"{place.ref.digits}@") for name in there)
+        lacks = one.present and one.record.tree != EMPTY and not self._has_tree(one.record)
+        moved = _moved(one, was_there=was_there, lacks=lacks)
         if self._manner.dry:
             self._note(moved)
             return
         for blob, stored in notes:
             self._sender.send(blob, stored)
-        whole = [f"{one.directory}/{name}" for name in _long_logs(one)]
-        if manifest:
-            whole.append(f"{one.directory}/manifest.jsonl")
-        for future in [future for path in whole for future in self._send(path)]:
-            future.result()
+        self._send_along(one)
         pieces = self._pieces(one) if lacks else None
-        self._ready.append(_Prepared(moved, print_, tree, pieces, missing))
+        self._ready.append(_Prepared(moved, print_, tree_name(one.record.tree), pieces, missing))
 
-    def _contexts(self, place: Place, one: Member) -> list[Context]:
-        """Those that a realization stands in; one that none leads to stands in that of a run."""
-        found = list(self._closure.contexts.get(place, ()))
-        return found or [next(iter(one.runs.values())).context]
+    def _has_tree(self, record: Record) -> bool:
+        return not self._manner.fresh and self._remote.backend.has(tree_name(record.tree))
+
+    def _send_along(self, one: Member) -> None:
+        """The manifest, and logs that do not stand in the notes."""
+        paths = [f"{one.directory}/{name}" for name in _long_logs(one)]
+        if one.record.tree != EMPTY:
+            paths.append(_manifest(one))
+        for future in [future for path in paths for future in self._send(path)]:
+            future.result()
 
     def _offer(self, one: Member, context: Context, notes: Sequence[Blob], manifest: tuple[Blob, ...]) -> Offer:
-        record = one.record
-        claim = Claim(context.derivation, record.key, context.hash, record.tree, record.size, record.value_hash)
-        signatures = (self._manner.sign(claim),) if self._manner.sign is not None else ()
-        return Offer(claim, signatures, tuple(notes), manifest, one.present)
+        claim = Claim.of(one.record, context)
+        return Offer(claim, tuple(sorted(self._signatures(one, claim))), tuple(notes), manifest, one.present)
+
+    def _signatures(self, one: Member, claim: Claim) -> frozenset[Signature]:
+        """Those that came with it; and ours, where it was made here."""
+        signed = signed_of(self._source, one.record)
+        known = together(signed).get(claim, frozenset())
+        if self._manner.sign is None or any(other.source for other in signed):
+            return known
+        return known | {self._manner.sign(claim)}
 
     def _notes(self, one: Member) -> list[bytes]:
         """What is known of a realization, in pieces; long logs are sent as content."""
@@ -297,7 +310,7 @@ class _Push:
         """Send the content of a realization, each file held against its hash."""
         packs, files = self._sender.cutter(), []
         top = self._source.payload_text(one.record)
-        for entry in read_manifest(f"{one.directory}/manifest.jsonl", one.record.tree):
+        for entry in read_manifest(_manifest(one), one.record.tree):
             if entry.kind == "file":
                 where = f"{top}/{entry.path}"
                 with open_recorded(where) as file:

@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from pylightnix.errors import ArgumentError, DamageError, RemoteError
+from pylightnix.model.claims import Claim, Signature
 from pylightnix.model.realization import Realization
 from pylightnix.remotes.fetching import Fetcher
 from pylightnix.remotes.finding import Doubt, Finder, Wanted
+from pylightnix.remotes.keyring import Keys
+from pylightnix.remotes.keys import SecretKey
 from pylightnix.remotes.memory import Memory
 from pylightnix.remotes.pulling import Pulled, pull_closure
 from pylightnix.remotes.pushing import Manner, Pushed, push_closure
 from pylightnix.remotes.remote import Remote, as_remote
+from pylightnix.remotes.secrets import looks_secret
 from pylightnix.session.copying import Refs, held
 from pylightnix.session.location import as_store
+from pylightnix.session.signing import own_key, verdict_of
 from pylightnix.session.verbs import StoreLike, see_root
 from pylightnix.store.copying import Moved, whole_closure
 from pylightnix.store.store import Store
@@ -26,7 +31,8 @@ RemoteLike = Remote | str | Path
 
 def push(
     refs: Refs, remote: RemoteLike, *, store: StoreLike = None, dry_run: bool = False, incomplete: bool = False,
-    again: bool = False, told: Callable[[Moved], None] = lambda _: None,
+    again: bool = False, sign: bool | None = None, secrets: bool = False,
+    told: Callable[[Moved], None] = lambda _: None,
 ) -> Pushed:  # fmt: skip
     """Send realizations, and all that they were made from, to a remote.
 
@@ -40,6 +46,8 @@ def push(
         dry_run: send nothing, only say what would be sent.
         incomplete: also where something was removed that they were made from; else that is an error.
         again: ask the remote about everything, and do not go by what it is remembered to have.
+        sign: whether what was made here is signed with your key; None: if you have one.
+        secrets: send also files that look like secrets.
         told: is called with what became of each realization.
 
     Returns:
@@ -49,8 +57,11 @@ def push(
         UnknownReferenceError: nothing, or more than one thing, is named so.
         DamageError: something is damaged; what came before it was sent, and it was not.
         StoreError: something was collected or removed.
+        SecretError: a file looks like a secret; what came before it was sent.
+        TrustError: you have no key, or it cannot be used.
         RemoteError: the remote cannot be reached or written.
     """
+    key = _key(sign)
     source = as_store(store)
     with as_remote(remote) as there, held(source, refs) as (selection, holding):
         there.see_writable()
@@ -59,7 +70,11 @@ def push(
         memory = Memory(f"{source.keeper.layout.cache}/remotes", known or "none")
         if again:
             memory.forget(place.ref for place in closure.order)
-        return push_closure(source.keeper, there, closure, Manner(memory, fresh=not known, dry=dry_run), told)
+        manner = Manner(
+            memory, sign=key.sign if key else None, signer=key.public if key else "",
+            suspect=None if secrets else looks_secret, fresh=not known, dry=dry_run,
+        )  # fmt: skip
+        return push_closure(source.keeper, there, closure, manner, told)
 
 
 def pull(
@@ -126,10 +141,19 @@ def _damage_in(remote: Remote) -> Iterator[None]:
         raise DamageError(error.what, where=where, hint=hint, **error.fields) from error
 
 
+def _key(sign: bool | None) -> SecretKey | None:
+    return own_key() if sign else Keys().own() if sign is None else None
+
+
 def _doubt(remote: Remote, *, unsigned: bool) -> Doubt:
     if unsigned:
-        return lambda _: ""
-    return lambda _: "nobody has signed it"
+        return lambda *_: ""
+    ring = Keys().load()
+
+    def doubt(claim: Claim, signatures: frozenset[Signature]) -> str:
+        return verdict_of(ring, claim, signatures, remote.url).doubt
+
+    return doubt
 
 
 def _missing(remote: Remote, wanted: Wanted) -> RemoteError:

@@ -89,6 +89,10 @@ class Closure(NamedTuple):
     contexts: Mapping[Place, tuple[Context, ...]]
     inputs: Mapping[Place, tuple[Place, ...]]
 
+    def contexts_of(self, place: Place, one: Member) -> tuple[Context, ...]:
+        """Those in which a realization stands; one of which no context is known stands in that of a run."""
+        return self.contexts.get(place) or (next(iter(one.runs.values())).context,)
+
 
 def closure_of(reader: Reader, selection: Selection) -> Closure:
     """What belongs to a selection: what it names, and all that this was made from in the contexts that it stands in.

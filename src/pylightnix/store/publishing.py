@@ -172,7 +172,7 @@ def publish_all(sealed: Sealed, place: str) -> bool:
     if _move(sealed.workspace, notes, place):
         return True
     _mend_record(sealed.workspace, sealed.record, place)
-    names = [name for name in os.listdir(notes) if name.startswith(("run-", "context-"))]
+    names = [name for name in os.listdir(notes) if name.startswith(("run-", "context-", "signed-"))]
     for name in sorted(names, key=lambda name: (name.endswith(".json"), name)):  # a log before the run that names it
         if not os.path.lexists(f"{place}/{name}"):
             changes.move(f"{notes}/{name}", f"{place}/{name}")

@@ -95,7 +95,7 @@ class Reader:
             if not _is_digits(digits):
                 continue
             try:
-                there = {int(name.split("-")[1]) for name in filter(is_run, _listed(f"{base}/{digits}"))}
+                there = {int(name.split("-")[1]) for name in filter(is_run, listed(f"{base}/{digits}"))}
             except StoreError as error:
                 warn_of_damage(f"{base}/{digits}", error.what)
                 continue
@@ -129,7 +129,7 @@ class Reader:
 
     def homes(self, name: str | None = None) -> Iterator[KeyRef]:
         """All keys, of one stage's name or of all, in byte order."""
-        for entry in sorted(_listed(self.layout.records)):
+        for entry in sorted(listed(self.layout.records)):
             if (name is None or entry[DIGITS + 1 :] == name) and is_home(entry):
                 yield KeyRef(entry)
 
@@ -137,7 +137,7 @@ class Reader:
         """The digits of all realizations under a key, readable or not."""
         if not is_directory(f"{self.layout.records}/{home}"):
             return []
-        return sorted(filter(_is_digits, _listed(f"{self.layout.records}/{home}")))
+        return sorted(filter(_is_digits, listed(f"{self.layout.records}/{home}")))
 
     def record_at(self, home: KeyRef, digits: str) -> Record | None:
         """The record under a key of a realization with these digits, None if it is not there or not readable."""
@@ -268,7 +268,7 @@ class Reader:
     def derivations(self) -> list[DerivationRef]:
         """All derivations in the store, in byte order."""
         found = []
-        for name in sorted(_listed(self.layout.derivations)):
+        for name in sorted(listed(self.layout.derivations)):
             stem, dot, _ = name.rpartition(".json")
             if dot and name.endswith(".json") and is_home(stem):
                 found.append(DerivationRef(stem))
@@ -352,7 +352,7 @@ def _noted(place: str, record: Record) -> list[str]:
         raise unreadable(place, error) from error
 
 
-def _listed(directory: str) -> list[str]:
+def listed(directory: str) -> list[str]:
     """The names in a directory of the store; none if it is not there."""
     try:
         return os.listdir(directory)
