@@ -38,7 +38,7 @@ class Directory:
         with self._telling(name):
             try:
                 file = open_plain(self._path(name))
-            except (FileNotFoundError, NotADirectoryError):
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return None
             with file:
                 status = os.fstat(file.fileno())

@@ -124,18 +124,25 @@ class Objects:
             if _lacks_bucket(error):
                 raise self._no_bucket() from None
             return None
-        except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
-            raise RemoteError(
-                f"{name}: access is refused ({_about(error)})", where=self.url,
-                hint=f"look at {_WHERE_CREDENTIALS[self._scheme]}: wrong, expired, or without the right to do this",
-            ) from None  # fmt: skip
         except exceptions.BaseError as error:
             if _lacks_bucket(error):
                 raise self._no_bucket() from None
+            about = _about(error)
+            if about.startswith(("401", "403")) or isinstance(error, _refusals()):
+                raise RemoteError(
+                    f"{name}: access is refused ({about})".removeprefix(": "), where=self.url,
+                    hint=f"look at {_WHERE_CREDENTIALS[self._scheme]}: wrong, expired, or without the right to do this",
+                ) from None  # fmt: skip
             raise RemoteError(
-                f"{name}: {_about(error)}", where=self.url, again=True,
+                f"{name}: {about}".removeprefix(": "), where=self.url, again=True,
                 hint="look whether the server is there and the address is right, and do it again: it goes on",
             ) from None  # fmt: skip
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    from obstore import exceptions
+
+    return (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
 
 
 def _before(prefix: str) -> str:

@@ -1,0 +1,114 @@
+"""A web server is a stranger: what it sends is bounded, and it leads nowhere."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pylightnix.errors import RemoteError
+from pylightnix.remotes import web
+from pylightnix.remotes.web import Web
+from tests.remotes.servers import Answer, Told, files_server
+
+Opened = Callable[[str], Web]
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[str], Web]]:
+    """Makes backends that are closed in the end."""
+    with contextlib.ExitStack() as stack:
+        yield lambda url: stack.enter_context(contextlib.closing(Web(url)))
+
+
+def test_files(tmp_path: Path, opened: Opened) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a@b+c.json").write_bytes(b"{}")
+    (tmp_path / "in" / "large").write_bytes(b"x" * 1_000_000)
+    with files_server(tmp_path) as url:
+        backend = opened(f"{url}/in")
+        for _ in range(3):
+            assert backend.get("a@b+c.json", 10) == b"{}"
+            assert backend.has("a@b+c.json")
+            assert backend.get("none", 10) is None
+            assert not backend.has("none")
+        assert backend.get("large", 1_000_000) == b"x" * 1_000_000
+        with pytest.raises(RemoteError, match="more than the 10 bytes"):
+            backend.get("large", 10)
+        assert backend.get("a@b+c.json", 10) == b"{}", "and goes on"
+        for ask in (lambda: backend.put("x", b""), lambda: backend.remove("x"), lambda: backend.names("")):
+            with pytest.raises(RemoteError):
+                ask()
+        backend.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "what", "again"),
+    [
+        (Answer.of("200 OK", b"<html>log in", Content_Type="text/html; charset=utf-8"), "web page", False),
+        (Answer.of("302 Found", Location="http://elsewhere.invalid/x?token=SECRET"), "leads elsewhere", False),
+        (Answer.of("403 Forbidden"), "refused", False),
+        (Answer.of("503 Busy", Retry_After="7"), "says 503 Busy", True),
+        (Answer.of("500 Oh"), "says 500 Oh", True),
+        (Answer.of("418 \x1b[31mTea"), "says 418", False),
+        (Answer.of("200 OK", b"x" * 200, Content_Length=""), "more than the 100", False),
+        (Answer.of("200 OK", b"x" * 200), "more than the 100", False),
+        (Answer.of("200 OK", b"x" * 10, Content_Length="50"), "IncompleteRead|broke off", True),
+        (Answer.of("200 OK", b"x" * 10, Content_Length="1" * 30), "more than the 100", False),
+        (Answer(((0, b"no HTTP at all\r\n\r\n"),)), "BadStatusLine|no HTTP", True),
+        (Answer(((0, b""),)), "closed connection", True),
+    ],
+    ids=range(12),
+)
+def test_answers_that_are_no_use(answer: Answer, what: str, again: bool, opened: Opened) -> None:
+    with Told(answer).running() as told:
+        with pytest.raises(RemoteError, match=what) as caught:
+            opened(told.url).get("x", 100)
+        assert caught.value.again == again
+        assert str(caught.value).replace("\n", "").isprintable()
+        assert "SECRET" not in str(caught.value)
+        assert caught.value.wait == (7 if "Retry" in str(answer) else 0)
+
+
+def test_what_drips_is_given_up(monkeypatch: pytest.MonkeyPatch, opened: Opened) -> None:
+    monkeypatch.setattr(web, "IDLE", 0.3)
+    head = (0.0, b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n")
+    with Told(Answer((head, *((0.1, b"x"),) * 90))).running() as told:
+        begun = time.monotonic()
+        with pytest.raises(RemoteError, match="too slowly"):
+            opened(told.url).get("x", 100)
+        assert time.monotonic() - begun < 3
+    with Told(Answer((head, (2.0, b"x")))).running() as told:
+        with pytest.raises(RemoteError) as caught:
+            opened(told.url).get("x", 100)
+        assert caught.value.again
+
+
+def test_a_connection_that_was_closed_meanwhile_is_made_again(opened: Opened) -> None:
+    with Told(Answer.of("200 OK", b"one")).running() as told:
+        backend = opened(told.url)
+        for _ in range(3):  # it closes after each answer, and does not say so
+            assert backend.get("x", 10) == b"one"
+        assert len(told.asked) == 3
+
+
+def test_a_token_goes_to_the_server(monkeypatch: pytest.MonkeyPatch, opened: Opened) -> None:
+    monkeypatch.setenv(web.TOKEN, "T0KEN")
+    with Told(Answer.of("200 OK", b"one")).running() as told:
+        backend = opened(told.url)
+        backend.get("x", 10)
+        assert "Authorization: Bearer T0KEN" in told.asked[0]
+        assert "T0KEN" not in repr(backend.url)
+
+
+def test_a_password_of_netrc_goes_to_its_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: Opened) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login ann password pw\nmachine other login x password y\n")
+    netrc.chmod(0o600)
+    with Told(Answer.of("200 OK", b"one")).running() as told:
+        opened(told.url).get("x", 10)
+        assert "Authorization: Basic YW5uOnB3" in told.asked[0]
