@@ -88,8 +88,8 @@ class Keys:
         except OSError as error:
             raise TrustError(f"cannot be read: {error.strerror}", where=printable(self._path)) from error
         try:
-            return _parse(parse_document(printable(self._path), data, _KIND))
-        except (KeyError, TypeError, ValueError, AttributeError, TrustError) as error:
+            return _parse(parse_document("", data.strip(), _KIND))
+        except (KeyError, TypeError, ValueError, AttributeError, DamageError, TrustError) as error:
             raise DamageError(
                 f"it is no keyring: {error}", where=printable(self._path), hint="mend it, or move it away"
             ) from error

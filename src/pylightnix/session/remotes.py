@@ -114,11 +114,13 @@ def pull(
     names = [refs] if isinstance(refs, (str, Realization)) else list(refs)
     if not names:
         raise ArgumentError("nothing is named", where="refs", hint="give at least one reference")
+    there = as_remote(remote)
+    doubt = _doubt(there, unsigned=unsigned)
     holding = target.keeper.holding()
     try:
-        with as_remote(remote) as there, closing(Fetcher(there.backend)) as fetcher, _damage_in(there):
+        with there, closing(Fetcher(there.backend)) as fetcher, _damage_in(there):
             there.identity()
-            finder = Finder(there, target.keeper, fetcher, _doubt(there, unsigned=unsigned))
+            finder = Finder(there, target.keeper, fetcher, doubt)
             wanted = finder.closure(finder.place(str(getattr(one, "ref", one))) for one in names)
             if wanted.absent and not incomplete:
                 raise _missing(there, wanted)

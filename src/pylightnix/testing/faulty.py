@@ -66,7 +66,7 @@ class Faulty:
             return bytes([data[0] ^ 1]) + data[1:] if data else b"x"
         if self._fault == "another's bytes":
             other = next((one for one in sorted(self._backend.names("")) if one != name), name)
-            return self._backend.get(other, 1 << 40)
+            return self._backend.get(other, 1 << 28)
         if self._fault == "truncated":
             return data[:-1]
         if self._fault == "a web page":
