@@ -20,7 +20,10 @@ from pylightnix.errors import (
     FormatError,
     MatcherError,
     PylightnixError,
+    RemoteError,
+    SecretError,
     StoreError,
+    TrustError,
 )
 from pylightnix.names import printable
 
@@ -30,7 +33,7 @@ TRACEBACK = "PYLIGHTNIX_TRACEBACK"
 
 DONE, FAILED, MISUSED = 0, 1, 2
 
-_FAILURES = (BuildError, MatcherError, StoreError, ExecutorError)
+_FAILURES = (BuildError, MatcherError, StoreError, ExecutorError, RemoteError, TrustError, SecretError)
 
 
 def run(command: click.Command, args: Sequence[str]) -> int:
