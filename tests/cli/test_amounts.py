@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pylightnix.cli.amounts import age, count, duration, size
+from pylightnix.cli.amounts import age, count, duration
+from pylightnix.model.amounts import size
 
 NOW = datetime(2030, 1, 2, tzinfo=UTC)
 

@@ -201,7 +201,7 @@ def gives_a_derivation_two_names(patch: Patch) -> None:
 
 
 def plans_without_rebuild(patch: Patch) -> None:
-    patch.setattr(verbs, "plan_steps", lambda closure, keeper, rebuild=(): plan_steps(closure, keeper))
+    patch.setattr(verbs, "plan_steps", lambda closure, keeper, rebuild=(), supply=None: plan_steps(closure, keeper))
 
 
 def builds_for_each_of_equal_keys(patch: Patch) -> None:

@@ -91,6 +91,11 @@ _prefixes = itertools.count()
 class TestS3(BackendContract):
     many = 1100  # more than a page of a listing
 
+    @pytest.mark.skip(
+        reason="rclone writes over what is there in place, which S3 does not"
+    )
+    def test_nobody_sees_half(self, backend: Backend) -> None: ...
+
     @pytest.fixture
     def backend(self, s3: S3) -> Backend:
         return Objects(s3.url(f"bucket/some/prefix{next(_prefixes)}"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-_SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
 _AGES = (
     (60, "s", 1),
     (3600, "min", 60),
@@ -12,16 +11,6 @@ _AGES = (
     (86_400 * 60, "d", 86_400),
     (86_400 * 730, "mon", 2_629_746),
 )
-
-
-def size(count: int) -> str:
-    """Bytes in the largest decimal unit that leaves at least one: `1.2 MB`."""
-    amount = float(count)
-    for unit in _SIZES:
-        if amount < 999.5 or unit == _SIZES[-1]:
-            return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}" if amount < 9.95 else f"{amount:.0f} {unit}"
-        amount /= 1000
-    raise AssertionError("BUG: the last unit takes all")
 
 
 def duration(seconds: float) -> str:

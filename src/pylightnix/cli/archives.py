@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from pylightnix.cli.amounts import count, size
+from pylightnix.cli.amounts import count
 from pylightnix.cli.copying import incomplete_option, tell
 from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, targets_argument
 from pylightnix.cli.output import out_exact, out_json, remark
 from pylightnix.cli.targets import realizations
+from pylightnix.model.amounts import size
 from pylightnix.session.archives import export, import_archive
 from pylightnix.session.location import as_store
 

@@ -9,11 +9,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from pylightnix.cli.amounts import count, size
+from pylightnix.cli.amounts import count
 from pylightnix.cli.options import json_option, references_argument, store_option
 from pylightnix.cli.output import out, out_exact, out_json, out_table, remark, table
 from pylightnix.cli.values import brief
 from pylightnix.errors import CollectionError, StoreError, UnknownReferenceError
+from pylightnix.model.amounts import size
 from pylightnix.model.closure import unslotted
 from pylightnix.model.params import Params
 from pylightnix.model.records import Record

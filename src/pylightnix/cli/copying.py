@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from pylightnix.cli.amounts import count, size
+from pylightnix.cli.amounts import count
 from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, targets_argument
 from pylightnix.cli.output import out_json, out_table, remark, table
 from pylightnix.cli.targets import realizations
+from pylightnix.model.amounts import size
 from pylightnix.session.copying import copy
 from pylightnix.session.location import as_store
 from pylightnix.store.copying import Copied

@@ -119,9 +119,9 @@ def check_command(ctx: click.Context, store: str | None, as_json: bool) -> None:
 def sign_command(
     targets: tuple[str, ...], incomplete: bool, assignments: tuple[str, ...], store: str | None, as_json: bool
 ) -> None:
-    """Vouch with your key for what TARGETs name and all that it was made from, though it was made elsewhere.
+    """Vouch with your key for what TARGETs name, though it was made elsewhere.
 
-    What was made here is signed when it is pushed.
+    All that it was made from is signed too. What was made here is signed when it is pushed.
     """
     where = as_store(store)
     done = sign(realizations(targets, read_assignments(assignments), where), store=where, incomplete=incomplete)

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import click
 
-from pylightnix.cli.amounts import age, count, size
+from pylightnix.cli.amounts import age, count
 from pylightnix.cli.dividing import divided
 from pylightnix.cli.options import json_option, names_argument, store_option
 from pylightnix.cli.output import cut, out_json, out_table, remark, table, width
 from pylightnix.cli.values import brief
 from pylightnix.model.allocation import collector_paused
+from pylightnix.model.amounts import size
 from pylightnix.model.config import decode
 from pylightnix.session.location import as_store
 from pylightnix.store.overview import Glance, glances

@@ -6,10 +6,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pylightnix.cli.amounts import age, count, duration, size
+from pylightnix.cli.amounts import age, count, duration
 from pylightnix.cli.output import cut, styled, table
 from pylightnix.cli.values import brief
 from pylightnix.errors import PylightnixError
+from pylightnix.model.amounts import size
 from pylightnix.model.build import Finding
 from pylightnix.model.config import decode
 from pylightnix.model.realization import Realization

@@ -33,6 +33,10 @@ from pylightnix.store.store import Store
 VALUE_COLUMNS = 200
 WORK_TO_DO = 2
 
+remote_option = click.option(
+    "--remote", "remotes", multiple=True, metavar="URL",
+    help="Ask there before anything is built; may be repeated. Default: $PYLIGHTNIX_REMOTES, and the store's own.",
+)  # fmt: skip
 rebuild_option = click.option(
     "--rebuild", multiple=True, metavar="STAGE",
     help="One more run of this stage of the closure, or of this derivation as plan shows it. May be repeated.",
@@ -98,12 +102,14 @@ def read_limits(given: Sequence[str]) -> dict[str, float | str] | None:
 @rebuild_option
 @click.option("--strict", is_flag=True, help="A builder fails that uses what its stage did not declare.")
 @click.option("--root", metavar="NAME", help="Keep alive under this name what is realized.")
+@remote_option
+@click.option("--push", "push_to", metavar="URL", help="Send what is realized, with all it was made from, to a remote.")
 @store_option
 @json_option
 def realize_command(
     targets: tuple[str, ...], assignments: tuple[str, ...], jobs: Jobs, executor: str | None,
     isolation: str | None, limits: tuple[str, ...], tail: bool, keep_going: bool, rebuild: tuple[str, ...],
-    strict: bool, root: str | None, store: str | None, as_json: bool,
+    strict: bool, root: str | None, remotes: tuple[str, ...], push_to: str | None, store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Bring targets into being: reuse what counts, build what is missing.
 
@@ -122,6 +128,7 @@ def realize_command(
             made = realize_many(
                 thing, store=where, rebuild=rebuild, jobs=jobs, executor=executor, limits=read_limits(limits),
                 isolation=isolation, strict=strict, keep_going=keep_going, listener=listener, root=root,  # type: ignore[arg-type]
+                remotes=remotes or None, push_to=push_to,
             )  # fmt: skip
         except (PylightnixError, KeyboardInterrupt):
             _keep_finished(targets, assignments, thing, where)
@@ -209,6 +216,7 @@ def _quiet_builders() -> Iterator[None]:
 @targets_argument
 @set_option
 @rebuild_option
+@remote_option
 @click.option("--exit-code", is_flag=True, help="Exit with 0 if there is nothing to do, with 2 if there is.")
 @store_option
 @json_option
@@ -216,16 +224,19 @@ def plan_command(
     targets: tuple[str, ...],
     assignments: tuple[str, ...],
     rebuild: tuple[str, ...],
+    remotes: tuple[str, ...],
     exit_code: bool,
     store: str | None,
     as_json: bool,
 ) -> int:
     """Say what realize would do, and why; reads only.
 
-    A line for each derivation: reuse, fetch (from the trash), build, or waiting (an input must be made first).
+    A line for each derivation: reuse, fetch (from a remote, or the trash), build, or waiting (for an input, which must
+    be made first).
     """
     where = as_store(store)
-    made = plan(asked(targets, read_assignments(assignments), where), store=where, rebuild=rebuild)
+    thing = asked(targets, read_assignments(assignments), where)
+    made = plan(thing, store=where, rebuild=rebuild, remotes=remotes or None)
     if as_json:
         steps = [_document(step) for step in made]
         out_json({"store": str(where.path), "work": made.work, "counts": made.counts(), "steps": steps})

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
-from pylightnix.cli.amounts import count, size
+from pylightnix.cli.amounts import count
 from pylightnix.cli.copying import incomplete_option
 from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, targets_argument
 from pylightnix.cli.output import out_json, out_table, remark, table
 from pylightnix.cli.targets import realizations
+from pylightnix.model.amounts import size
 from pylightnix.remotes.pulling import Pulled
 from pylightnix.remotes.pushing import Pushed
 from pylightnix.remotes.remote import Remote
@@ -63,7 +64,7 @@ def pull_command(
     references: tuple[str, ...], source: str, dry_run: bool, records: bool, incomplete: bool, unsigned: bool,
     root: str | None, store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Fetch the realizations that REFs name, and all that they were made from, from the remote at URL.
+    """Fetch what REFs name, and all that it was made from, from the remote at URL.
 
     Everything is held against its hash before it becomes visible.
     """

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from pylightnix.cli.amounts import count, size
+from pylightnix.cli.amounts import count
 from pylightnix.cli.options import json_option, store_option
 from pylightnix.cli.output import out, out_json, remark, table
 from pylightnix.cli.rooting import unreadable
+from pylightnix.model.amounts import size
 from pylightnix.session.location import as_store
 from pylightnix.store.collection.weighing import Weight
 

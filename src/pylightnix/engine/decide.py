@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pylightnix.engine.contexts import Contexts
+from pylightnix.engine.elsewhere import Elsewhere
 from pylightnix.engine.history import History
 from pylightnix.engine.keys import Key, Keys
 from pylightnix.engine.recollection import Recollection
@@ -18,6 +19,7 @@ from pylightnix.model.plan import Step
 from pylightnix.model.realization import Around, Realization
 from pylightnix.model.records import Context, InputChoice, Record, make_context
 from pylightnix.model.remembered import Remembered
+from pylightnix.model.supplying import NOWHERE, Supply
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 
 
@@ -30,7 +32,8 @@ class Remake(NamedTuple):
 class Decision(NamedTuple):
     """What is to be done for a derivation now: a choice was made, or these runs are wanted; `step` says why.
 
-    `stale`: what was chosen for it before, and others were decided on, cannot be had any more.
+    `stale`: what was chosen for it before, and others were decided on, cannot be had any more. `away`: other places
+    have to be asked first, see `elsewhere`.
     """
 
     step: Step
@@ -39,6 +42,15 @@ class Decision(NamedTuple):
     remake: tuple[Remake, ...] = ()
     extra: bool = False
     stale: bool = False
+    away: bool = False
+
+
+class _Had(NamedTuple):
+    """What is done with realizations that are chosen, those to be made again for that, and whether one is elsewhere."""
+
+    step: Step
+    remake: tuple[Remake, ...] = ()
+    away: bool = False
 
 
 class Decider:
@@ -53,6 +65,7 @@ class Decider:
         rebuild: derivations of which one more run is wanted even where the matcher is satisfied.
         note: whether the keeper notes in which contexts realizations are used; a plan only looks.
         holding: keeps what is chosen from being collected.
+        supply: other places where results may be had.
     """
 
     def __init__(
@@ -63,8 +76,10 @@ class Decider:
         *,
         note: bool = True,
         holding: Holding | None = None,
+        supply: Supply = NOWHERE,
     ) -> None:
         self.closure = closure
+        self.elsewhere = Elsewhere(supply)
         self.choices: dict[DerivationRef, InputChoice] = {}
         self._records: dict[DerivationRef, tuple[Record, ...]] = {}
         self._contexts = Contexts(self.context_of)
@@ -111,6 +126,8 @@ class Decider:
         verdict = self._ask(pinned, candidates)
         if isinstance(verdict, Build):
             self._asked[pinned.ref] = key
+            if self.elsewhere.seeks(pinned.ref, key):
+                return Decision(Step(pinned.ref, "build", verdict.why, "", verdict.count, key.home), key, away=True)
             if not candidates:
                 self._wanted_first[key.home] = verdict.count
             because = self._history.because(pinned, candidates)
@@ -119,32 +136,40 @@ class Decider:
             return Decision(Step(pinned.ref, "build", "one more run was asked for", "", 1, key.home), key, extra=True)
         records = tuple([realization.record for realization in verdict.chosen])
         self.holding.add([record.ref for record in records])
-        step, remake = self._have(pinned, key.home, records, verdict.why)
-        if remake:
-            return Decision(step, key, remake=remake)
+        had = self._have(pinned, key, records, verdict.why)
+        if had.remake or had.away:
+            return Decision(had.step, key, remake=had.remake, away=had.away)
         choice = self._choose(pinned, key.home, records)
         lone = len(candidates) == 1 and not self.is_bare(pinned.ref)
         self._recollection.note(pinned, choice, verdict.why, lone=lone)
-        return Decision(step, key, choice)
+        return Decision(had.step, key, choice)
 
-    def _have(
-        self, pinned: Pinned, home: KeyRef, records: tuple[Record, ...], why: str
-    ) -> tuple[Step, tuple[Remake, ...]]:
-        """What is done with realizations that are chosen, and those whose artifacts are to be made again for that."""
-        refs = tuple([record.ref for record in records])
+    def _have(self, pinned: Pinned, key: Key, records: tuple[Record, ...], why: str) -> _Had:
+        """What is done with realizations that are chosen, so that their artifacts are there where they are needed."""
+        home, refs = key.home, tuple([record.ref for record in records])
         gone = [record for record in records if not self._keeper.present(record)]
         if gone and pinned.ref not in self._needed:
             self._bare[pinned.ref] = why
             why = f"{why}; its artifacts are gone, and nothing needs them"
-            return Step(pinned.ref, "reuse", why, "", 0, home, refs), ()
-        remake = tuple([Remake(record) for record in gone if not self._comes_back(record)])
-        if remake:
+            return _Had(Step(pinned.ref, "reuse", why, "", 0, home, refs))
+        lacking = [record for record in gone if not self._comes_back(record)]
+        if lacking and self.elsewhere.seeks(pinned.ref, key):
+            return _Had(Step(pinned.ref, "build", why, "", len(lacking), home), away=True)
+        if self._note and self.elsewhere.fetches(pinned.ref, lacking):
+            return _Had(Step(pinned.ref, "fetch", why, "", 0, home, refs), away=True)
+        whence = self.elsewhere.origin if self._note else self.elsewhere.supply.whence
+        came = list(filter(None, map(whence, records if self._note else lacking)))
+        lacking = lacking if self._note else [record for record in lacking if not whence(record)]
+        if lacking:
             why = f"{why}; {'needed' if self.is_bare(pinned.ref) else 'chosen'}, but its artifacts are gone"
-            return Step(pinned.ref, "build", why, "", len(remake), home), remake
+            remake = tuple([Remake(record) for record in lacking])
+            return _Had(Step(pinned.ref, "build", why, "", len(remake), home), remake)
         self._bare.pop(pinned.ref, None)
+        if came:
+            return _Had(Step(pinned.ref, "fetch", f"{why}; from {', '.join(dict.fromkeys(came))}", "", 0, home, refs))
         if gone:
-            return Step(pinned.ref, "fetch", f"{why}; its artifacts were in the trash", "", 0, home, refs), ()
-        return Step(pinned.ref, "reuse", why, "", 0, home, refs), ()
+            return _Had(Step(pinned.ref, "fetch", f"{why}; its artifacts were in the trash", "", 0, home, refs))
+        return _Had(Step(pinned.ref, "reuse", why, "", 0, home, refs))
 
     def _comes_back(self, record: Record) -> bool:
         """Whether the artifacts are in the trash still; a walk that may write puts them back."""
@@ -158,12 +183,12 @@ class Decider:
         choice, records = self.choices[pinned.ref], self.records(pinned.ref)
         key = Key(records[0].key, records[0].home)
         self._seen.pop(key.home, None)
-        counting = {record.ref for record in self._keeper.candidates(key.home, key.full)}
+        counting = {one.ref for one in self._candidates(key)}
         if not counting.issuperset(choice.chosen):
             why = "what was chosen cannot be made again"
             return Decision(Step(pinned.ref, "waiting", why, "", 0, key.home), key, stale=True)
-        step, remake = self._have(pinned, key.home, records, self._bare[pinned.ref])
-        return Decision(step, key, None if remake else choice, remake)
+        had = self._have(pinned, key, records, self._bare[pinned.ref])
+        return Decision(had.step, key, None if had.remake or had.away else choice, had.remake, away=had.away)
 
     def is_bare(self, ref: DerivationRef) -> bool:
         """Whether something was chosen for it by records alone: some of its artifacts are collected."""
@@ -177,7 +202,10 @@ class Decider:
 
     def anew(self) -> Decider:
         """One that has decided nothing yet."""
-        return Decider(self.closure, self._keeper, self._rebuild, note=self._note, holding=self.holding)
+        return Decider(
+            self.closure, self._keeper, self._rebuild, note=self._note, holding=self.holding,
+            supply=self.elsewhere.supply,
+        )  # fmt: skip
 
     def _take_over(self, pinned: Pinned, remembered: Remembered) -> Decision:
         """Choose what an earlier realize chose, since it would be chosen again."""
@@ -237,7 +265,12 @@ class Decider:
     def _candidates(self, key: Key, seen: Mapping[RealizationRef, Record] | None = None) -> list[Realization[Any]]:
         """The candidates of this moment, or those that were seen before, in order of their references."""
         records = self._keeper.candidates(key.home, key.full) if seen is None else [seen[ref] for ref in sorted(seen)]
-        return [Realization(record, self._keeper) for record in records]
+        found = [Realization[Any](record, self._keeper) for record in records]
+        others = self.elsewhere.supply.candidates(key.home) if self.elsewhere.supply.there else ()
+        if others:
+            found += [Realization[Any](record, shelf) for record, shelf in others]
+            found.sort(key=lambda realization: realization.ref)
+        return found
 
     def _ask(self, pinned: Pinned, candidates: Sequence[Realization[Any]]) -> Verdict:
         try:

@@ -22,7 +22,9 @@ from pylightnix.model.closure import Closure, Pinned
 from pylightnix.model.conditions import Call
 from pylightnix.model.keeping import Keeper
 from pylightnix.model.plan import Step
-from pylightnix.names import DerivationRef, KeyRef
+from pylightnix.model.records import Record
+from pylightnix.model.supplying import NOWHERE, Supply
+from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -61,9 +63,10 @@ class Realizer:
         making: keys of runs that this process is part of.
         call: what holds for all runs.
         keep_going: whether all that does not depend on a failure is made before it is raised.
+        supply: other places where results may be had.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (all that a realize depends on; it is made in one place)
         self,
         closure: Closure,
         keeper: Keeper,
@@ -75,9 +78,11 @@ class Realizer:
         call: Call = _CALL,
         *,
         keep_going: bool = False,
+        supply: Supply = NOWHERE,
     ) -> None:
         self._holding = keeper.holding()
         self.steps: dict[DerivationRef, Step] = {}
+        self.made: dict[RealizationRef, Record] = {}
         self._closure = closure
         self._keeper = keeper
         self._executor = executor
@@ -94,7 +99,7 @@ class Realizer:
         self._troubles = Troubles(closure, keep_going=keep_going)
         self._room = Room(executor.capacity)
         self._outlook = _outlook_for(listener, closure, keeper, executor.slots)
-        self._begin(Decider(closure, keeper, rebuild, holding=self._holding))
+        self._begin(Decider(closure, keeper, rebuild, holding=self._holding, supply=supply))
 
     def _begin(self, decider: Decider) -> None:
         """Nothing is decided yet."""
@@ -112,7 +117,7 @@ class Realizer:
             self._outlook.begin()
 
     def run(self) -> None:
-        """Realize everything; what was chosen is in `decider.choices` afterwards.
+        """Realize everything; what was chosen is in `decider.choices` afterwards, and in `made` what was made for that.
 
         Raises:
             BuildError: a builder failed; everything that was finished before stays. `FailuresError` if it kept going.
@@ -153,6 +158,14 @@ class Realizer:
                 self._retry(self._flight.wait())
 
     def _decide_ready(self) -> None:
+        """Decide all that is ready; what is elsewhere is asked for together, while nobody who collects has to wait."""
+        self._decide_here()
+        while self.decider.elsewhere.wanted and not self._troubles.end_all:
+            for ref in self.decider.elsewhere.ask():
+                self._scheduler.again(ref)
+            self._decide_here()
+
+    def _decide_here(self) -> None:
         """What is chosen in one go is looked at, and held, in one go."""
         ref = self._scheduler.next_ready()
         if ref is None:
@@ -171,6 +184,8 @@ class Realizer:
         if decision.stale:  # others were decided on what cannot be had any more: all is, once what runs has ended
             self._stale = True
             self._scheduler.stop()
+            return
+        if decision.away:
             return
         if decision.choice is not None:
             self._chosen(pinned, decision)
@@ -343,7 +358,7 @@ class Realizer:
         if self._outlook is not None:
             self._outlook.ended(running.request, result)
         try:
-            registered = self._runs.end(running, result)
+            made = self._runs.end(running, result)
         except PylightnixError as error:
             kept = Path(str(error.fields["kept"])) if "kept" in error.fields else None
             if result.failure is not None and not self._stale:
@@ -355,8 +370,7 @@ class Realizer:
             del self._open[running.workspace.notes]
             self._keeper.when_settled(running.slot.release)
             self._scheduler.finished(running.job.pinned.ref)
-            if not registered and running.job.remake is not None:
-                self._listener.lost(running.job.remake.ref, running.request.run)
+            self._made(running, made)
         try:
             self._listener.finished(running.request, result, kept)
             if again:
@@ -366,6 +380,12 @@ class Realizer:
             raise
         if again:
             self._launch(running.job, running.slot, running)
+
+    def _made(self, running: Running, made: Record | None) -> None:
+        if made is not None:
+            self.made[made.ref] = made
+        elif running.job.remake is not None:
+            self._listener.lost(running.job.remake.ref, running.request.run)
 
     def _fail(self, ref: DerivationRef, error: PylightnixError) -> None:
         """Note a failure. What runs is waited for and kept; nothing new starts, or only what does not depend on it."""

@@ -183,7 +183,7 @@ class Runs:
         )
         return seen
 
-    def end(self, running: Running, result: BuildResult) -> bool:
+    def end(self, running: Running, result: BuildResult) -> Record | None:
         """Register what a run gave, or keep what it left and raise.
 
         A run that was to make a realization again and gave another one shows that this realization cannot be had
@@ -191,7 +191,7 @@ class Runs:
         let go.
 
         Returns:
-            Whether the result was registered.
+            What was registered; None if nothing was.
 
         Raises:
             BuildError: the builder failed (PromiseError: it broke a promise).
@@ -202,9 +202,8 @@ class Runs:
         if job.remake is not None and sealed.ref != job.remake.ref:
             self._keeper.lose(job.remake)
             self._keeper.discard(running.workspace)
-            return False
-        self.register(running, result, sealed)
-        return True
+            return None
+        return self.register(running, result, sealed)
 
     def seal(self, running: Running, result: BuildResult) -> Sealed:
         """Find out what a run gave; BuildError, after keeping what it left, if that was nothing."""
@@ -224,7 +223,7 @@ class Runs:
             what = f"{error.where}: {error.what}"
             raise self.failed(running, result, Failure("artifact", what, hint=error.hint)) from error
 
-    def register(self, running: Running, result: BuildResult, sealed: Sealed) -> None:
+    def register(self, running: Running, result: BuildResult, sealed: Sealed) -> Record:
         """Let what a run gave be seen, unless the matcher refuses it (MatcherError)."""
         self._admit(running, sealed)
         run = Run(
@@ -237,7 +236,9 @@ class Runs:
             _both(_told(running, result), self._facts(running.job.pinned)),
         )
         self._decider.hold(sealed.ref)
-        self._decider.made(self._keeper.register(sealed, run, logged=result.logged))
+        record = self._keeper.register(sealed, run, logged=result.logged)
+        self._decider.made(record)
+        return record
 
     def _admit(self, running: Running, sealed: Sealed) -> None:
         job = running.job

@@ -15,6 +15,8 @@ _SIZE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[kKMGTP]?)(?P<bina
 
 Size = str | int
 
+_SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
+
 
 def parse_seconds(text: object, where: str = "") -> float:
     """A duration in seconds, from a text such as `90s`, `12h` or `2w`."""
@@ -37,3 +39,13 @@ def parse_size(text: Size, where: str = "") -> int:
         return int(float(form["number"]) * factor)
     except OverflowError:
         raise ArgumentError("no size has so many digits", where=where, hint="such as 50G, 500M or 1.5T") from None
+
+
+def size(count: int) -> str:
+    """Bytes in the largest decimal unit that leaves at least one: `1.2 MB`."""
+    amount = float(count)
+    for unit in _SIZES:
+        if amount < 999.5 or unit == _SIZES[-1]:
+            return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}" if amount < 9.95 else f"{amount:.0f} {unit}"
+        amount /= 1000
+    raise AssertionError("BUG: the last unit takes all")

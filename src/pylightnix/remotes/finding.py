@@ -6,13 +6,14 @@ judges by whom. What is damaged counts as not there, unless nothing else is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pylightnix.errors import DamageError, PylightnixError, RemoteError, StoreError, TrustError, UnknownReferenceError
+from pylightnix.hashing import DIGITS
 from pylightnix.model.claims import Claim, Signature
 from pylightnix.model.records import Context, InputChoice
-from pylightnix.names import RealizationRef, is_prefix, is_reference
+from pylightnix.names import KeyRef, RealizationRef, is_prefix, is_reference
 from pylightnix.remotes.fetching import Fetcher
 from pylightnix.remotes.format import (
     LARGE,
@@ -88,6 +89,8 @@ class Finder:
         self._fetcher = fetcher
         self._doubt = doubt
         self._offered: dict[Place, Offered | None] = {}
+        self.url = remote.url
+        self.distrusted: dict[Place, str] = {}
 
     def place(self, reference: str) -> Place:
         """The place of the realization that a reference, or the beginning of one, names in the remote.
@@ -125,6 +128,31 @@ class Finder:
                 hint="push it there first; or look at the address",
             )  # fmt: skip
         return Place(key_of(data, ref), ref)
+
+    def under(self, home: KeyRef, skip: Container[RealizationRef] = ()) -> dict[Place, Offered]:
+        """What the remote has under a key and is believed; errors are of that which is asked, and not of one offer.
+
+        Args:
+            home: the key.
+            skip: realizations that need not be looked at.
+
+        Raises:
+            RemoteError: the remote cannot be reached, or refuses.
+        """
+        last = [name.rpartition("/")[2] for name in self._names_under(home)]
+        refs = dict.fromkeys(RealizationRef(f"{name[:DIGITS]}{home[DIGITS:]}") for name in last)
+        found: dict[Place, Offered] = {}
+        for place in [Place(home, ref) for ref in refs if ref not in skip]:
+            try:
+                offered = self._look(place)
+            except TrustError as error:
+                self.distrusted[place] = error.what
+            except DamageError as error:
+                self.distrusted[place] = str(error)
+            else:
+                if offered is not None:
+                    found[place] = self._offered[place] = offered
+        return found
 
     def closure(self, targets: Iterable[Place]) -> Wanted:
         """Targets, and all that they were made from.
@@ -183,10 +211,15 @@ class Finder:
         begin = offers_prefix(place.home, place.ref.digits)
         if self._remote.backend.lists:
             return sorted(name for name in self._remote.backend.names(begin) if is_offer(name.rpartition("/")[2]))
-        index = index_name(place.home)
-        data = self._fetcher.document(index, LARGE)
-        names = [f"{offers_prefix(place.home)}{last}" for last in parse_index(index, data)] if data is not None else []
-        return [name for name in names if name.startswith(begin)]
+        return [name for name in self._names_under(place.home) if name.startswith(begin)]
+
+    def _names_under(self, home: KeyRef) -> list[str]:
+        """The names of all offers of a key."""
+        begin = offers_prefix(home)
+        if self._remote.backend.lists:
+            return sorted(name for name in self._remote.backend.names(begin) if is_offer(name.rpartition("/")[2]))
+        data = self._fetcher.document(index_name(home), LARGE)
+        return [f"{begin}{last}" for last in parse_index(index_name(home), data)] if data is not None else []
 
     def _offer(self, name: str, place: Place) -> Offer | None:
         data = self._fetcher.document(name, SMALL)
@@ -232,7 +265,7 @@ class _Search:
             offered = found[place]
             if offered is None:
                 raise RemoteError(
-                    f"{place.ref.name} {place.ref.short} is not in it", where=self._finder._remote.url,
+                    f"{place.ref.name} {place.ref.short} is not in it", where=self._finder.url,
                     hint="push it there again",
                 )  # fmt: skip
             self._offered[place] = offered
@@ -266,7 +299,7 @@ class _Search:
             if there is None:
                 raise DamageError(
                     f"what {place.ref.name} {place.ref.short} was made from is not known there",
-                    where=self._finder._remote.url, hint="push again what uses it",
+                    where=self._finder.url, hint="push again what uses it",
                 )  # fmt: skip
             self._offered[place] = offered
             yield place, there

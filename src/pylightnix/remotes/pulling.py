@@ -55,8 +55,8 @@ class Pulled(NamedTuple):
 
 
 def pull_closure(
-    target: Writer, fetcher: Fetcher, wanted: Wanted, *, records: bool = False, dry: bool = False,
-    told: Callable[[Moved], None] = lambda _: None,
+    target: Writer, fetcher: Fetcher, wanted: Wanted, *, whole: Callable[[Place], bool] = lambda _: True,
+    dry: bool = False, told: Callable[[Moved], None] = lambda _: None,
 ) -> Pulled:  # fmt: skip
     """Take a closure in. Each realization becomes visible when all it was made from is.
 
@@ -64,7 +64,7 @@ def pull_closure(
         target: of the store, which is made if it is not there.
         fetcher: asks the remote.
         wanted: what, and what is known of it.
-        records: take records alone, without artifacts.
+        whole: of which to take the artifacts too, and not the record alone.
         dry: take nothing in, only say what would be taken.
         told: is called with what became of each realization.
 
@@ -81,20 +81,20 @@ def pull_closure(
 
     if dry:
         for place in wanted.order:
-            note(_would(target, place, wanted.offered.get(place), records=records))
+            note(_would(target, place, wanted.offered.get(place), whole=whole(place)))
     else:
-        _Pull(target, fetcher, records=records).all(wanted, note)
+        _Pull(target, fetcher, whole).all(wanted, note)
     absent = tuple(place.ref for place in wanted.absent)
     return Pulled(tuple(moved), absent, fetcher.fetched, dry)
 
 
-def _would(target: Writer, place: Place, offered: Offered | None, *, records: bool) -> Moved:
+def _would(target: Writer, place: Place, offered: Offered | None, *, whole: bool) -> Moved:
     """What taking it in would do."""
     if offered is None:
         return Moved(place.ref, "there")
     record = offered.notes[0].record
     known = target.record_at(place.home, place.ref.digits)
-    if offered.whole and not records and (known is None or not target.present(known)):
+    if offered.whole and whole and (known is None or not target.present(known)):
         return Moved(place.ref, "copied", record.size)
     if known is None:
         return Moved(place.ref, "record")
@@ -111,11 +111,11 @@ class _Content(NamedTuple):
 
 
 class _Pull:
-    def __init__(self, target: Writer, fetcher: Fetcher, *, records: bool) -> None:
+    def __init__(self, target: Writer, fetcher: Fetcher, whole: Callable[[Place], bool]) -> None:
         self._source = fetcher.url
         self._target = target
         self._fetcher = fetcher
-        self._records = records
+        self._whole = whole
         self._written: set[str] = set()
 
     def all(self, wanted: Wanted, note: Callable[[Moved], None]) -> None:
@@ -138,19 +138,20 @@ class _Pull:
         ahead: deque[tuple[Place, Offered | None, Future[_Content] | None]] = deque()
         for place in wanted.order:
             offered = wanted.offered.get(place)
-            content = self._fetcher.later(self._content, offered) if offered is not None else None
+            content = self._fetcher.later(self._content, (place, offered)) if offered is not None else None
             ahead.append((place, offered, content))
             if len(ahead) > _AHEAD:
                 yield ahead.popleft()
         yield from ahead
 
-    def _content(self, offered: Offered) -> _Content:
+    def _content(self, wanted: tuple[Place, Offered]) -> _Content:
+        place, offered = wanted
         record = offered.notes[0].record
         known = self._target.record_at(record.home, record.ref.digits)
         if record.tree == EMPTY or (known is not None and self._target.present(known)):
             return _Content(None, None, None)
         manifest = self._small(offered.manifest)
-        if not offered.whole or self._records:
+        if not offered.whole or not self._whole(place):
             return _Content(manifest, None, None)
         name = tree_name(record.tree)
         data = self._fetcher.document(name, LARGE)
@@ -180,7 +181,7 @@ class _Pull:
                 if digest not in self._written:
                     receiver.write_environment(digest, data)
                     self._written.add(digest)
-        whole = offered.whole and not self._records
+        whole = offered.whole and self._whole(place)
         with writing(self._target.root):
             arrival = receiver.begin(record, whole=whole)
         try:

@@ -115,7 +115,7 @@ def pull(
     if not names:
         raise ArgumentError("nothing is named", where="refs", hint="give at least one reference")
     there = as_remote(remote)
-    doubt = _doubt(there, unsigned=unsigned)
+    doubt = doubt_at(there, unsigned=unsigned)
     holding = target.keeper.holding()
     try:
         with there, closing(Fetcher(there.backend)) as fetcher, _damage_in(there):
@@ -124,7 +124,7 @@ def pull(
             wanted = finder.closure(finder.place(str(getattr(one, "ref", one))) for one in names)
             if wanted.absent and not incomplete:
                 raise _missing(there, wanted)
-            done = pull_closure(target.keeper, fetcher, wanted, records=records, dry=dry_run, told=told)
+            done = pull_closure(target.keeper, fetcher, wanted, whole=lambda _: not records, dry=dry_run, told=told)
         if root is not None and not dry_run:
             _set_root(target, root, wanted)
     finally:
@@ -147,7 +147,13 @@ def _key(sign: bool | None) -> SecretKey | None:
     return own_key() if sign else Keys().own() if sign is None else None
 
 
-def _doubt(remote: Remote, *, unsigned: bool) -> Doubt:
+def doubt_at(remote: Remote, *, unsigned: bool = False) -> Doubt:
+    """What this user thinks of claims in a remote.
+
+    Args:
+        remote: which.
+        unsigned: whether all is believed, for this time.
+    """
     if unsigned:
         return lambda *_: ""
     ring = Keys().load()

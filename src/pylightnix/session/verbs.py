@@ -21,10 +21,11 @@ from pylightnix.model.closure import Closure
 from pylightnix.model.conditions import Call, Isolation
 from pylightnix.model.plan import Step, Steps
 from pylightnix.model.realization import Realization
-from pylightnix.names import DerivationRef
+from pylightnix.names import DerivationRef, RealizationRef
 from pylightnix.session.executing import ExecutorLike, Jobs, call_for, executor_for
 from pylightnix.session.facts import Facts
 from pylightnix.session.location import as_store
+from pylightnix.session.substituting import supply_for
 from pylightnix.session.targets import Targets
 from pylightnix.session.telling import PlainTelling
 from pylightnix.store.store import Store
@@ -51,6 +52,8 @@ class Options(TypedDict, total=False):
     listener: Listener | None
     quiet: bool
     root: str | None
+    remotes: Iterable[object] | None
+    push_to: object
 
 
 class Plan(Steps, Generic[T_co]):
@@ -110,24 +113,32 @@ def _named(text: str, closure: Closure) -> list[DerivationRef]:
 
 @overload
 def plan(
-    asked: Derivation[R] | Stage[[], R], *, store: StoreLike = None, rebuild: Iterable[object] = ()
-) -> Plan[Realization[R]]: ...
+    asked: Derivation[R] | Stage[[], R], *, store: StoreLike = None, rebuild: Iterable[object] = (),
+    remotes: Iterable[object] | None = None,
+) -> Plan[Realization[R]]: ...  # fmt: skip
 @overload
-def plan(asked: Asked, *, store: StoreLike = None, rebuild: Iterable[object] = ()) -> Plan[Any]: ...
-def plan(asked: Asked, *, store: StoreLike = None, rebuild: Iterable[object] = ()) -> Plan[Any]:
+def plan(
+    asked: Asked, *, store: StoreLike = None, rebuild: Iterable[object] = (), remotes: Iterable[object] | None = None
+) -> Plan[Any]: ...
+def plan(
+    asked: Asked, *, store: StoreLike = None, rebuild: Iterable[object] = (), remotes: Iterable[object] | None = None
+) -> Plan[Any]:
     """What `realize` would do, and why; reads only.
 
     Args:
         asked: a derivation or stage, or lists, tuples and dicts of them.
         store: a `Store` or the path of one; default: see `Store` location in the documentation.
         rebuild: as for `realize`.
+        remotes: as for `realize`.
 
     Raises:
         PylightnixError: what was asked for cannot be planned.
     """
     targets, found = _read(asked, store)
     closure = pin(targets.derivations)
-    return Plan(targets, closure, found, plan_steps(closure, found.keeper, _rebuilds(rebuild, closure)))
+    rebuilds = _rebuilds(rebuild, closure)
+    with supply_for(remotes, found, look=True) as supply:
+        return Plan(targets, closure, found, plan_steps(closure, found.keeper, rebuilds, supply))
 
 
 @overload
@@ -144,7 +155,7 @@ def instantiate(asked: Asked, *, store: StoreLike = None) -> Plan[Any]:
     Raises:
         StoreError: the store cannot be written.
     """
-    made = plan(asked, store=store)
+    made = plan(asked, store=store, remotes=())
     for pinned in made.closure.order:
         made.store.keeper.write_derivation(pinned.ref, pinned.document)
     made.store.keeper.settle()
@@ -175,6 +186,8 @@ def realize(  # noqa: PLR0913  (what people type at a prompt is completed from h
     listener: Listener | None = None,
     quiet: bool = False,
     root: str | None = None,
+    remotes: Iterable[object] | None = None,
+    push_to: object = None,
 ) -> Any:
     """Bring derivations into being: reuse what counts, build what is missing, and tell on standard error what was done.
 
@@ -197,6 +210,9 @@ def realize(  # noqa: PLR0913  (what people type at a prompt is completed from h
         listener: is told what happens, instead of standard error.
         quiet: tell nothing.
         root: a name that keeps alive what is returned, with all that it was made from; see `Store.root`.
+        remotes: `Remote`s, or addresses of some, that are asked before anything is built; default: those in
+            `$PYLIGHTNIX_REMOTES` and of the store. What is had from there must be signed by somebody you trust.
+        push_to: a `Remote`, or the address of one: what is returned and what was made is pushed there, in the end.
 
     Returns:
         A `Realization` for each derivation asked for.
@@ -218,6 +234,7 @@ def realize(  # noqa: PLR0913  (what people type at a prompt is completed from h
     given: Options = {
         "rebuild": rebuild, "jobs": jobs, "executor": executor, "limits": limits, "isolation": isolation,
         "strict": strict, "keep_going": keep_going, "listener": listener, "quiet": quiet, "root": root,
+        "remotes": remotes, "push_to": push_to,
     }  # fmt: skip
     results = _realize(targets, found, given)
     return targets.fill(lambda index: results[index][0])
@@ -253,17 +270,22 @@ def _run(
     keep_going = given.get("keep_going", False)
     in_hand = store.keeper.holding()
     try:
-        with Unwatched(), Facts(store) as facts:  # asked for by a builder, what we do is not its doing
+        with Unwatched(), Facts(store) as facts, supply_for(given.get("remotes"), store) as supply:
+            # asked for by a builder, what we do is not its doing
             realizer = Realizer(
-                closure, store.keeper, executor, listener, facts, rebuilds, making(), call, keep_going=keep_going
-            )
+                closure, store.keeper, executor, listener, facts, rebuilds, making(), call, keep_going=keep_going,
+                supply=supply,
+            )  # fmt: skip
             realizer.run()
         hand = _Hand()
         weakref.finalize(hand, in_hand.release)
     except BaseException:
         in_hand.release()
         raise
-    return [realizer.decider.realization(ref, hand) for ref in closure.targets]
+    results = [realizer.decider.realization(ref, hand) for ref in closure.targets]
+    if (remote := given.get("push_to")) is not None:
+        _push(remote, store, results, realizer.made)
+    return results
 
 
 class _Hand:
@@ -284,6 +306,18 @@ def _keep(root: str | None, store: Store, results: list[tuple[Realization[Any], 
         from pylightnix.store.collection.rooting import set_root
 
         set_root(store.keeper, root, [one for chosen in results for one in chosen], held=True)
+
+
+def _push(
+    remote: Any, store: Store, results: list[tuple[Realization[Any], ...]], made: Iterable[RealizationRef]
+) -> None:
+    """Send what was asked for, and all that was made on the way, also what was not chosen."""
+    from pylightnix.session.remotes import push  # few have remotes, and all pay for imports
+
+    chosen = [one for several in results for one in several]
+    refs = {one.ref for one in chosen}
+    if wanted := [*chosen, *(store.realization(ref) for ref in made if ref not in refs)]:
+        push(wanted, remote, store=store)
 
 
 def _listener(listener: Listener | None, *, quiet: bool) -> Listener:

@@ -15,6 +15,7 @@ from pylightnix.names import DerivationRef, KeyRef, is_prefix, printable
 from pylightnix.store.files import is_directory
 from pylightnix.store.layout import Layout
 from pylightnix.store.pending import Durability, check_durability
+from pylightnix.store.remotes import read_remotes, write_remotes
 from pylightnix.store.trust import warn_of_doubts
 from pylightnix.store.writing import Writer
 
@@ -57,6 +58,19 @@ class Store:
     def path(self) -> Path:
         """The store's directory."""
         return Path(self.keeper.layout.root)
+
+    @property
+    def remotes(self) -> tuple[str, ...]:
+        """Addresses of remotes that a realize in this store looks at before it builds; may be set.
+
+        Raises:
+            DamageError: their list is damaged.
+        """
+        return read_remotes(self.keeper.layout)
+
+    @remotes.setter
+    def remotes(self, addresses: Iterable[str]) -> None:
+        write_remotes(self.keeper.layout, addresses)
 
     def create(self) -> None:
         """Make the directory a store now instead of at the first write."""

@@ -1,0 +1,213 @@
+"""Remotes as places where results may be had instead of being made. Unaware of plans and matchers.
+
+All are asked for candidates at once; artifacts come from the first that has them, in the order in which they are given.
+A remote that is dead, or has kept others waiting for nothing for `PATIENCE` seconds in all, is not asked again.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as TimedOutError
+from typing import NamedTuple
+
+from pylightnix.errors import PylightnixError, StoreError
+from pylightnix.model.amounts import size
+from pylightnix.model.realization import Shelf
+from pylightnix.model.records import Record, Run
+from pylightnix.names import KeyRef, RealizationRef
+from pylightnix.remotes.fetching import Fetcher
+from pylightnix.remotes.finding import Doubt, Finder, Offered, Wanted
+from pylightnix.remotes.pulling import pull_closure
+from pylightnix.remotes.remote import Remote
+from pylightnix.store.closures import Place
+from pylightnix.store.reading import Reader
+from pylightnix.store.writing import Writer
+
+PATIENCE = 5.0
+_ASKING = 8
+
+Found = Mapping[Place, Offered]
+
+
+class _Source:
+    """A remote, asked by threads that nobody waits for in the end.
+
+    Args:
+        remote: which.
+        store: what is there already.
+        doubt: judges claims.
+    """
+
+    def __init__(self, remote: Remote, store: Reader, doubt: Doubt) -> None:
+        self.url = remote.url
+        self.problem = ""
+        self.fetcher = Fetcher(remote.backend)
+        self.finder = Finder(remote, store, self.fetcher, doubt)
+        self._waited = 0.0
+        self._tasks: queue.SimpleQueue[tuple[KeyRef, frozenset[RealizationRef], Future[Found]]] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def ask(self, home: KeyRef, skip: frozenset[RealizationRef]) -> Future[Found]:
+        """Begin to ask what it has under a key."""
+        future: Future[Found] = Future()
+        self._tasks.put((home, skip, future))
+        if len(self._threads) < _ASKING:
+            thread = threading.Thread(target=self._work, name="pylightnix-seek", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        return future
+
+    def _work(self) -> None:
+        while True:
+            home, skip, future = self._tasks.get()
+            if self.problem:
+                future.set_result({})
+                continue
+            try:
+                future.set_result(self.finder.under(home, skip))
+            except BaseException as error:
+                future.set_exception(error)
+
+    def answer(self, future: Future[Found]) -> Found:
+        """What it has, unless that takes too long or goes wrong: then nothing, now and later."""
+        if self.problem:
+            return {}
+        begun = time.monotonic()
+        try:
+            found = future.result(max(PATIENCE - self._waited, 0.0))
+        except TimedOutError:
+            self.problem = f"it does not answer within {PATIENCE:.0f} s"
+            return {}
+        except PylightnixError as error:
+            self.problem = str(error)
+            return {}
+        if not found:
+            self._waited += time.monotonic() - begun
+        return found
+
+
+class Substitutes:
+    """Remotes, for one walk over a closure; to be closed. It implements `Supply`.
+
+    Args:
+        store: takes what is had.
+        remotes: which, the cheapest first.
+        doubt: gives the judge of the claims of a remote.
+        look: whether only to look: nothing is written.
+        warn: is told, in the end and once for each remote, what went wrong or was not believed.
+    """
+
+    there = True
+
+    def __init__(
+        self, store: Writer, remotes: Sequence[Remote], doubt: Callable[[Remote], Doubt], *, look: bool,
+        warn: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._store = store
+        self._look = look
+        self._warn = warn
+        self._remotes = remotes
+        self._sources = [_Source(remote, store, doubt(remote)) for remote in remotes]
+        self._found: dict[RealizationRef, list[_Candidate]] = {}
+        self._under: dict[KeyRef, dict[RealizationRef, tuple[Record, Shelf]]] = {}
+
+    def close(self) -> None:
+        """Say what went wrong, and let go of connections."""
+        for source in self._sources:
+            source.fetcher.close()
+            doubts = source.finder.distrusted
+            if source.problem:
+                self._warn(f"{source.url} was not asked any more: {source.problem}")
+            elif doubts:
+                results = f"{len(doubts)} result{'s' if len(doubts) > 1 else ''}"
+                self._warn(f"{source.url}: {results} were not taken: {next(iter(doubts.values()))}")
+        for remote in self._remotes:
+            remote.close()
+
+    def seek(self, keys: Mapping[KeyRef, str]) -> None:
+        """Ask all remotes for candidates under these keys."""
+        here = {home: frozenset(one.ref for one in self._whole(home, key)) for home, key in keys.items()}
+        asked = [(source, home, source.ask(home, here[home])) for source in self._sources for home in keys]
+        new: dict[Place, Offered] = {}
+        for source, home, future in asked:
+            for place, offered in source.answer(future).items():
+                if offered.notes[0].record.key == keys[home]:
+                    self._found.setdefault(place.ref, []).append(_Candidate(source, place, offered))
+                    new.setdefault(place, offered)
+        if self._look:
+            for place, offered in new.items():
+                if self._store.record_at(place.home, place.ref.digits) is None:
+                    shelf = _Seen(self._store, offered)
+                    self._under.setdefault(place.home, {})[place.ref] = (offered.notes[0].record, shelf)
+        else:
+            for source in self._sources:
+                own = [one for found in self._found.values() for one in found[:1] if one.source is source]
+                self._take(source, [one for one in own if one.place in new], whole=False)
+
+    def _whole(self, home: KeyRef, key: str) -> list[Record]:
+        return [record for record in self._store.candidates(home, key) if self._store.present(record)]
+
+    def candidates(self, home: KeyRef) -> Sequence[tuple[Record, Shelf]]:
+        """Those that were found under a key and are not in the store, where only to look."""
+        return list(self._under.get(home, {}).values())
+
+    def whence(self, record: Record) -> str:
+        """The address of the first remote that has the artifacts, and how large they are; empty if none has."""
+        found = self._first(record)
+        return f"{found.source.url}, {size(record.size)}" if found is not None else ""
+
+    def _first(self, record: Record) -> _Candidate | None:
+        found = self._found.get(record.ref, ())
+        return next((one for one in found if one.offered.whole and not one.source.problem), None)
+
+    def fetch(self, records: Iterable[Record]) -> None:
+        """Fetch artifacts, with all that is known of what they were made from."""
+        for record in records:
+            while (one := self._first(record)) is not None and not self._take(one.source, [one], whole=True):
+                pass
+
+    def _take(self, source: _Source, wanted: Sequence[_Candidate], *, whole: bool) -> bool:
+        """Take candidates in; a remote that fails is given up. Whether they came."""
+        if not wanted:
+            return True
+        places = [one.place for one in wanted]
+        try:
+            closure = source.finder.closure(places) if whole else _alone(wanted)
+            pull_closure(self._store, source.fetcher, closure, whole=lambda place: whole and place in places)
+        except StoreError as error:
+            if error.fields.get("errno") is not None:  # the store cannot be written, which is no remote's fault
+                raise
+            source.problem = str(error)
+        except PylightnixError as error:
+            source.problem = str(error)
+        return not source.problem
+
+
+class _Candidate(NamedTuple):
+    """A realization that a remote has."""
+
+    source: _Source
+    place: Place
+    offered: Offered
+
+
+def _alone(wanted: Sequence[_Candidate]) -> Wanted:
+    """Candidates without what they were made from."""
+    return Wanted(tuple(one.place for one in wanted), {one.place: one.offered for one in wanted}, (), ())
+
+
+class _Seen(Reader):
+    """A realization that is not in the store, as far as a remote tells of it."""
+
+    def __init__(self, store: Reader, offered: Offered) -> None:
+        super().__init__(store.layout)
+        self._offered = offered
+
+    def runs(self, record: Record) -> tuple[Run, ...]:
+        """Those that the remote knows."""
+        found = {run.index: run for notes in self._offered.notes for run in notes.runs.values()}
+        return tuple(sorted(found.values(), key=Run.order))

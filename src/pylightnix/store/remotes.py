@@ -1,0 +1,49 @@
+"""The remotes that a store looks at by itself: addresses in a file of its own. Unaware of what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pylightnix.errors import DamageError, StoreError
+from pylightnix.hashing import canonical, kind_tag
+from pylightnix.names import printable
+from pylightnix.store.files import parse_document, read_small, reason, write_once
+from pylightnix.store.layout import Layout, writing
+
+_KIND = kind_tag("remotes")
+NAME = "remotes.json"
+
+
+def read_remotes(layout: Layout) -> tuple[str, ...]:
+    """The addresses, in their order.
+
+    Raises:
+        DamageError: the file is not what it must be.
+        StoreError: it cannot be read.
+    """
+    path = f"{layout.root}/{NAME}"
+    try:
+        document = parse_document(path, read_small(path), _KIND)
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except (DamageError, OSError) as error:
+        raise DamageError(
+            f"the list of remotes cannot be read: {reason(error)}", where=printable(path),
+            hint="pylightnix remote --add URL writes another one, when this is moved away",
+        ) from error  # fmt: skip
+    listed = document.get("remotes")
+    if not isinstance(listed, list) or not all(isinstance(one, str) and one for one in listed):
+        raise DamageError("this is no list of remotes", where=printable(path), hint="move it away")
+    return tuple(listed)
+
+
+def write_remotes(layout: Layout, addresses: Iterable[str]) -> None:
+    """Put these addresses in the place of those that are there; StoreError if the store cannot be written."""
+    addresses = list(dict.fromkeys(addresses))
+    for one in addresses:
+        if not one.isprintable() or one != one.strip() or " " in one:
+            raise StoreError(f"{one!r} is no address", where="remotes", hint="such as s3://bucket/results")
+    layout.ensure()
+    path = f"{layout.root}/{NAME}"
+    with writing(path):
+        write_once(layout.tmp, path, canonical({"pylightnix": _KIND, "remotes": addresses}), lasting=True)
