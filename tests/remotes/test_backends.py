@@ -91,9 +91,7 @@ _prefixes = itertools.count()
 class TestS3(BackendContract):
     many = 1100  # more than a page of a listing
 
-    @pytest.mark.skip(
-        reason="rclone writes over what is there in place, which S3 does not"
-    )
+    @pytest.mark.skip(reason="rclone writes over what is there in place, which S3 does not")
     def test_nobody_sees_half(self, backend: Backend) -> None: ...
 
     @pytest.fixture

@@ -62,9 +62,9 @@ def list_command(as_json: bool) -> None:
 @key_command.command("trust")
 @click.argument("name")
 @click.argument("public")
-@click.option("--remote", default="", metavar="URL", help="Only for remotes whose address begins so.")
+@click.option("--remote", metavar="URL", help="Only for remotes whose address begins so.")
 @json_option
-def trust_command(name: str, public: str, remote: str, as_json: bool) -> None:
+def trust_command(name: str, public: str, remote: str | None, as_json: bool) -> None:
     """Trust who has the key PUBLIC, and call them NAME."""
     _tell(Keys().trust(name, public, remote), as_json=as_json)
 

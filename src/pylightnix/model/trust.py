@@ -21,8 +21,10 @@ class Trusted(NamedTuple):
 
     def counts_at(self, url: str) -> bool:
         """Whether they are trusted for what is at an address."""
-        base = self.remote.rstrip("/")
-        return not base or url == base or url.startswith((f"{base}/", f"{base}?"))
+        if not self.remote:
+            return True
+        base, at = self.remote.rstrip("/"), url.rstrip("/")
+        return at == base or (at.startswith((f"{base}/", f"{base}?")) and ".." not in at.split("/"))
 
 
 class Verdict(NamedTuple):
@@ -43,7 +45,7 @@ class Keyring(NamedTuple):
     Attributes:
         trusted: who is trusted, for what.
         revoked: keys that are not to be believed any more, with the day on which that was said (ISO 8601).
-        need: how many of those who are trusted must have signed a claim.
+        need: how many of those who are trusted must have signed a claim: names, however many keys each has.
     """
 
     trusted: tuple[Trusted, ...] = ()
@@ -64,7 +66,7 @@ class Keyring(NamedTuple):
         if not good:
             return Verdict(f"it is signed with {_short(keys[0])}, which was revoked on {self.revoked[keys[0]]}")
         known = {one.key: one for one in self.trusted if one.counts_at(url)}
-        names = tuple(known[key].name for key in good if key in known)
+        names = tuple(dict.fromkeys(known[key].name for key in good if key in known))
         if not names:
             return Verdict(f"it is signed with {_short(good[0])}, {self._stranger(good[0])}")
         if len(names) < self.need:

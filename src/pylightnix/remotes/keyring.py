@@ -6,21 +6,20 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import stat
-from typing import Any
+from collections.abc import Iterator
 
-from pylightnix.errors import BadNameError, DamageError, TrustError
-from pylightnix.hashing import kind_tag
+from pylightnix.errors import BadNameError, TrustError
 from pylightnix.model.trust import Keyring, Trusted
-from pylightnix.names import check_name, printable
-from pylightnix.remotes.keys import SecretKey, check_public, generate, parse_secret
+from pylightnix.names import printable
+from pylightnix.remotes.keys import PUBLIC, SecretKey, check_public, generate, parse_secret
+from pylightnix.remotes.ringfile import address, keyring_bytes, parse_keyring, who
 from pylightnix.store import changes
-from pylightnix.store.files import fresh_id, parse_document, read_start, write_all
+from pylightnix.store.files import fresh_id, read_start, write_all
+from pylightnix.store.locks import UNSUPPORTED, take
 
 DIRECTORY = "PYLIGHTNIX_KEYS"
-_KIND = kind_tag("keyring")
 _MOST = 1 << 20
 
 
@@ -40,7 +39,8 @@ class Keys:
         """The user's own key; None if they have none.
 
         Raises:
-            TrustError: others can read it, or there is none in its file.
+            TrustError: others can read it, there is none in its file, or it was revoked.
+            DamageError: what tells whether it was revoked is no keyring.
         """
         where = printable(self.own_path)
         try:
@@ -55,24 +55,24 @@ class Keys:
                 "others can read the secret key", where=where,
                 hint=f"chmod 600 {where}; and if somebody may have read it, revoke it and make a new one",
             )  # fmt: skip
-        return parse_secret(text.strip(), where)
+        key = parse_secret(text.strip(), where)
+        if (day := self.load().revoked.get(key.public)) is not None:
+            raise TrustError(
+                f"your own key was revoked on {day}", where=where,
+                hint="move the file away, and make another: pylightnix key generate",
+            )  # fmt: skip
+        return key
 
     def generate(self) -> SecretKey:
         """Make the user's own key; TrustError if there is one."""
         key = generate()
-        self._ensure()
-        try:
-            handle = changes.open_new(self.own_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            raise TrustError(
-                "there is a key, and it is not overwritten", where=printable(self.own_path),
-                hint="pylightnix key show shows it; move the file away to have another one",
-            ) from None  # fmt: skip
-        try:
-            write_all(handle, f"{key.text()}\n".encode())
-            changes.sync_file(handle)
-        finally:
-            os.close(handle)
+        with self._alone(), self._written(f"{key.text()}\n".encode(), 0o600) as beside:
+            if os.path.lexists(self.own_path):
+                raise TrustError(
+                    "there is a key, and it is not overwritten", where=printable(self.own_path),
+                    hint="pylightnix key show shows it; move the file away to have another one",
+                )  # fmt: skip
+            changes.replace(beside, self.own_path)
         return key
 
     def load(self) -> Keyring:
@@ -87,84 +87,103 @@ class Keys:
             return Keyring()
         except OSError as error:
             raise TrustError(f"cannot be read: {error.strerror}", where=printable(self._path)) from error
-        try:
-            return _parse(parse_document("", data.strip(), _KIND))
-        except (KeyError, TypeError, ValueError, AttributeError, DamageError, TrustError) as error:
-            raise DamageError(
-                f"it is no keyring: {error}", where=printable(self._path), hint="mend it, or move it away"
-            ) from error
+        return parse_keyring(printable(self._path), data)
 
-    def trust(self, name: str, key: str, remote: str = "") -> Keyring:
-        """Trust somebody, for remotes whose address begins so, or for all; a name that is known gets this key too.
+    def trust(self, name: str, key: str, remote: str | None = None) -> Keyring:
+        """Trust somebody; a name that is known gets this key too.
+
+        Args:
+            name: what you call them.
+            key: their public key.
+            remote: where only: remotes whose address begins so; None for all.
 
         Raises:
-            TrustError: this is no public key, or one that was revoked.
+            TrustError: this is no public key, or one that was revoked; or this is no address, or has a password in it.
             BadNameError: this is no name.
         """
-        check_name(name)
-        public, ring = check_public(key), self.load()
-        if public in ring.revoked:
-            raise TrustError(
-                f"this key was revoked on {ring.revoked[public]}", hint=f"take it out of {printable(self._path)} first"
-            )
-        new = Trusted(name, public, remote)
-        return self._keep(ring._replace(trusted=(*(one for one in ring.trusted if one != new), new)))
+        new = Trusted(who(name), check_public(key), "" if remote is None else address(remote))
+        with self._alone():
+            ring = self.load()
+            if new.key in ring.revoked:
+                raise TrustError(
+                    f"this key was revoked on {ring.revoked[new.key]}",
+                    hint=f"take it out of {printable(self._path)} first",
+                )
+            return self._keep(ring._replace(trusted=(*(one for one in ring.trusted if one != new), new)))
 
     def untrust(self, name: str) -> Keyring:
         """Trust somebody no more; TrustError if nobody has this name."""
-        ring = self.load()
-        rest = tuple(one for one in ring.trusted if one.name != name)
-        if len(rest) == len(ring.trusted):
-            raise _nobody(name, ring)
-        return self._keep(ring._replace(trusted=rest))
+        with self._alone():
+            ring = self.load()
+            rest = tuple(one for one in ring.trusted if one.name != name)
+            if len(rest) == len(ring.trusted):
+                raise _nobody(name, ring)
+            return self._keep(ring._replace(trusted=rest))
 
-    def revoke(self, who: str, on: str) -> Keyring:
+    def revoke(self, whose: str, on: str) -> Keyring:
         """Believe a key no more, whoever has signed with it, also what was fetched before.
 
         Args:
-            who: a name, which means all keys of that name, or a public key.
+            whose: a name, which means all keys of that name, or a public key.
             on: the day.
 
         Raises:
             TrustError: nobody has this name, and it is no public key.
         """
-        ring = self.load()
-        keys = [one.key for one in ring.trusted if one.name == who]
-        if not keys:
-            try:
-                keys = [check_public(who)]
-            except TrustError:
-                raise _nobody(who, ring) from None
-        revoked = {**dict.fromkeys(keys, on), **ring.revoked}
-        rest = tuple(one for one in ring.trusted if one.key not in keys)
-        return self._keep(ring._replace(trusted=rest, revoked=revoked))
+        with self._alone():
+            ring = self.load()
+            keys = [one.key for one in ring.trusted if one.name == whose]
+            if not keys and not whose.strip().startswith(PUBLIC):
+                raise _nobody(whose, ring)
+            keys = keys or [check_public(whose)]
+            revoked = {**dict.fromkeys(keys, on), **ring.revoked}
+            rest = tuple(one for one in ring.trusted if one.key not in keys)
+            return self._keep(ring._replace(trusted=rest, revoked=revoked))
 
     def require(self, need: int) -> Keyring:
         """Believe only what so many have signed whom the user trusts."""
         if need < 1:
             raise BadNameError(f"{need} is no number of signatures", hint="give 1 or more")
-        return self._keep(self.load()._replace(need=need))
+        with self._alone():
+            return self._keep(self.load()._replace(need=need))
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else changes the keys meanwhile: else one of two changes would be lost, a revocation perhaps."""
+        self._ensure()
+        lock = None
+        try:
+            lock = take(f"{self.directory}/keyring.lock")
+        except OSError as error:
+            if error.errno not in UNSUPPORTED:
+                raise TrustError(f"cannot be changed: {error.strerror}", where=printable(self.directory)) from error
+        try:
+            yield
+        finally:
+            if lock is not None:
+                lock.release()
 
     def _keep(self, ring: Keyring) -> Keyring:
-        self._ensure()
-        document = {
-            "need": ring.need, "pylightnix": _KIND, "revoked": dict(ring.revoked),
-            "trusted": [one._asdict() for one in ring.trusted],
-        }  # fmt: skip
-        beside = f"{self.directory}/.{fresh_id()}"
-        handle = changes.open_new(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        try:
-            write_all(handle, f"{json.dumps(document, indent=1, sort_keys=True)}\n".encode())
-            changes.sync_file(handle)
-        finally:
-            os.close(handle)
-        try:
+        with self._written(keyring_bytes(ring), 0o644) as beside:
             changes.replace(beside, self._path)
-        except BaseException:
+        return ring
+
+    @contextlib.contextmanager
+    def _written(self, data: bytes, mode: int) -> Iterator[str]:
+        """A file of another name that has all of it; it gets its own name, or that name too, and outlasts all then."""
+        beside = f"{self.directory}/.{fresh_id()}"
+        try:
+            handle = changes.open_new(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            try:
+                write_all(handle, data)
+                changes.sync_file(handle)
+            finally:
+                os.close(handle)
+            yield beside
+            changes.sync_directory(self.directory)
+        finally:
             with contextlib.suppress(OSError):
                 changes.remove_file(beside)
-            raise
-        return ring
 
     def _ensure(self) -> None:
         try:
@@ -173,26 +192,9 @@ class Keys:
             raise TrustError(f"cannot be made: {error.strerror}", where=printable(self.directory)) from error
 
 
-def _parse(document: dict[str, Any]) -> Keyring:
-    trusted = tuple(
-        Trusted(check_name(one["name"]), check_public(one["key"]), _text(one["remote"])) for one in document["trusted"]
-    )
-    revoked = {check_public(key): _text(day) for key, day in document["revoked"].items()}
-    need = document["need"]
-    if type(need) is not int or need < 1:
-        raise ValueError("need is not a number of signatures")
-    return Keyring(trusted, revoked, need)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
-
-
 def _nobody(name: str, ring: Keyring) -> TrustError:
     known = ", ".join(sorted({one.name for one in ring.trusted})) or "nobody yet"
-    return TrustError(f"nobody is trusted under the name {printable(name[:60])!r}", hint=f"trusted: {known}")
+    return TrustError(f"nobody is trusted under the name {who(name)!r}", hint=f"trusted: {known}")
 
 
 def _directory() -> str:

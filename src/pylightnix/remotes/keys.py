@@ -13,7 +13,6 @@ from typing import Any
 
 from pylightnix.errors import TrustError
 from pylightnix.model.claims import Claim, Signature
-from pylightnix.names import printable
 
 PUBLIC = "plx-public:"
 SECRET = "plx-secret:"
@@ -63,16 +62,22 @@ def parse_secret(text: str, where: str) -> SecretKey:
 
 
 def check_public(text: str) -> str:
-    """A public key as it is written; TrustError if this is none."""
+    """A public key as it is written; TrustError, which does not repeat the text, if this is none."""
+    refuse_secret(text)
     text = text.strip()
-    if text.startswith(SECRET):
+    if _raw(text, PUBLIC) is None:
+        raise TrustError(
+            "this is no public key", hint=f"one is {PUBLIC} and 44 characters, as pylightnix key show prints"
+        )
+    return text
+
+
+def refuse_secret(text: str) -> None:
+    """TrustError, which does not repeat it, if a secret key is in a text in which none is meant to be."""
+    if SECRET in text:
         raise TrustError(
             "this is a secret key, and it has just been shown", hint="make a new one, and give its public key here"
         )
-    raw = _raw(text, PUBLIC)
-    if raw is None:
-        raise TrustError(f"{printable(text[:60])!r} is no public key", hint=f"one begins with {PUBLIC}; see key show")
-    return f"{PUBLIC}{base64.b64encode(raw).decode()}"
 
 
 def is_right(claim: Claim, signature: Signature) -> bool:
@@ -80,10 +85,11 @@ def is_right(claim: Claim, signature: Signature) -> bool:
     raw = _raw(signature.key, PUBLIC)
     if raw is None or not _SIGNATURE.fullmatch(signature.signature):
         return False
+    module = _ed25519()
     from cryptography.exceptions import InvalidSignature
 
     try:
-        key = _ed25519().Ed25519PublicKey.from_public_bytes(raw)
+        key = module.Ed25519PublicKey.from_public_bytes(raw)
         key.verify(bytes.fromhex(signature.signature), claim.to_bytes())
     except (InvalidSignature, ValueError):
         return False
@@ -91,14 +97,14 @@ def is_right(claim: Claim, signature: Signature) -> bool:
 
 
 def _raw(text: str, prefix: str) -> bytes | None:
-    """The 32 bytes of a key; None if the text is not written so."""
+    """The 32 bytes of a key; None if the text is not written so, and in the one way that there is for each key."""
     if not text.startswith(prefix):
         return None
     try:
-        raw = base64.b64decode(text.removeprefix(prefix).strip(), validate=True)
+        raw = base64.b64decode(text.removeprefix(prefix), validate=True)
     except (binascii.Error, ValueError):
         return None
-    return raw if len(raw) == 32 else None
+    return raw if len(raw) == 32 and text == f"{prefix}{base64.b64encode(raw).decode()}" else None
 
 
 def _ed25519() -> Any:

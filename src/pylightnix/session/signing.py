@@ -79,9 +79,9 @@ def doubted(store: StoreLike = None) -> Iterator[Doubted]:
     found, ring = as_store(store), Keys().load()
     for record in found.keeper.records():
         signed = signed_of(found.keeper, record)
-        sources = [one.source for one in signed if one.source]
-        if not sources:
-            continue
-        verdicts = [verdict_of(ring, *pair, sources[0]) for pair in together(signed).items()]
-        if all(verdict.doubt for verdict in verdicts):
-            yield Doubted(record.ref, sources[0], verdicts[0].doubt)
+        known = together(signed)
+        found_at = sorted({(one.source, one.claim) for one in signed if one.source})
+        verdicts = [(source, verdict_of(ring, claim, known[claim], source)) for source, claim in found_at]
+        if verdicts and all(verdict.doubt for _, verdict in verdicts):
+            source, verdict = verdicts[0]
+            yield Doubted(record.ref, source, verdict.doubt)
