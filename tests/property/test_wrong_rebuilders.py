@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -301,8 +302,13 @@ def test_caught_by_a_known_history(system: Wrong, monkeypatch: Patch) -> None:
     assert caught.value.kind == system.kind
 
 
+LONG = os.environ.get("PYLIGHTNIX_PROPERTY") == "long"
+RARE = (gives_inputs_without_artifacts,)
+"""What they do wrong shows by chance after half a minute: that is tried in a long search alone."""
+
+
 @pytest.mark.filterwarnings("ignore::pylightnix.engine.events.LossWarning")
-@pytest.mark.parametrize("system", WRONG)
+@pytest.mark.parametrize("system", [one for one in WRONG if LONG or one.values[0].patch not in RARE])
 def test_caught_by_chance(system: Wrong, monkeypatch: Patch) -> None:
     system.patch(monkeypatch)
     with pytest.raises(Violation):

@@ -199,6 +199,32 @@ def test_secrets_stay(people: People) -> None:
     push(done, people.remote, store=store, secrets=True)
 
 
+@pytest.mark.parametrize("where", ["log", "long log", "value"])
+def test_secrets_stay_that_are_in_no_artifact(people: People, where: str) -> None:
+    token = f"glpat-{'a1B2' * 6}"
+
+    @stage(code="ignore")
+    def leaky(where: str = where) -> str:
+        if where != "value":
+            print("x" * (300_000 if where == "long log" else 1), token)
+        return token if where == "value" else ""
+
+    store = people.being("ann")
+    done = realize(leaky(), store=store, quiet=True)
+    with pytest.raises(SecretError, match="GitLab token") as caught:
+        push(done, people.remote, store=store)
+    assert token not in str(caught.value)
+    push(done, people.remote, store=store, secrets=True)
+
+
+def test_one_believes_oneself(people: People, tmp_path: Path) -> None:
+    people.key("ann")
+    done = made_by(people, "ann")
+    pull(done.ref, people.remote, store=tmp_path / "laptop")
+    Keys().revoke(SecretKey(bytes(32)).public, "2026-03-01")
+    assert list(doubted(tmp_path / "laptop")) == []
+
+
 def test_a_keyring_that_is_no_use(people: People) -> None:
     done = made_by(people, "ann")
     bob = people.being("bob")

@@ -28,6 +28,8 @@ def test_believed_at_one_of_the_places_that_it_came_from(
     remotes = [tmp_path / f"remote-{number}" for number in range(6)]
     for remote in remotes:
         push(done, remote, store=store)
+    monkeypatch.setenv(DIRECTORY, str(tmp_path / "others"))
+    for remote in remotes:
         pull(done.ref, remote, store=other, unsigned=True)
     assert [one.ref for one in doubted(other)] == [done.ref]
     Keys().trust("ann", ann.public, str(remotes[trusted]))

@@ -75,6 +75,14 @@ class Keys:
             changes.replace(beside, self.own_path)
         return key
 
+    def believed(self) -> Keyring:
+        """Whom the user trusts, themselves included, where their key can be used; errors as `load`."""
+        ring = self.load()
+        with contextlib.suppress(TrustError):
+            if (own := self.own()) is not None:
+                return ring._replace(trusted=(*ring.trusted, Trusted("you", own.public)))
+        return ring
+
     def load(self) -> Keyring:
         """Whom the user trusts.
 

@@ -283,8 +283,11 @@ class _Push:
         for name in (run.log for run in one.runs.values() if run.log is not None and run.log not in logs):
             with open_recorded(f"{one.directory}/{name}") as file:
                 documents[name] = file.read()
+        record = record_bytes(one.record, one.record.made_in)
+        for name, known in {"record.json": record, **documents}.items():
+            self._suspect(name, f"{one.directory}/{name}", known)
         data = notes_bytes(
-            record_bytes(one.record, one.record.made_in),
+            record,
             {ref: derivation_bytes(self._source, ref) for ref in one.derivations},
             {digest: environment_bytes(self._source, digest) for digest in one.environments},
             documents, logs,
@@ -296,6 +299,7 @@ class _Push:
         blobs: list[Blob] = []
         with open_recorded(path) as file:
             while data := file.read(PIECE):
+                self._suspect(os.path.basename(path), path, data)
                 blobs.append(stored_as(data)[0])
         return tuple(blobs)
 
@@ -324,7 +328,7 @@ class _Push:
         data = file.read(PACKED)
         if digest_bytes(data) != entry.hash:
             raise not_as_recorded(where)
-        self._suspect(entry, where, data)
+        self._suspect(entry.path, where, data[:_HEAD])
         return data
 
     def _large(self, entry: Entry, where: str, file: BinaryIO) -> list[Future[Blob]]:
@@ -332,7 +336,7 @@ class _Push:
         first = True
         while data := file.read(PIECE):
             if first:
-                self._suspect(entry, where, data)
+                self._suspect(entry.path, where, data[:_HEAD])
                 first = False
             hasher.update(data)
             cutter.add(data)
@@ -340,8 +344,8 @@ class _Push:
             raise not_as_recorded(where)
         return cutter.finish()
 
-    def _suspect(self, entry: Entry, where: str, data: bytes) -> None:
-        if self._manner.suspect is not None and (why := self._manner.suspect(entry.path, data[:_HEAD])):
+    def _suspect(self, name: str, where: str, data: bytes) -> None:
+        if self._manner.suspect is not None and (why := self._manner.suspect(name, data)):
             raise SecretError(
                 f"it looks like a secret: {why}", where=printable(where), path=where,
                 hint="nothing of this result was published; if it may be seen by all who read the remote: --secrets",

@@ -156,7 +156,7 @@ def doubt_at(remote: Remote, *, unsigned: bool = False) -> Doubt:
     """
     if unsigned:
         return lambda *_: ""
-    ring = Keys().load()
+    ring = Keys().believed()
 
     def doubt(claim: Claim, signatures: frozenset[Signature]) -> str:
         return verdict_of(ring, claim, signatures, remote.url).doubt

@@ -76,7 +76,7 @@ def verdict_of(ring: Keyring, claim: Claim, signatures: frozenset[Signature], ur
 
 def doubted(store: StoreLike = None) -> Iterator[Doubted]:
     """What is in a store, came from elsewhere, and would not be believed now: after a key was revoked, say."""
-    found, ring = as_store(store), Keys().load()
+    found, ring = as_store(store), Keys().believed()
     for record in found.keeper.records():
         signed = signed_of(found.keeper, record)
         known = together(signed)
