@@ -95,7 +95,10 @@ class PlainTelling:
             for line in Steps(steps).lines(limit=MOST_LINES) if steps else ():
                 self._say(line)
         made = f"{self._runs} run{'s' if self._runs != 1 else ''}"
-        self._say(f"{len(self._reused)} of {self._total} reused, {made}, {time.monotonic() - self._began:.1f} s")
+        fetched = sum(step.action == "fetch" for step in self._reused)
+        came = f"{fetched} fetched, " if fetched else ""
+        reused = f"{len(self._reused) - fetched} of {self._total} reused"
+        self._say(f"{reused}, {came}{made}, {time.monotonic() - self._began:.1f} s")
 
     def _say(self, line: str) -> None:
         stream = self._stream if self._stream is not None else sys.stderr
