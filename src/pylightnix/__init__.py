@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pylightnix.session.archives import export, import_archive
     from pylightnix.session.check import check
     from pylightnix.session.copying import copy
+    from pylightnix.session.opening import Store
     from pylightnix.session.remotes import pull, push
     from pylightnix.session.signing import sign
     from pylightnix.session.verbs import Plan, instantiate, plan, realize, realize_many
-    from pylightnix.store.store import Store
 
 __all__ = [
     "Build",
@@ -64,7 +64,7 @@ _HOMES = {
     "Realization": "model.realization",
     "Remote": "remotes.remote",
     "Stage": "dsl.stage",
-    "Store": "store.store",
+    "Store": "session.opening",
     "check": "session.check",
     "copy": "session.copying",
     "export": "session.archives",

@@ -34,10 +34,11 @@ from pylightnix.errors import (
     RemoteError,
     StoreError,
     TrustError,
+    UnknownPromiseError,
     UnknownReferenceError,
 )
 from pylightnix.remotes.directory import Directory
-from pylightnix.remotes.pieces import PIECE
+from pylightnix.remotes.pieces import PACKED, PIECE
 from tests.dying import EVERY, dies_at
 
 
@@ -65,6 +66,18 @@ def model(build: Build, source: Dep = data(), weights: Path = promise("w.bin")) 
 @stage(code="ignore")
 def nothing(best: Dep = model()) -> float:
     return float(best.value["score"])
+
+
+@stage(code="ignore")
+def many(
+    build: Build, first: Path = promise("a"), folder: Path = promise("folder", kind="directory"),
+    large: Path = promise("large"), last: Path = promise("z"), middle: Path = promise("m"),
+) -> None:  # fmt: skip
+    for number, path in enumerate((first, middle, last)):
+        path.write_bytes(bytes([number]) * (PACKED - number - 1))
+    large.write_bytes(b"large" * PACKED)
+    for number in range(12):
+        (folder / str(number)).write_bytes(os.urandom(PACKED - 5))
 
 
 @stage(code="ignore")
@@ -254,7 +267,7 @@ def test_both_bring_what_they_know(source: Store, target: Store, place: Path) ->
 
 def test_records_alone(source: Store, target: Store, place: Path, done: Realization[Any]) -> None:
     push(done, place, store=source)
-    fetched = pull(done.ref, place, store=target, records=True, unsigned=True)
+    fetched = pull(done.ref, place, store=target, only=(), unsigned=True)
     assert hows(fetched) == ["record"] * 3
     best = target.realization(done.deps.best.ref)
     assert best.value == done.deps.best.value
@@ -497,3 +510,64 @@ def test_killed_at_a_change(what: str, source: Store, target: Store, place: Path
             pull(done.ref, there, store=into, unsigned=True)
         is_same(source, into, done)
     assert died > 3
+
+
+def test_one_promise_alone(source: Store, target: Store, place: Path) -> None:
+    """Small files share pieces, and a large one has its own: each can be had alone."""
+    done = realize(many(), store=source, quiet=True)
+    push(done, place, store=source)
+    pull(done.ref, place, store=target, unsigned=True, only=["middle", "large"])
+    there = target.realization(done.ref)
+    assert not there.path.exists()
+    assert there.middle.read_bytes() == done.middle.read_bytes()
+    assert there.large.read_bytes() == done.large.read_bytes()
+    with pytest.raises(CollectedError):
+        _ = there.last
+    assert target.verify().findings == ()
+    assert there.fetch("last").read_bytes() == done.last.read_bytes()
+    with pytest.raises(UnknownPromiseError, match="middle"):
+        there.fetch("nothing")
+    assert there.fetch("folder") == there.path / "folder"
+    is_same(source, target, done)
+    assert there.fetch() == there.path
+
+
+def test_what_is_not_here_is_fetched_from_where_it_came(source: Store, target: Store, place: Path) -> None:
+    done = realize(nothing(), store=source, quiet=True)
+    push(done, place, store=source)
+    pull(done.ref, place, store=target, unsigned=True, only=())
+    best = target.realization(done.ref).deps.best
+    assert best.fetch("weights").read_text() == done.deps.best.weights.read_text()
+    place.rename(place.with_name("elsewhere"))
+    first = best.deps.source
+    with pytest.raises(CollectedError, match="no remote that is known"):
+        first.fetch()
+    target.remotes = [str(place.with_name("elsewhere"))]
+    assert (first.fetch() / "table.txt").read_text() == "one two"
+    is_same(source, target, first)
+
+
+def test_wrong_bytes_are_not_fetched(source: Store, target: Store, place: Path, done: Realization[Any]) -> None:
+    push(done, place, store=source)
+    pull(done.ref, place, store=target, unsigned=True, only=())
+    for path in (place / "blobs").rglob("*"):
+        if path.is_file():
+            damage(path, "flipped")
+    best = target.realization(done.deps.best.ref)
+    for name in ("weights", None):
+        with pytest.raises(DamageError):
+            best.fetch(name)
+    assert target.verify().findings == ()
+    assert not best.path.exists()
+
+
+def test_repair_has_what_is_damaged_from_a_remote(source: Store, place: Path, done: Realization[Any]) -> None:
+    push(done, place, store=source)
+    source.remotes = [str(place)]
+    path = done.deps.best.path / "w.bin"
+    path.chmod(0o644)
+    path.write_text("other")
+    report = source.verify(repair=True)
+    assert {str(one.outcome) for one in report.repairs} == {"fetched"}
+    assert source.verify().findings == ()
+    assert path.read_text().startswith("one two")

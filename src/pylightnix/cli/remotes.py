@@ -55,14 +55,15 @@ def push_command(
 @click.option("--from", "source", required=True, metavar="URL", help="A directory, or s3:, gs:, az:, sftp:, https:.")
 @_dry_option
 @click.option("--records", is_flag=True, help="Fetch what is known alone, without artifacts.")
+@click.option("--only", multiple=True, metavar="PROMISE", help="Fetch this, and else what is known. May be repeated.")
 @incomplete_option
 @click.option("--unsigned", is_flag=True, help="Believe also what nobody has signed whom you trust.")
 @click.option("--root", metavar="NAME", help="Keep what is fetched under this name.")
 @store_option
 @json_option
 def pull_command(
-    references: tuple[str, ...], source: str, dry_run: bool, records: bool, incomplete: bool, unsigned: bool,
-    root: str | None, store: str | None, as_json: bool,
+    references: tuple[str, ...], source: str, dry_run: bool, records: bool, only: tuple[str, ...], incomplete: bool,
+    unsigned: bool, root: str | None, store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Fetch what REFs name, and all that it was made from, from the remote at URL.
 
@@ -71,7 +72,7 @@ def pull_command(
     where = as_store(store)
     with Remote(source) as remote:
         done = pull(
-            references, remote, store=where, dry_run=dry_run, records=records, incomplete=incomplete,
+            references, remote, store=where, dry_run=dry_run, only=only if only or records else None, incomplete=incomplete,
             unsigned=unsigned, root=root,
         )  # fmt: skip
         _tell(done, ("to fetch", "fetched"), done.fetched, {"from": remote.url}, as_json=as_json)

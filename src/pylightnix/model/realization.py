@@ -57,6 +57,14 @@ class Shelf(Protocol):
         """The document of a derivation."""
         ...
 
+    def kept(self, record: Record, name: str) -> Path | None:
+        """Where one promised file is, if it is there and the other artifacts are not."""
+        ...
+
+    def fetch(self, record: Record, name: str | None) -> Path:
+        """Where one promised file is, or all artifacts are, after they were had from elsewhere if need be."""
+        ...
+
     def artifact(self, path: Path) -> bytes:
         """The bytes of a small artifact."""
         ...
@@ -252,10 +260,33 @@ class Realization(Generic[R_co]):
         if not self._shelf.present(self._record):
             raise CollectedError(
                 "its artifacts are collected, only its record is there", where=f"{self.name} {self.ref.short}",
-                hint="realize its stage itself: that has them back from the trash, or makes them again",
+                hint="realize its stage itself: that has them back from the trash, or makes them again; "
+                "or .fetch() has them from a remote",
                 ref=self.ref,
             )  # fmt: skip
         return self.path
+
+    def fetch(self, promise: str | None = None) -> Path:
+        """Have the artifacts here, from a remote if they are collected or were left there.
+
+        Remotes that are asked: where it was pulled from, those of the store, those in `$PYLIGHTNIX_REMOTES`. What comes
+        is held against the record.
+
+        Args:
+            promise: the name of the one that is wanted, of which the rest may stay where it is; None for all.
+
+        Returns:
+            Where it is, or the directory of all.
+
+        Raises:
+            UnknownPromiseError: it has no such promise.
+            CollectedError: no remote that is known has it.
+            RemoteError: a remote cannot be reached, or refuses.
+            DamageError: what came is not what the record says.
+        """
+        if promise is not None and promise not in self._record.promises:
+            raise unknown_attribute(self.name, promise, self._record.promises, {})
+        return self._shelf.fetch(self._record, promise)
 
     def __truediv__(self, relative: str) -> Path:
         return self._there() / relative
@@ -270,7 +301,8 @@ class Realization(Generic[R_co]):
             return object.__getattribute__(self, name)
         kept = self._record.promises.get(name)
         if kept is not None:
-            return self._there() / kept.path
+            alone = None if self._shelf.present(self._record) else self._shelf.kept(self._record, name)
+            return alone or self._there() / kept.path
         params = self.params
         if name in params:
             return params[name]
@@ -351,7 +383,7 @@ class VisibleInput(Realization[R_co]):
             hint="give what is needed as a parameter or an input of its own",
         )
 
-    record = shelf = ref = name = deps = runs = log = context = property(_hidden)
+    record = shelf = ref = name = deps = runs = log = context = fetch = property(_hidden)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

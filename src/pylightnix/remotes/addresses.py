@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -36,6 +37,14 @@ def open_backend(url: str | Path) -> Backend:
 
         return Retrying(Web(str(url)))
     raise RemoteError(f"{scheme}: is no kind of remote", where=shown(str(url)), hint=f"a remote is {KNOWN}")
+
+
+def address_of(url: str | Path) -> str:
+    """The address of which the backend is opened, in a form that means the same in any directory."""
+    form = _SCHEME.match(str(url)) if isinstance(url, str) else None
+    if form is None or form[1] == "file":
+        return os.path.abspath(os.path.expanduser(_path(str(url)) if form is not None else str(url)))
+    return str(url).rstrip("/")
 
 
 def _path(url: str) -> str:

@@ -30,12 +30,13 @@ class Fetcher:
     Args:
         backend: where from.
         workers: how many requests are made at once; so many pieces are in memory, and one.
+        address: of the remote, as it is noted.
     """
 
-    def __init__(self, backend: Backend, workers: int = WORKERS) -> None:
+    def __init__(self, backend: Backend, workers: int = WORKERS, *, address: str = "") -> None:
         self.fetched = 0
         """Bytes that came over, as they were stored."""
-        self.url = backend.url
+        self.address = address or backend.url
         self._backend = backend
         self._workers = workers
         self._pool = ThreadPoolExecutor(workers, "pylightnix-fetch")

@@ -50,9 +50,9 @@ class Objects:
     writes = True
 
     def __init__(self, url: str) -> None:
-        self.url = shown(url)
+        self.url = printable(url)
         self._scheme = urlsplit(url).scheme
-        self._store = _open(url, self.url)
+        self._store = _open(url)
 
     def get(self, name: str, most: int) -> bytes | None:
         import obstore
@@ -172,7 +172,8 @@ def _about(error: Exception) -> str:
     return printable(text.rpartition(" - ")[2][:300]) or type(error).__name__
 
 
-def _open(url: str, seen: str) -> Any:
+def _open(url: str) -> Any:
+    seen = shown(url)
     try:
         from obstore.store import from_url
     except ImportError as error:

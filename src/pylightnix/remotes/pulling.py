@@ -17,7 +17,7 @@ from pylightnix.remotes.finding import Offered, Wanted
 from pylightnix.remotes.format import LARGE, Pieces, tree_name
 from pylightnix.remotes.pieces import PACKED, Blob, Taker
 from pylightnix.store import changes
-from pylightnix.store.closures import Place
+from pylightnix.store.closures import Place, open_recorded
 from pylightnix.store.copying import Moved
 from pylightnix.store.files import NewFile
 from pylightnix.store.layout import writing
@@ -102,6 +102,55 @@ def _would(target: Writer, place: Place, offered: Offered | None, *, whole: bool
     return Moved(place.ref, "merged" if names.difference(os.listdir(target.place(known))) else "there")
 
 
+def find_pieces(fetcher: Fetcher, record: Record) -> Pieces | None:
+    """Where the content of a realization is in a remote; None if it has not all of it.
+
+    Raises:
+        DamageError: what says so is damaged, or of something else.
+        RemoteError: the remote cannot be reached, or refuses.
+    """
+    name = tree_name(record.tree)
+    data = fetcher.document(name, LARGE)
+    if data is None:
+        return None
+    pieces = Pieces.parse(name, data)
+    if pieces.size != record.size:
+        raise DamageError("its pieces have not the size that the record says", where=name)
+    return pieces
+
+
+def fetch_artifacts(target: Writer, fetcher: Fetcher, record: Record) -> bool:
+    """Have the artifacts of a realization of which the store has the record; whether the remote had them.
+
+    Nobody need be believed for that: the record says what they are.
+
+    Raises:
+        DamageError: something in the remote is damaged, or the store has no manifest of it.
+        RemoteError: the remote cannot be reached, or refuses.
+        StoreError: the store cannot be written.
+    """
+    pieces = find_pieces(fetcher, record) if record.tree != EMPTY else None
+    if pieces is None and record.tree != EMPTY:
+        return False
+    with closing(Receiver(target)) as receiver:
+        with writing(target.root):
+            arrival = receiver.begin(record, whole=True)
+        try:
+            with writing(arrival.notes):
+                if pieces is not None and arrival.lacks:
+                    manifest = f"{arrival.notes}/manifest.jsonl"
+                    with open_recorded(f"{target.place(record)}/manifest.jsonl") as file:
+                        _write(manifest, iter(lambda: file.read(_SMALL), b""))
+                    check_manifest(manifest, record.tree)
+                    _Pull(target, fetcher, lambda _: True).files(manifest, pieces, None, arrival.out)
+        except BaseException:
+            receiver.drop(arrival)
+            raise
+        receiver.finish(arrival, ())
+        receiver.settle()
+    return True
+
+
 class _Content(NamedTuple):
     """What a realization has in the remote, and what of it came at once: a short manifest, small packs."""
 
@@ -112,7 +161,7 @@ class _Content(NamedTuple):
 
 class _Pull:
     def __init__(self, target: Writer, fetcher: Fetcher, whole: Callable[[Place], bool]) -> None:
-        self._source = fetcher.url
+        self._source = fetcher.address
         self._target = target
         self._fetcher = fetcher
         self._whole = whole
@@ -153,16 +202,12 @@ class _Pull:
         manifest = self._small(offered.manifest)
         if not offered.whole or not self._whole(place):
             return _Content(manifest, None, None)
-        name = tree_name(record.tree)
-        data = self._fetcher.document(name, LARGE)
-        if data is None:
+        pieces = find_pieces(self._fetcher, record)
+        if pieces is None:
             raise DamageError(
-                "it is not there, and something that is refers to it", where=name,
+                "it is not there, and something that is refers to it", where=tree_name(record.tree),
                 hint="push it there anew, with --again",
             )  # fmt: skip
-        pieces = Pieces.parse(name, data)
-        if pieces.size != record.size:
-            raise DamageError("its pieces have not the size that the record says", where=name)
         return _Content(manifest, pieces, self._small(pieces.packs))
 
     def _small(self, blobs: tuple[Blob, ...]) -> bytes | None:
@@ -225,9 +270,10 @@ class _Pull:
         _write(manifest, [content.manifest] if content.manifest is not None else self._fetcher.stream(listed))
         check_manifest(manifest, record.tree)  # before a name in it is used
         if content.pieces is not None:
-            self._files(record, manifest, content.pieces, content.packs, arrival.out)
+            self.files(manifest, content.pieces, content.packs, arrival.out)
 
-    def _files(self, record: Record, manifest: str, pieces: Pieces, small: bytes | None, out: str) -> None:
+    def files(self, manifest: str, pieces: Pieces, small: bytes | None, out: str) -> None:
+        """Make what a manifest lists; `small`: the content of its packs, if that is at hand."""
         packs = Taker(self._fetcher.stream(pieces.packs) if small is None else [small])
         files = iter(pieces.files)
         for entry in read_manifest(manifest):

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from pylightnix.errors import RemoteError
-from pylightnix.remotes.addresses import open_backend
+from pylightnix.remotes.addresses import address_of, open_backend
 from pylightnix.remotes.backend import Backend
 from pylightnix.remotes.format import HEAD, SMALL, head_bytes, parse_head
 
@@ -20,12 +20,16 @@ class Remote:
         url: a directory (a path or `file:`), `s3:`, `gs:`, `az:`, `sftp:`, or `http:` and `https:` for reading.
         backend: what it stands on, if that is at hand.
 
+    Attributes:
+        address: of it, which means the same wherever it is given again; nothing that is secret is in it.
+
     Raises:
         RemoteError: the address is none of these, or what it needs is not installed.
     """
 
     def __init__(self, url: str | Path, *, backend: Backend | None = None) -> None:
         self.backend = backend if backend is not None else open_backend(url)
+        self.address = address_of(url) if backend is None else backend.url
         self._identity = ""
 
     @property

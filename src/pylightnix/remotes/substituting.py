@@ -45,7 +45,7 @@ class _Source:
     def __init__(self, remote: Remote, store: Reader, doubt: Doubt) -> None:
         self.url = remote.url
         self.problem = ""
-        self.fetcher = Fetcher(remote.backend)
+        self.fetcher = Fetcher(remote.backend, address=remote.address)
         self.finder = Finder(remote, store, self.fetcher, doubt)
         self._waited = 0.0
         self._tasks: queue.SimpleQueue[tuple[KeyRef, frozenset[RealizationRef], Future[Found]]] = queue.SimpleQueue()

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from pylightnix.errors import StoreError
+from pylightnix.session.opening import Store as OpenedStore
 from pylightnix.store.pending import check_durability
 from pylightnix.store.store import Store
 
@@ -49,4 +50,4 @@ def as_store(store: Store | Path | str | None) -> Store:
     if isinstance(store, Store):
         return store
     durability = os.environ.get(DURABILITY) or "batch"
-    return Store(locate() if store is None else store, durability=check_durability(durability, f"${DURABILITY}"))
+    return OpenedStore(locate() if store is None else store, durability=check_durability(durability, f"${DURABILITY}"))

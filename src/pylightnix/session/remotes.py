@@ -79,7 +79,8 @@ def push(
 
 def pull(
     refs: str | Realization[Any] | Iterable[str | Realization[Any]], remote: RemoteLike, *, store: StoreLike = None,
-    dry_run: bool = False, records: bool = False, incomplete: bool = False, unsigned: bool = False,
+    dry_run: bool = False, only: Iterable[str] | None = None, incomplete: bool = False,
+    unsigned: bool = False,
     root: str | None = None, told: Callable[[Moved], None] = lambda _: None,
 ) -> Pulled:  # fmt: skip
     """Fetch realizations, and all that they were made from, from a remote.
@@ -92,7 +93,8 @@ def pull(
         remote: where from: a `Remote`, or the address of one.
         store: the store that takes them; None for the default one. It is made if it is not there.
         dry_run: take nothing in, only say what would be taken.
-        records: take records alone, without artifacts: they count, and can be judged by their value.
+        only: these promises of what is named, and of all else what is known alone: that counts, and is judged by its
+            value; `Realization.fetch` has the rest later. Empty: not even these.
         incomplete: also where something is not there that they were made from; else that is an error.
         unsigned: believe also what nobody has signed whom you trust.
         root: a name that keeps alive what is fetched.
@@ -111,6 +113,7 @@ def pull(
     """
     see_root(root)
     target = as_store(store)
+    only = [only] if isinstance(only, str) else only
     names = [refs] if isinstance(refs, (str, Realization)) else list(refs)
     if not names:
         raise ArgumentError("nothing is named", where="refs", hint="give at least one reference")
@@ -118,13 +121,16 @@ def pull(
     doubt = doubt_at(there, unsigned=unsigned)
     holding = target.keeper.holding()
     try:
-        with there, closing(Fetcher(there.backend)) as fetcher, _damage_in(there):
+        with there, closing(Fetcher(there.backend, address=there.address)) as fetcher, _damage_in(there):
             there.identity()
             finder = Finder(there, target.keeper, fetcher, doubt)
             wanted = finder.closure(finder.place(str(getattr(one, "ref", one))) for one in names)
             if wanted.absent and not incomplete:
                 raise _missing(there, wanted)
-            done = pull_closure(target.keeper, fetcher, wanted, whole=lambda _: not records, dry=dry_run, told=told)
+            done = pull_closure(target.keeper, fetcher, wanted, whole=lambda _: only is None, dry=dry_run, told=told)
+        if only is not None and not dry_run:
+            for place, _ in wanted.targets:
+                _fetch(target.realization(place.ref), only)
         if root is not None and not dry_run:
             _set_root(target, root, wanted)
     finally:
@@ -159,9 +165,14 @@ def doubt_at(remote: Remote, *, unsigned: bool = False) -> Doubt:
     ring = Keys().believed()
 
     def doubt(claim: Claim, signatures: frozenset[Signature]) -> str:
-        return verdict_of(ring, claim, signatures, remote.url).doubt
+        return verdict_of(ring, claim, signatures, remote.address).doubt
 
     return doubt
+
+
+def _fetch(realization: Realization[Any], only: Iterable[str]) -> None:
+    for name in only:
+        realization.fetch(name)
 
 
 def _missing(remote: Remote, wanted: Wanted) -> RemoteError:

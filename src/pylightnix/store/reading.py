@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from pylightnix.errors import DamageError, StoreError
+from pylightnix.errors import CollectedError, DamageError, StoreError
 from pylightnix.hashing import DIGITS
 from pylightnix.model.keeping import Lost, Workspace
-from pylightnix.model.records import Context, InputChoice, Record, Run
+from pylightnix.model.records import Context, InputChoice, PromiseRecord, Record, Run
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store.documents import parse_context, parse_derivation, parse_record, parse_run
 from pylightnix.store.files import DIRECTORY, ID, is_directory, read_small, read_start, reason, warn_of_damage
@@ -43,6 +43,18 @@ is_context = re.compile(rf"context-[0-9a-f]{{{DIGITS}}}\.json").fullmatch
 T = TypeVar("T")
 
 
+class Supplier(Protocol):
+    """Has artifacts of which the record is here from elsewhere; see `Reader.fetch`."""
+
+    def whole(self, record: Record) -> bool:
+        """Have all artifacts; whether they are there now."""
+        ...
+
+    def part(self, record: Record, promised: PromiseRecord) -> bool:
+        """Have one promised file, below `kept/`; whether it is there now."""
+        ...
+
+
 class Reader:
     """What can be read of a store. It implements `Shelf` and the reading half of `Keeper`."""
 
@@ -54,6 +66,7 @@ class Reader:
         self._looked: dict[KeyRef, int] = {}
         self._damaged: dict[KeyRef, list[Lost]] = {}
         self._steady: AbstractContextManager[object] = nullcontext()
+        self.supplier: Supplier | None = None
 
     @property
     def lasting(self) -> bool:
@@ -335,6 +348,36 @@ class Reader:
         if len(data) > _LARGEST_ARTIFACT:
             raise StoreError(f"larger than {_LARGEST_ARTIFACT} bytes", where=printable(str(path)))
         return data
+
+    def kept(self, record: Record, name: str) -> Path | None:
+        """Where one promised file is that is kept apart from what was collected; None if it is not."""
+        path = f"{self.layout.kept}/{record.ref}/{record.promises[name].path}"
+        return Path(path) if os.path.lexists(path) else None
+
+    def fetch(self, record: Record, name: str | None) -> Path:
+        """Where one promised file is, or all artifacts are; a supplier has them from elsewhere if need be.
+
+        Raises:
+            CollectedError: they are not to be had.
+            RemoteError, DamageError, StoreError: they cannot be had.
+        """
+        if not self.present(record):
+            promised = record.promises[name] if name is not None else None
+            if promised is not None and promised.kind == "file":
+                found = self.kept(record, promised_name := str(name))
+                if found is None and self.supplier is not None and self.supplier.part(record, promised):
+                    found = self.kept(record, promised_name)
+                if found is not None:
+                    return found
+            elif self.supplier is not None:
+                self.supplier.whole(record)
+        if not self.present(record):
+            raise CollectedError(
+                "its artifacts are not here, and no remote that is known has them",
+                where=f"{record.ref.name} {record.ref.short}", ref=record.ref,
+                hint="pylightnix remote --add URL notes one that has; or realize its stage, which makes them again",
+            )  # fmt: skip
+        return self.payload(record) / record.promises[name].path if name is not None else self.payload(record)
 
     def _whole_or_kept(self, path: Path) -> Path:
         inside = str(path).removeprefix(f"{self.layout.store}/")

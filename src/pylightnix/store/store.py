@@ -36,19 +36,7 @@ class HasRef(Protocol):
 
 
 class Store:
-    """Immutable results and what is known of them, in one directory, with no server and no database.
-
-    Args:
-        path: the directory; absolute from now on. It is created at the first write.
-        durability: what outlasts a loss of power. "batch": all that a realize has returned, and what it has made
-            after a second at most. "full": each result as soon as it is registered. "none": whatever the system has
-            written by then; results may be damaged, which `verify` names.
-
-    Raises:
-        ConfigError: there is no such durability.
-        FormatError: the directory is not a store, or one of a newer format.
-        StoreError: it cannot be read.
-    """
+    """A store, unaware of other places; users get `session.opening.Store`, where the arguments are described."""
 
     def __init__(self, path: Path | str, *, durability: Durability = "batch") -> None:
         self.keeper = Writer(Layout(path), check_durability(durability, "Store"))

@@ -142,6 +142,12 @@ class MemoryShelf:
         """See `Shelf`."""
         return self._derivations[ref]
 
+    def kept(self, record: Record, name: str) -> Path | None:
+        return None
+
+    def fetch(self, record: Record, name: str | None) -> Path:
+        return self.payload(record) / record.promises[name].path if name is not None else self.payload(record)
+
     def artifact(self, path: Path) -> bytes:
         """See `Shelf`; FileNotFoundError and IsADirectoryError as a file system raises them."""
         ref, *parts = path.relative_to(_ROOT).parts

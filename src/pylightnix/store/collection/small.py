@@ -13,7 +13,8 @@ from pylightnix.hashing import digest_bytes
 from pylightnix.model.records import PromiseRecord, Record
 from pylightnix.store import changes
 from pylightnix.store.aside import set_aside
-from pylightnix.store.files import is_directory, read_start, write_once
+from pylightnix.store.files import NewFile, fresh_id, is_directory, read_start, write_once
+from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
 from pylightnix.store.removal import remove_tree
 from pylightnix.store.trees import Entry, tree_of
@@ -74,6 +75,23 @@ class SmallFiles:
                 raise NoRoomError from error
             return frozenset(os.fsencode(one.path) for one in files if _small(payload, one, most) is not None)
         return frozenset()
+
+    def put(self, record: Record, path: str, content: Iterable[bytes | memoryview]) -> None:
+        """Keep a promised file of a realization that is collected; StoreError if that cannot be written."""
+        target, beside = f"{self._place(record)}/{path}", f"{self._layout.tmp}/{fresh_id()}"
+        self._layout.ensure()
+        with writing(target):
+            try:
+                with NewFile(beside) as file:
+                    for portion in content:
+                        file.write(portion)
+                    file.sync()
+                changes.make_directories(os.path.dirname(target))
+                changes.replace(beside, target)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    changes.remove_file(beside)
+                raise
 
     def take_all(self, record: Record) -> None:
         """Let all artifacts stand where the small ones are kept, until `reduce`: it needs no room. Gate closed."""

@@ -6,10 +6,11 @@ makes them again with the recorded seed. Nothing else is ever chosen in their pl
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator
 
-from pylightnix.errors import StoreError
+from pylightnix.errors import PylightnixError, StoreError
 from pylightnix.hashing import DIGITS
 from pylightnix.model.records import Record
 from pylightnix.names import KeyRef, RealizationRef
@@ -68,12 +69,20 @@ def mended(reader: Reader, report: Report, look: Callable[[], Report]) -> Report
     """
     findings, repairs, new = list(report.findings), list(report.repairs), list(report.findings)
     while new:
-        done = list(repair(reader, new))
+        done = list(repair(reader, new, functools.partial(_supplied, reader)))
         repairs += done
         opened = any(is_above(one.finding) and one.outcome is Outcome.RESTORED for one in done)
         new = [one for one in look().findings if one not in findings] if opened else []
         findings += new
     return report._replace(findings=tuple(findings), repairs=tuple(repairs))
+
+
+def _supplied(reader: Reader, record: Record) -> bool:
+    """Whether artifacts came from elsewhere; where that fails they are made again, as they would be without."""
+    try:
+        return reader.supplier is not None and reader.supplier.whole(record)
+    except PylightnixError:
+        return False
 
 
 def repair(reader: Reader, findings: Iterable[Finding], fetch: Fetch = nowhere) -> Iterator[Repair]:
