@@ -25,6 +25,11 @@ def test_there_and_back(cli: Cli) -> None:
     refused = cli("pull", ref[:8], "--from", "lab", "--store", "other", code=1)
     assert "nobody has signed it" in refused.stderr
     assert "--unsigned" in refused.stderr
+    would = cli("pull", ref, "--from", "lab", "--store", "o", "--unsigned", "--dry-run", "--for", "flow.py:report")
+    assert "beside 0 candidates" in would.stdout
+    assert "build → reuse" in would.stdout
+    assert "waiting → build: best wants 2 runs, has 1" in would.stdout
+    assert "give --dry-run" in cli("pull", ref, "--from", "lab", "--for", "flow.py:report", code=2).stderr
     got = cli.json("pull", ref[:8], "--from", "lab", "--store", "other", "--unsigned", "--root", "got")
     assert [one["how"] for one in got["realizations"]] == ["copied"] * 3
     assert got["from"] == "lab"

@@ -571,3 +571,26 @@ def test_repair_has_what_is_damaged_from_a_remote(source: Store, place: Path, do
     assert {str(one.outcome) for one in report.repairs} == {"fetched"}
     assert source.verify().findings == ()
     assert path.read_text().startswith("one two")
+
+
+def test_what_a_pull_would_change(source: Store, target: Store, place: Path) -> None:
+    """New candidates, choices that would be others, and what would not be built any more."""
+    here = realize(model().with_matcher(match.best("score")), store=target, quiet=True)
+    done = realize(nothing(), store=source, quiet=True)
+    there = done.deps.best
+    push(done, place, store=source)
+    before = content(target.path / "records")
+    asked = {"better": nothing(best=model().with_matcher(match.best("score"))), "other": data(large=1)}
+    would = pull(done.ref, place, store=target, unsigned=True, dry_run=True, targets=asked)
+    assert [(one.ref, one.beside) for one in would.fresh] == [(there.ref, 1), (done.ref, 0)]
+    changed = {one.derivation.name: (one.before, one.after) for one in would.changes}
+    assert changed.keys() == {"model", "nothing"}
+    assert changed["model"][0].chosen == (here.ref,)
+    assert changed["model"][1].chosen == (there.ref,)
+    assert changed["nothing"][0].action == "build"
+    assert changed["nothing"][1].chosen == (done.ref,)
+    assert content(target.path / "records") == before
+    pull(done.ref, place, store=target, unsigned=True)
+    assert {step.derivation.name: step.chosen for step in plan(asked, store=target)}["model"] == (there.ref,)
+    again = pull(done.ref, place, store=target, unsigned=True, dry_run=True, targets=asked)
+    assert (again.fresh, again.changes) == ((), ())

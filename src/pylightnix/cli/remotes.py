@@ -9,14 +9,13 @@ import click
 from pylightnix.cli.amounts import count
 from pylightnix.cli.copying import incomplete_option
 from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, targets_argument
-from pylightnix.cli.output import out_json, out_table, remark, table
-from pylightnix.cli.targets import realizations
+from pylightnix.cli.output import out, out_json, out_table, remark, table
+from pylightnix.cli.targets import asked, realizations
 from pylightnix.model.amounts import size
-from pylightnix.remotes.pulling import Pulled
 from pylightnix.remotes.pushing import Pushed
 from pylightnix.remotes.remote import Remote
 from pylightnix.session.location import as_store
-from pylightnix.session.remotes import pull, push
+from pylightnix.session.remotes import Arrived, pull, push
 
 _dry_option = click.option("--dry-run", is_flag=True, help="Change nothing, only say what would be done.")
 
@@ -59,26 +58,59 @@ def push_command(
 @incomplete_option
 @click.option("--unsigned", is_flag=True, help="Believe also what nobody has signed whom you trust.")
 @click.option("--root", metavar="NAME", help="Keep what is fetched under this name.")
+@click.option(
+    "--for", "targets", multiple=True, metavar="TARGET",
+    help="With --dry-run: say what would happen otherwise to FILE.py:STAGE. May be repeated.",
+)  # fmt: skip
 @store_option
 @json_option
 def pull_command(
     references: tuple[str, ...], source: str, dry_run: bool, records: bool, only: tuple[str, ...], incomplete: bool,
-    unsigned: bool, root: str | None, store: str | None, as_json: bool,
+    unsigned: bool, root: str | None, targets: tuple[str, ...], store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Fetch what REFs name, and all that it was made from, from the remote at URL.
 
     Everything is held against its hash before it becomes visible.
     """
     where = as_store(store)
+    if targets and not dry_run:
+        raise click.UsageError("--for says what would happen: give --dry-run too.")
+    thing = asked(targets, {}, where) if targets else None
+    kept = only if only or records else None
     with Remote(source) as remote:
         done = pull(
-            references, remote, store=where, dry_run=dry_run, only=only if only or records else None, incomplete=incomplete,
-            unsigned=unsigned, root=root,
+            references, remote, store=where, dry_run=dry_run, only=kept, incomplete=incomplete,
+            unsigned=unsigned, root=root, targets=thing,
         )  # fmt: skip
-        _tell(done, ("to fetch", "fetched"), done.fetched, {"from": remote.url}, as_json=as_json)
+        about = {"from": remote.url, **_merged(done)}
+        _tell(done, ("to fetch", "fetched"), done.fetched, about, as_json=as_json)
+    if dry_run and not as_json:
+        _tell_merged(done)
 
 
-def _tell(done: Pushed | Pulled, verb: tuple[str, str], over: int, about: dict[str, Any], *, as_json: bool) -> None:
+def _merged(done: Arrived) -> dict[str, Any]:
+    """What a dry run has found out, for programs."""
+    if not done.dry:
+        return {}
+    return {
+        "fresh": [{"ref": str(one.ref), "beside": one.beside} for one in done.fresh],
+        "changes": [
+            {"derivation": one.derivation, "before": one.before._asdict(), "after": one.after._asdict()}
+            for one in done.changes
+        ],
+    }
+
+
+def _tell_merged(done: Arrived) -> None:
+    """What a dry run has found out, for people."""
+    rows = [("new", one.ref.short, one.ref.name, f"beside {count(one.beside, 'candidate')}") for one in done.fresh]
+    out_table(table(rows))
+    for derivation, before, after in done.changes:
+        was, will = (f"{step.action} {', '.join(ref.short for ref in step.chosen)}".strip() for step in (before, after))
+        out(f"changes  {derivation.short}  {derivation.name}  {was} → {will}: {after.why}")
+
+
+def _tell(done: Pushed | Arrived, verb: tuple[str, str], over: int, about: dict[str, Any], *, as_json: bool) -> None:
     """Print what became of each realization."""
     if as_json:
         moved = [{"ref": str(one.ref), "how": one.how, "size": one.size} for one in done.moved]

@@ -48,11 +48,6 @@ class Pulled(NamedTuple):
     fetched: int
     dry: bool = False
 
-    @property
-    def size(self) -> int:
-        """Bytes of the artifacts that came."""
-        return sum(one.size for one in self.moved)
-
 
 def pull_closure(
     target: Writer, fetcher: Fetcher, wanted: Wanted, *, whole: Callable[[Place], bool] = lambda _: True,

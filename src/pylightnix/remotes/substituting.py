@@ -141,8 +141,7 @@ class Substitutes:
         if self._look:
             for place, offered in new.items():
                 if self._store.record_at(place.home, place.ref.digits) is None:
-                    shelf = _Seen(self._store, offered)
-                    self._under.setdefault(place.home, {})[place.ref] = (offered.notes[0].record, shelf)
+                    self._under.setdefault(place.home, {})[place.ref] = seen(self._store, offered)
         else:
             for source in self._sources:
                 own = [one for found in self._found.values() for one in found[:1] if one.source is source]
@@ -185,6 +184,11 @@ class Substitutes:
         except PylightnixError as error:
             source.problem = str(error)
         return not source.problem
+
+
+def seen(store: Reader, offered: Offered) -> tuple[Record, Shelf]:
+    """A realization that is not in the store, and what a remote tells of it."""
+    return offered.notes[0].record, _Seen(store, offered)
 
 
 class _Candidate(NamedTuple):

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pylightnix.errors import ArgumentError, DamageError, RemoteError
 from pylightnix.model.claims import Claim, Signature
 from pylightnix.model.realization import Realization
+from pylightnix.names import RealizationRef
 from pylightnix.remotes.fetching import Fetcher
 from pylightnix.remotes.finding import Doubt, Finder, Wanted
 from pylightnix.remotes.keyring import Keys
 from pylightnix.remotes.keys import SecretKey
 from pylightnix.remotes.memory import Memory
-from pylightnix.remotes.pulling import Pulled, pull_closure
+from pylightnix.remotes.pulling import pull_closure
 from pylightnix.remotes.pushing import Manner, Pushed, push_closure
 from pylightnix.remotes.remote import Remote, as_remote
 from pylightnix.remotes.secrets import looks_secret
 from pylightnix.session.copying import Refs, held
 from pylightnix.session.location import as_store
+from pylightnix.session.merging import Change, Fresh, changes, fresh
 from pylightnix.session.signing import own_key, verdict_of
 from pylightnix.session.verbs import StoreLike, see_root
 from pylightnix.store.copying import Moved, whole_closure
@@ -77,12 +79,11 @@ def push(
         return push_closure(source.keeper, there, closure, manner, told)
 
 
-def pull(
+def pull(  # noqa: PLR0913  (what people type at a prompt is completed from here)
     refs: str | Realization[Any] | Iterable[str | Realization[Any]], remote: RemoteLike, *, store: StoreLike = None,
-    dry_run: bool = False, only: Iterable[str] | None = None, incomplete: bool = False,
-    unsigned: bool = False,
-    root: str | None = None, told: Callable[[Moved], None] = lambda _: None,
-) -> Pulled:  # fmt: skip
+    dry_run: bool = False, only: Iterable[str] | None = None, incomplete: bool = False, unsigned: bool = False,
+    root: str | None = None, targets: object = None, told: Callable[[Moved], None] = lambda _: None,
+) -> Arrived:  # fmt: skip
     """Fetch realizations, and all that they were made from, from a remote.
 
     Every byte is held against its hash before it becomes visible, and a realization becomes visible after all that it
@@ -98,10 +99,12 @@ def pull(
         incomplete: also where something is not there that they were made from; else that is an error.
         unsigned: believe also what nobody has signed whom you trust.
         root: a name that keeps alive what is fetched.
+        targets: with `dry_run`: derivations or stages, as for `realize`, of which to say what would happen otherwise.
         told: is called with what became of each realization.
 
     Returns:
-        What became of each, inputs before what uses them.
+        What became of each, inputs before what uses them. A dry run tells in `fresh` what would be a new candidate, and
+        in `changes` what a plan of `targets` would say otherwise.
 
     Raises:
         UnknownReferenceError: nothing, or more than one thing, is named so.
@@ -135,7 +138,36 @@ def pull(
             _set_root(target, root, wanted)
     finally:
         holding.release()
-    return done
+    arrived = Arrived(*done)
+    if dry_run:
+        others = () if targets is None else changes(target, wanted, targets)
+        arrived = arrived._replace(fresh=fresh(target, wanted), changes=others)
+    return arrived
+
+
+class Arrived(NamedTuple):
+    """What a pull did, or would do.
+
+    Attributes:
+        moved: each realization, inputs before what uses them.
+        absent: realizations that something was made from, and that neither has.
+        fetched: bytes that came over.
+        dry: whether nothing was taken in.
+        fresh: what would be a new candidate; of a dry run.
+        changes: what would happen otherwise to the targets that were named; of a dry run.
+    """
+
+    moved: tuple[Moved, ...]
+    absent: tuple[RealizationRef, ...]
+    fetched: int
+    dry: bool = False
+    fresh: tuple[Fresh, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the artifacts that came."""
+        return sum(one.size for one in self.moved)
 
 
 @contextmanager
