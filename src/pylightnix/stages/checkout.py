@@ -12,10 +12,10 @@ from pathlib import Path
 
 from pylightnix.dsl.derivation import Derivation
 from pylightnix.errors import ConfigError, FetchError
+from pylightnix.model.addresses import CERTIFICATES, PROXIES
 from pylightnix.model.build import Build
 from pylightnix.model.promises import Promise
 from pylightnix.names import name_like, printable
-from pylightnix.stages.addresses import CERTIFICATES, PROXIES
 
 _COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _PASSED = (*PROXIES, *CERTIFICATES, "SSH_AUTH_SOCK", "PATH")

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 
 from pylightnix.errors import FetchError
 from pylightnix.hashing import ContentHasher
+from pylightnix.model.addresses import shown
 from pylightnix.names import printable
-from pylightnix.stages.addresses import shown
 from pylightnix.stages.hashes import Expected
 
 AGENT = "pylightnix (a build system; asks for one file)"

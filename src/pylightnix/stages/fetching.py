@@ -11,10 +11,10 @@ from urllib.parse import unquote, urlsplit
 
 from pylightnix.dsl.derivation import Derivation
 from pylightnix.errors import ConfigError, FetchError
+from pylightnix.model.addresses import CERTIFICATES, PROXIES, checked, shown
 from pylightnix.model.build import Build
 from pylightnix.model.promises import Promise
 from pylightnix.names import check_inner_path, name_like
-from pylightnix.stages.addresses import CERTIFICATES, PROXIES, checked, shown
 from pylightnix.stages.hashes import Expected
 
 
