@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -117,24 +118,31 @@ def test_a_full_disk_is_told(server: Ssh, opened: Opened, tmp_path: Path, size: 
         subprocess.run(["umount", "--lazy", disk], check=True)
 
 
-def test_a_lost_connection_is_made_again(server: Ssh, opened: Opened, tmp_path: Path) -> None:
+def cut(server: Ssh, backend: Sftp, wait: bool) -> None:
+    """End the server's side of every connection, and wait until this side has seen that."""
+    transport = backend._connection._client.get_transport()
+    for child in psutil.Process(server.process.pid).children(recursive=True):
+        child.kill()
+    if wait:
+        transport.join(10)
+        assert not transport.is_active()
+
+
+def test_a_connection_that_was_lost_meanwhile_is_made_again(server: Ssh, opened: Opened, tmp_path: Path) -> None:
     backend = opened(server.url(tmp_path))
     for number in range(3):
         backend.put("x", b"%d" % number)
-        for child in psutil.Process(server.process.pid).children(recursive=True):
-            child.kill()
-        with contextlib.suppress(RemoteError):
-            backend.get("x", 10)
+        cut(server, backend, wait=True)
         assert backend.get("x", 10) == b"%d" % number
 
 
-def test_one_that_breaks_off_may_be_done_again(server: Ssh, opened: Opened, tmp_path: Path) -> None:
+@pytest.mark.parametrize("seen", [False, True])
+def test_what_broke_off_may_be_done_again(server: Ssh, opened: Opened, tmp_path: Path, seen: bool) -> None:
     backend = opened(server.url(tmp_path))
 
     def ask() -> None:
         with backend._connection.channel() as channel:
-            for child in psutil.Process(server.process.pid).children(recursive=True):
-                child.kill()
+            cut(server, backend, wait=seen)
             channel.listdir(".")
 
     with pytest.raises(RemoteError, match="lost") as caught:
@@ -142,6 +150,19 @@ def test_one_that_breaks_off_may_be_done_again(server: Ssh, opened: Opened, tmp_
     assert caught.value.again
     backend.put("x", b"1")
     assert backend.get("x", 1) == b"1"
+
+
+def test_more_threads_than_the_server_takes(server: Ssh, opened: Opened, tmp_path: Path) -> None:
+    backend = opened(server.url(tmp_path))
+    together = threading.Barrier(24)
+
+    def there_and_back(number: int) -> bytes | None:
+        together.wait(10)
+        backend.put(f"x{number}", b"%d" % number)
+        return backend.get(f"x{number}", 10)
+
+    with ThreadPoolExecutor(24) as pool:
+        assert list(pool.map(there_and_back, range(24))) == [b"%d" % number for number in range(24)]
 
 
 def test_what_is_not_allowed(server: Ssh, opened: Opened, tmp_path: Path) -> None:
