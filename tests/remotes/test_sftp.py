@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from pylightnix.errors import DamageError, RemoteError
-from pylightnix.remotes import ssh
+from pylightnix.remotes import pace, ssh
 from pylightnix.remotes.backend import Backend
 from pylightnix.remotes.sftp import Sftp
 from pylightnix.remotes.ssh_login import Target
@@ -270,7 +270,7 @@ def test_what_speaks_no_ssh(opened: Opened) -> None:
 
 
 def test_what_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssh, "IDLE", 0.2)
+    monkeypatch.setattr(pace, "IDLE", 0.2)
     ours, theirs = socket.socketpair()
     with ours, theirs:
 
@@ -285,7 +285,7 @@ def test_what_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         watched = ssh._Watched(ours)
         with pytest.raises(TimeoutError, match="too slowly"):
             list(iter(lambda: watched.recv(100), b""))
-        watched.begin()
+        watched.pace.begin()
         assert watched.recv(100), "what is asked next begins anew"
         ours.close()
         thread.join()

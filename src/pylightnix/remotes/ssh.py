@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 from pylightnix.errors import RemoteError
-from pylightnix.remotes.ssh_login import HINT, IDLE, Target, about, connected, library
-
-SLOWEST = 1024.0
-"""Bytes a second that must come or go, after `IDLE` seconds."""
+from pylightnix.remotes.pace import IDLE, Pace
+from pylightnix.remotes.ssh_login import HINT, Target, about, connected, library
 
 MOST_CHANNELS = 8
 """At once. sshd itself allows ten over one connection."""
@@ -79,7 +76,7 @@ class Connection:
                 self._client = connected(self._target)
             if self._idle:
                 channel = self._idle.pop()
-                channel.get_channel().begin()
+                channel.get_channel().pace.begin()
                 return self._client, channel
             client = self._client
         try:
@@ -119,12 +116,7 @@ class _Watched:
 
     def __init__(self, channel: Any) -> None:
         self._channel = channel
-        self.begin()
-
-    def begin(self) -> None:
-        """Something new is asked."""
-        self._since = time.monotonic()
-        self._moved = 0
+        self.pace = Pace()
 
     def recv(self, most: int) -> bytes:
         """For the library, which asks for all that the server has said will come."""
@@ -133,16 +125,13 @@ class _Watched:
         if most > _LARGEST:
             raise paramiko.SSHException(f"a message of {most} bytes was begun")
         data: bytes = self._channel.recv(most)
-        self._moved += len(data)
-        passed = time.monotonic() - self._since
-        if passed > IDLE and self._moved < SLOWEST * (passed - IDLE):
-            raise TimeoutError(f"it comes too slowly: {self._moved} bytes in {passed:.0f} s")
+        self.pace.count(len(data))
         return data
 
     def send(self, data: bytes) -> int:
         """For the library."""
         sent: int = self._channel.send(data)
-        self._moved += sent
+        self.pace.count(sent)
         return sent
 
     def __getattr__(self, name: str) -> Any:

@@ -14,9 +14,9 @@ from urllib.parse import unquote, urlsplit
 from pylightnix.errors import RemoteError
 from pylightnix.model.addresses import shown
 from pylightnix.names import printable
+from pylightnix.remotes.pace import IDLE
 
 CONNECT = 5.0
-IDLE = 30.0
 """Seconds."""
 
 HINT = "look whether `sftp` gets there, and do it again: it goes on"
