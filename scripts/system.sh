@@ -6,6 +6,9 @@ set -eu
 missing=
 command -v bwrap >/dev/null 2>&1 || missing="bubblewrap"
 { command -v sbatch && command -v munged; } >/dev/null 2>&1 || missing="$missing slurm-wlm munge"
+PATH="$PATH:/usr/sbin"
+command -v sshd >/dev/null 2>&1 || missing="$missing openssh-server"
+command -v nginx >/dev/null 2>&1 || missing="$missing nginx-light"
 [ -n "$missing" ] || exit 0
 if [ -n "${NO_APT:-}" ] || [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     printf 'Not here, so their tests are skipped: %s\n' "$missing" >&2
