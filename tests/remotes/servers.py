@@ -1,10 +1,12 @@
-"""Real servers on loopback: S3 by rclone, files by Python's own, and one that answers as it is told."""
+"""Real servers on loopback: S3 by rclone, files by nginx and Python's own, and one that answers as it is told."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import http.server
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -135,3 +137,42 @@ class Told:
                 for wait, data in answer.pieces:
                     time.sleep(wait)
                     connection.sendall(data)
+
+
+NGINX = """\
+daemon off;
+pid {place}/nginx.pid;
+error_log {place}/error.log;
+worker_processes 1;
+events {{}}
+http {{
+    access_log off;
+    default_type application/octet-stream;
+    client_body_temp_path {place}/body; proxy_temp_path {place}/proxy; fastcgi_temp_path {place}/fastcgi;
+    uwsgi_temp_path {place}/uwsgi; scgi_temp_path {place}/scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        root {root};
+    }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def nginx_server(root: Path, place: Path) -> Iterator[str]:
+    """Nginx for the files of a directory, with its own files in another one; gives its address."""
+    command = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if command is None:
+        pytest.skip("nginx is not here")
+    place.mkdir()
+    port = free_port()
+    config = place / "nginx.conf"
+    user = "user root;\n" if os.geteuid() == 0 else ""
+    config.write_text(user + NGINX.format(place=place, port=port, root=root))
+    process = subprocess.Popen([command, "-c", str(config), "-p", str(place)], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(port, process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()

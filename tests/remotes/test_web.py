@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from pylightnix.errors import RemoteError
-from pylightnix.remotes import web
+from pylightnix import Dep, Store, promise, pull, push, realize, stage
+from pylightnix.errors import RemoteError, UnknownReferenceError
+from pylightnix.remotes import pace, web
+from pylightnix.remotes.pieces import PACKED
 from pylightnix.remotes.web import Web
-from tests.remotes.servers import Answer, Told, files_server
+from tests.remotes.servers import Answer, Told, files_server, nginx_server
 
 Opened = Callable[[str], Web]
 
@@ -74,7 +76,7 @@ def test_answers_that_are_no_use(answer: Answer, what: str, again: bool, opened:
 
 
 def test_what_drips_is_given_up(monkeypatch: pytest.MonkeyPatch, opened: Opened) -> None:
-    monkeypatch.setattr(web, "IDLE", 0.3)
+    monkeypatch.setattr(pace, "IDLE", 0.3)
     head = (0.0, b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n")
     with Told(Answer((head, *((0.1, b"x"),) * 90))).running() as told:
         begun = time.monotonic()
@@ -112,3 +114,31 @@ def test_a_password_of_netrc_goes_to_its_host(monkeypatch: pytest.MonkeyPatch, t
     with Told(Answer.of("200 OK", b"one")).running() as told:
         opened(told.url).get("x", 10)
         assert "Authorization: Basic YW5uOnB3" in told.asked[0]
+
+
+@stage(code="ignore")
+def data(table: Path = promise("table.txt")) -> None:
+    table.write_text("one two")
+
+
+@stage(code="ignore")
+def model(source: Dep = data(), weights: Path = promise("w.bin")) -> float:
+    weights.write_bytes(b"weights" * PACKED)
+    return 0.5
+
+
+def test_a_remote_that_nginx_serves(tmp_path: Path) -> None:
+    """Whoever serves the directory of a remote serves a remote: for pull, for realize, and for fetch."""
+    one, two, three = (Store(tmp_path / name, durability="none") for name in ("one", "two", "three"))
+    done = realize(model(), store=one, quiet=True)
+    push(done, tmp_path / "remote", store=one)
+    with nginx_server(tmp_path / "remote", tmp_path / "nginx") as url:
+        pull(done.ref, url, store=two, unsigned=True)
+        pull(done.ref, url, store=three, unsigned=True, only=[])
+        assert three.realization(done.ref).fetch("weights").read_bytes() == done.weights.read_bytes()
+        with pytest.raises(UnknownReferenceError, match="nothing is named"):
+            pull(f"{'0' * 40}-model", url, store=two, unsigned=True)
+        with pytest.raises(RemoteError, match="no remote"):
+            pull(done.ref, f"{url}/elsewhere", store=two, unsigned=True)
+    assert two.verify().findings == ()
+    assert two.realization(done.ref).deps.source.table.read_text() == "one two"

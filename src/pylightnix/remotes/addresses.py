@@ -12,7 +12,7 @@ from pylightnix.model.addresses import shown
 from pylightnix.remotes.backend import Backend
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):")
-KNOWN = "a directory, file:, s3:, gs:, az:, http: or https:"
+KNOWN = "a directory, file:, s3:, gs:, az:, sftp:, http: or https:"
 
 
 def open_backend(url: str | Path) -> Backend:
@@ -31,6 +31,11 @@ def open_backend(url: str | Path) -> Backend:
         from pylightnix.remotes.objects import Objects
 
         return Objects(str(url))
+    if scheme == "sftp":
+        from pylightnix.remotes.retrying import Retrying
+        from pylightnix.remotes.sftp import Sftp
+
+        return Retrying(Sftp(str(url)))
     if scheme in ("http", "https"):
         from pylightnix.remotes.retrying import Retrying
         from pylightnix.remotes.web import Web

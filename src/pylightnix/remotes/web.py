@@ -13,22 +13,19 @@ import netrc
 import os
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from urllib.parse import quote, urlsplit
 
 from pylightnix.errors import RemoteError
 from pylightnix.model.addresses import shown
 from pylightnix.names import printable
+from pylightnix.remotes import pace
 from pylightnix.remotes.backend import check_name
 
 TOKEN = "PYLIGHTNIX_REMOTE_TOKEN"
 """The environment variable with a token that is sent to the server."""
 
 CONNECT = 5.0
-IDLE = 30.0
-SLOWEST = 1024.0
-"""Bytes a second that must come, after `IDLE` seconds."""
 
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CHUNK = 1 << 16
@@ -129,7 +126,7 @@ class Web:
             else:
                 connection = http.client.HTTPConnection(self._host, self._port, timeout=CONNECT)
             connection.connect()
-            connection.sock.settimeout(IDLE)
+            connection.sock.settimeout(pace.IDLE)
             self._own.connection = connection
             self._all.append(connection)
         return connection
@@ -168,20 +165,17 @@ class Web:
         length = response.getheader("Content-Length") or ""
         if length.isdigit() and int(length) > most:
             raise self._error(name, too_large)
-        parts, size, since = [], 0, time.monotonic()
+        parts, begun = [], pace.Pace()
         try:
             while data := response.read1(_CHUNK):
                 parts.append(data)
-                size += len(data)
-                if size > most:
+                if begun.moved + len(data) > most:
                     raise self._error(name, too_large)
-                passed = time.monotonic() - since
-                if passed > IDLE and size < SLOWEST * (passed - IDLE):
-                    raise self._error(name, f"it comes too slowly: {size} bytes in {passed:.0f} s", again=True)
+                begun.count(len(data))
         except (OSError, http.client.HTTPException) as error:
             raise self._broke_off(name, error) from error
-        if length.isdigit() and size < int(length):
-            raise self._error(name, f"it broke off after {size} of {length} bytes", again=True)
+        if length.isdigit() and begun.moved < int(length):
+            raise self._error(name, f"it broke off after {begun.moved} of {length} bytes", again=True)
         return b"".join(parts)
 
     def _broke_off(self, name: str, error: Exception) -> RemoteError:
