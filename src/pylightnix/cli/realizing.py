@@ -103,13 +103,17 @@ def read_limits(given: Sequence[str]) -> dict[str, float | str] | None:
 @click.option("--strict", is_flag=True, help="A builder fails that uses what its stage did not declare.")
 @click.option("--root", metavar="NAME", help="Keep alive under this name what is realized.")
 @remote_option
+@click.option(
+    "--through", metavar="URL", help="For workers that do not see the store: inputs and results go through this remote."
+)
 @click.option("--push", "push_to", metavar="URL", help="Send what is realized, with all it was made from, to a remote.")
 @store_option
 @json_option
 def realize_command(
     targets: tuple[str, ...], assignments: tuple[str, ...], jobs: Jobs, executor: str | None,
     isolation: str | None, limits: tuple[str, ...], tail: bool, keep_going: bool, rebuild: tuple[str, ...],
-    strict: bool, root: str | None, remotes: tuple[str, ...], push_to: str | None, store: str | None, as_json: bool,
+    strict: bool, root: str | None, remotes: tuple[str, ...], push_to: str | None,
+    through: str | None, store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Bring targets into being: reuse what counts, build what is missing.
 
@@ -128,7 +132,7 @@ def realize_command(
             made = realize_many(
                 thing, store=where, rebuild=rebuild, jobs=jobs, executor=executor, limits=read_limits(limits),
                 isolation=isolation, strict=strict, keep_going=keep_going, listener=listener, root=root,  # type: ignore[arg-type]
-                remotes=remotes or None, push_to=push_to,
+                remotes=remotes or None, push_to=push_to, through=through,
             )  # fmt: skip
         except (PylightnixError, KeyboardInterrupt):
             _keep_finished(targets, assignments, thing, where)

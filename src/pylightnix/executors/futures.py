@@ -98,7 +98,7 @@ class FuturesExecutor:
         future: Future[BuildResult] = Future()
         future.set_running_or_notify_cancel()
         try:
-            parcel = _packed(request, self._modules)
+            parcel = self._parcel(request)
             desk = self._desk(request)
         except NotPortableError as error:
             future.set_result(self._without_run(error.failure))
@@ -128,6 +128,9 @@ class FuturesExecutor:
         inner.add_done_callback(functools.partial(self._done, order))
         return future
 
+    def _parcel(self, request: BuildRequest) -> bytes:
+        return packed(request, self._modules)
+
     def _desk(self, request: BuildRequest) -> Desk:
         return Desk.make(os.path.dirname(request.scratch))
 
@@ -137,16 +140,19 @@ class FuturesExecutor:
     def _submit(
         self, request: BuildRequest, desk: Desk, parcel: bytes, options: Mapping[str, Any]
     ) -> Future[BuildResult]:
+        small = parcel if len(parcel) <= INLINE else None
+        return self._pool.submit(carry, self._about(request, desk), pickle.dumps(lean(request)), small, **options)
+
+    def _about(self, request: BuildRequest, desk: Desk) -> dict[str, Any]:
+        """What `carry` is told."""
         names = (*request.conditions.variables, *request.conditions.pass_variables)
-        about = {
+        return {
             "python": PYTHON,
             "desk": desk.path,
             "name": self.name,
             "path": project_path(),
             "variables": {**{name: os.environ.get(name) for name in names}, **making_variable(request.key)},
         }
-        small = parcel if len(parcel) <= INLINE else None
-        return self._pool.submit(carry, about, pickle.dumps(_lean(request)), small, **options)
 
     def stop(self) -> None:
         """End all runs, queued ones too, and wait until they have ended; interrupted, end them at once."""
@@ -251,7 +257,7 @@ class FuturesExecutor:
                     order.progress(order.request, done, total)
 
 
-def _packed(request: BuildRequest, modules: Modules) -> bytes:
+def packed(request: BuildRequest, modules: Modules) -> bytes:
     """The request with all that is not installed by value; by name what cannot go so, for workers that find it."""
     try:
         return pack(request, modules, whole=True)
@@ -263,7 +269,7 @@ def _nothing() -> None:
     """Stands for a builder that is in the parcel."""
 
 
-def _lean(request: BuildRequest) -> BuildRequest:
+def lean(request: BuildRequest) -> BuildRequest:
     """What a worker of the engine needs to know itself: nothing of the user's, which it may not be able to load."""
     promises = {name: dataclasses.replace(promise, check=None) for name, promise in request.promises.items()}
     return dataclasses.replace(request, builder=_nothing, arguments={}, promises=promises)

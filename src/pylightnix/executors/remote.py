@@ -65,7 +65,7 @@ def _refusal(about: Mapping[str, Any], desk: Desk) -> Failure | None:
             f"the worker on {_host()} does not see the files of the store: {desk.path} is not there",
             fields={"missing": desk.path},
             hint="keep the store on a file system that this machine and all workers mount under the same path, and let "
-            "the workers run as a user who may write there; workers without one are not supported yet",
+            "the workers run as a user who may write there; or let inputs and results go through a remote: through=URL",
         )
     if not desk.take(f"{_host()} {os.getpid()}"):
         return Failure(

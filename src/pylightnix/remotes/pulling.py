@@ -135,9 +135,9 @@ def fetch_artifacts(target: Writer, fetcher: Fetcher, record: Record) -> bool:
                 if pieces is not None and arrival.lacks:
                     manifest = f"{arrival.notes}/manifest.jsonl"
                     with open_recorded(f"{target.place(record)}/manifest.jsonl") as file:
-                        _write(manifest, iter(lambda: file.read(_SMALL), b""))
+                        write_file(manifest, iter(lambda: file.read(_SMALL), b""))
                     check_manifest(manifest, record.tree)
-                    _Pull(target, fetcher, lambda _: True).files(manifest, pieces, None, arrival.out)
+                    make_files(fetcher, manifest, pieces, None, arrival.out)
         except BaseException:
             receiver.drop(arrival)
             raise
@@ -247,7 +247,7 @@ class _Pull:
                     new = True
             for name, blobs in notes.logs.items():
                 if arrival.wants(name) and not os.path.lexists(f"{arrival.notes}/{name}"):
-                    _write(f"{arrival.notes}/{name}", self._fetcher.stream(blobs))
+                    write_file(f"{arrival.notes}/{name}", self._fetcher.stream(blobs))
                     new = True
         return new
 
@@ -262,40 +262,54 @@ class _Pull:
         if record.tree == EMPTY or not (arrival.lacks or arrival.wants("manifest.jsonl")):
             return
         manifest = f"{arrival.notes}/manifest.jsonl"
-        _write(manifest, [content.manifest] if content.manifest is not None else self._fetcher.stream(listed))
+        write_file(manifest, [content.manifest] if content.manifest is not None else self._fetcher.stream(listed))
         check_manifest(manifest, record.tree)  # before a name in it is used
         if content.pieces is not None:
-            self.files(manifest, content.pieces, content.packs, arrival.out)
+            make_files(self._fetcher, manifest, content.pieces, content.packs, arrival.out)
 
-    def files(self, manifest: str, pieces: Pieces, small: bytes | None, out: str) -> None:
-        """Make what a manifest lists; `small`: the content of its packs, if that is at hand."""
-        packs = Taker(self._fetcher.stream(pieces.packs) if small is None else [small])
-        files = iter(pieces.files)
-        for entry in read_manifest(manifest):
-            path = f"{out}/{entry.path}"
-            if entry.kind == "directory":
-                changes.make_directory(path)
-            elif entry.kind == "link":
-                changes.link_symbolically(os.fsdecode(entry.target), path)
-            elif entry.size < PACKED:
-                _write(path, packs.take(entry.size), _mode(entry))
-            else:
-                _write(path, self._large(entry, next(files, ())), _mode(entry))
-        packs.end()
-        if next(files, None) is not None:
-            raise DamageError("there is more content than files")
 
-    def _large(self, entry: Entry, blobs: tuple[Blob, ...]) -> Iterator[bytes]:
-        if sum(blob.size for blob in blobs) != entry.size:
-            raise DamageError("the pieces of a file have not its size")
-        return self._fetcher.stream(blobs)
+def make_files(fetcher: Fetcher, manifest: str | bytes, pieces: Pieces, small: bytes | None, out: str) -> None:
+    """Make what a manifest lists.
+
+    Args:
+        fetcher: asks the remote.
+        manifest: its path, or its bytes, held against its hash before.
+        pieces: where the content is.
+        small: the content of the packs, if that is at hand.
+        out: the directory, which is empty.
+
+    Raises:
+        DamageError: the content is not that of the manifest.
+        RemoteError: the remote cannot be reached, or refuses.
+    """
+    packs = Taker(fetcher.stream(pieces.packs) if small is None else [small])
+    files = iter(pieces.files)
+    for entry in read_manifest(manifest):
+        path = f"{out}/{entry.path}"
+        if entry.kind == "directory":
+            changes.make_directory(path)
+        elif entry.kind == "link":
+            changes.link_symbolically(os.fsdecode(entry.target), path)
+        elif entry.size < PACKED:
+            write_file(path, packs.take(entry.size), _mode(entry))
+        else:
+            write_file(path, _large(fetcher, entry, next(files, ())), _mode(entry))
+    packs.end()
+    if next(files, None) is not None:
+        raise DamageError("there is more content than files")
+
+
+def _large(fetcher: Fetcher, entry: Entry, blobs: tuple[Blob, ...]) -> Iterator[bytes]:
+    if sum(blob.size for blob in blobs) != entry.size:
+        raise DamageError("the pieces of a file have not its size")
+    return fetcher.stream(blobs)
 
 
 def _mode(entry: Entry) -> int:
     return 0o755 if entry.executable else 0o644
 
 
-def _write(path: str, portions: Iterator[bytes] | Iterator[memoryview] | list[bytes], mode: int = 0o444) -> None:
+def write_file(path: str, portions: Iterator[bytes] | Iterator[memoryview] | list[bytes], mode: int = 0o444) -> None:
     """Write a file that is not there."""
     with NewFile(path, mode) as file:
         for data in portions:

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from contextlib import closing
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from pylightnix.errors import DamageError, SecretError
-from pylightnix.hashing import DIGITS, content_hasher, digest_bytes, digest_document
+from pylightnix.hashing import DIGITS, digest_document
 from pylightnix.model.claims import Claim, Signature
 from pylightnix.model.records import Context, Record
 from pylightnix.names import KeyRef, RealizationRef, printable
+from pylightnix.remotes.contents import Contents, Sending
 from pylightnix.remotes.format import (
     Offer,
-    Pieces,
     index_bytes,
     index_name,
     is_offer,
@@ -29,7 +28,7 @@ from pylightnix.remotes.format import (
 )
 from pylightnix.remotes.memory import Memory
 from pylightnix.remotes.notes import INLINE, notes_bytes
-from pylightnix.remotes.pieces import PACKED, PIECE, Blob
+from pylightnix.remotes.pieces import PIECE, Blob
 from pylightnix.remotes.remote import Remote
 from pylightnix.remotes.sending import Sender, stored_as
 from pylightnix.store.closures import (
@@ -39,20 +38,16 @@ from pylightnix.store.closures import (
     derivation_bytes,
     environment_bytes,
     member,
-    not_as_recorded,
     open_recorded,
 )
 from pylightnix.store.copying import Moved
 from pylightnix.store.documents import record_bytes
 from pylightnix.store.reading import Reader
 from pylightnix.store.signed import signed_of, together
-from pylightnix.store.trees import EMPTY, Entry, read_manifest
+from pylightnix.store.trees import EMPTY
 
 _TOGETHER = 64
 """Realizations of which the claims are published one after the other, when all else of them is there."""
-
-_HEAD = 64 << 10
-"""Bytes of a file in which a secret is looked for."""
 
 Sign = Callable[[Claim], Signature]
 Suspect = Callable[[str, bytes], str | None]
@@ -121,20 +116,6 @@ def push_closure(
         return _Push(source, remote, closure, manner, sender, told).all()
 
 
-class _Sending(NamedTuple):
-    """`Pieces` that are being sent."""
-
-    packs: list[Future[Blob]]
-    files: list[list[Future[Blob]]]
-
-    def done(self) -> Pieces:
-        return Pieces(_blobs(self.packs), tuple(_blobs(one) for one in self.files))
-
-
-def _blobs(futures: Iterable[Future[Blob]]) -> tuple[Blob, ...]:
-    return tuple(future.result() for future in futures)
-
-
 class _Prepared(NamedTuple):
     """A realization of which the content is on its way.
 
@@ -149,7 +130,7 @@ class _Prepared(NamedTuple):
     moved: Moved
     print_: str
     tree: str
-    pieces: _Sending | None
+    pieces: Sending | None
     offers: list[Offer]
 
 
@@ -261,7 +242,8 @@ class _Push:
         paths = [f"{one.directory}/{name}" for name in _long_logs(one)]
         if one.record.tree != EMPTY:
             paths.append(_manifest(one))
-        for future in [future for path in paths for future in self._send(path)]:
+        contents = Contents(self._sender)
+        for future in [future for path in paths for future in contents.file(path)]:
             future.result()
 
     def _offer(self, one: Member, context: Context, notes: Sequence[Blob], manifest: tuple[Blob, ...]) -> Offer:
@@ -303,46 +285,9 @@ class _Push:
                 blobs.append(stored_as(data)[0])
         return tuple(blobs)
 
-    def _send(self, path: str) -> list[Future[Blob]]:
-        cutter = self._sender.cutter()
-        with open_recorded(path) as file:
-            while data := file.read(PIECE):
-                cutter.add(data)
-        return cutter.finish()
-
-    def _pieces(self, one: Member) -> _Sending:
-        """Send the content of a realization, each file held against its hash."""
-        packs, files = self._sender.cutter(), []
-        top = self._source.payload_text(one.record)
-        for entry in read_manifest(_manifest(one), one.record.tree):
-            if entry.kind == "file":
-                where = f"{top}/{entry.path}"
-                with open_recorded(where) as file:
-                    if entry.size < PACKED:
-                        packs.add(self._small(entry, where, file))
-                    else:
-                        files.append(self._large(entry, where, file))
-        return _Sending(packs.finish(), files)
-
-    def _small(self, entry: Entry, where: str, file: BinaryIO) -> bytes:
-        data = file.read(PACKED)
-        if digest_bytes(data) != entry.hash:
-            raise not_as_recorded(where)
-        self._suspect(entry.path, where, data[:_HEAD])
-        return data
-
-    def _large(self, entry: Entry, where: str, file: BinaryIO) -> list[Future[Blob]]:
-        hasher, cutter = content_hasher(threads=True), self._sender.cutter()
-        first = True
-        while data := file.read(PIECE):
-            if first:
-                self._suspect(entry.path, where, data[:_HEAD])
-                first = False
-            hasher.update(data)
-            cutter.add(data)
-        if hasher.hexdigest() != entry.hash:
-            raise not_as_recorded(where)
-        return cutter.finish()
+    def _pieces(self, one: Member) -> Sending:
+        contents = Contents(self._sender, self._suspect)
+        return contents.send(_manifest(one), one.record.tree, self._source.payload_text(one.record))
 
     def _suspect(self, name: str, where: str, data: bytes) -> None:
         if self._manner.suspect is not None and (why := self._manner.suspect(name, data)):

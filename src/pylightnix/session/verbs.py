@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypedDict, TypeVar, Unpack, overload
 
@@ -54,6 +55,7 @@ class Options(TypedDict, total=False):
     root: str | None
     remotes: Iterable[object] | None
     push_to: object
+    through: object
 
 
 class Plan(Steps, Generic[T_co]):
@@ -188,6 +190,7 @@ def realize(  # noqa: PLR0913  (what people type at a prompt is completed from h
     root: str | None = None,
     remotes: Iterable[object] | None = None,
     push_to: object = None,
+    through: object = None,
 ) -> Any:
     """Bring derivations into being: reuse what counts, build what is missing, and tell on standard error what was done.
 
@@ -213,6 +216,8 @@ def realize(  # noqa: PLR0913  (what people type at a prompt is completed from h
         remotes: `Remote`s, or addresses of some, that are asked before anything is built; default: those in
             `$PYLIGHTNIX_REMOTES` and of the store. What is had from there must be signed by somebody you trust.
         push_to: a `Remote`, or the address of one: what is returned and what was made is pushed there, in the end.
+        through: a `Remote`, or the address of one, for workers that do not see the store: what they are given and what
+            they make goes through it.
 
     Returns:
         A `Realization` for each derivation asked for.
@@ -234,7 +239,7 @@ def realize(  # noqa: PLR0913  (what people type at a prompt is completed from h
     given: Options = {
         "rebuild": rebuild, "jobs": jobs, "executor": executor, "limits": limits, "isolation": isolation,
         "strict": strict, "keep_going": keep_going, "listener": listener, "quiet": quiet, "root": root,
-        "remotes": remotes, "push_to": push_to,
+        "remotes": remotes, "push_to": push_to, "through": through,
     }  # fmt: skip
     results = _realize(targets, found, given)
     return targets.fill(lambda index: results[index][0])
@@ -255,7 +260,10 @@ def _realize(targets: Targets, store: Store, given: Options) -> list[tuple[Reali
     root = given.get("root")
     see_root(root)
     call = call_for(given.get("isolation"), strict=given.get("strict", False))
-    with executor_for(given.get("executor"), given.get("jobs", 1), given.get("limits")) as runner:
+    with (
+        executor_for(given.get("executor"), given.get("jobs", 1), given.get("limits")) as engine,
+        _apart(engine, given.get("through"), store) as runner,
+    ):
         listener = _listener(given.get("listener"), quiet=given.get("quiet", False))
         results = _run(targets, store, given, runner, listener, call)
     _keep(root, store, results)
@@ -318,6 +326,25 @@ def _push(
     refs = {one.ref for one in chosen}
     if wanted := [*chosen, *(store.realization(ref) for ref in made if ref not in refs)]:
         push(wanted, remote, store=store)
+
+
+@contextmanager
+def _apart(executor: Executor, through: Any, store: Store) -> Iterator[Executor]:
+    """The executor, or one that gives its pool what the workers need through a remote."""
+    if through is None:
+        yield executor
+        return
+    from pylightnix.executors.futures import FuturesExecutor
+    from pylightnix.remotes.remote import as_remote
+    from pylightnix.session.apart import ApartExecutor
+
+    if type(executor) is not FuturesExecutor:
+        raise ArgumentError(
+            f"the executor {executor.name!r} sees the store", where="realize: through",
+            hint="through= is for a Dask cluster, or a pool of workers elsewhere, given with executor=",
+        )  # fmt: skip
+    with ApartExecutor(executor, as_remote(through), store) as apart:
+        yield apart
 
 
 def _listener(listener: Listener | None, *, quiet: bool) -> Listener:
