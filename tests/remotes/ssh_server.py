@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import logging
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import paramiko
 import pytest
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
@@ -86,9 +88,18 @@ def _free_port() -> int:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Until it speaks ssh. Root without its powers has one that comes up and serves nobody."""
     end = time.monotonic() + 20
     while time.monotonic() < end and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
+        with contextlib.suppress(OSError):
+            connection = socket.create_connection(("127.0.0.1", port), timeout=5)
+            break
         time.sleep(0.02)
-    pytest.skip("sshd does not come up here")
+    else:
+        pytest.skip("sshd does not come up here")
+    logging.getLogger("paramiko").addHandler(logging.NullHandler())
+    with contextlib.closing(paramiko.Transport(connection)) as transport:
+        try:
+            transport.start_client(timeout=10)
+        except (OSError, EOFError, paramiko.SSHException):
+            pytest.skip("sshd serves nobody here")

@@ -22,8 +22,6 @@ _UNFINISHED = ".new"
 """The directory in which files are written, so that one look finds what a killed writer left."""
 
 _CHUNK = 1 << 18
-_UNDER_WAY = 64
-"""Requests of 32 KiB of which the answers have not come, so that a long way does not slow things down."""
 
 
 class Sftp:
@@ -126,7 +124,7 @@ class Sftp:
                 f"{name} has {size} bytes, and {most} are the most that it may have", where=self.url,
                 hint="somebody else has written it; push it there anew, with --again",
             )  # fmt: skip
-        file.prefetch(size, max_concurrent_requests=_UNDER_WAY)
+        file.prefetch(size)  # asks for all at once: with a limit, the library sleeps between
         parts, came = [], 0
         while came < size and (data := file.read(min(_CHUNK, size - came))):
             parts.append(data)
