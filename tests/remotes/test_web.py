@@ -83,10 +83,26 @@ def test_what_drips_is_given_up(monkeypatch: pytest.MonkeyPatch, opened: Opened)
         with pytest.raises(RemoteError, match="too slowly"):
             opened(told.url).get("x", 100)
         assert time.monotonic() - begun < 3
+    with Told(Answer(((0.0, b"HTTP/1.1 200 OK\r\nX: "), *((0.1, b"x"),) * 90))).running() as told:
+        begun = time.monotonic()
+        with pytest.raises(RemoteError, match="too slowly"):
+            opened(told.url).get("x", 100)
+        assert time.monotonic() - begun < 3, "a head may drip too"
     with Told(Answer((head, (2.0, b"x")))).running() as told:
         with pytest.raises(RemoteError) as caught:
             opened(told.url).get("x", 100)
         assert caught.value.again
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+
+
+@pytest.mark.parametrize(
+    "data", [b"HTTP/1.1 100 Continue\r\n\r\n" * 60_000, CHUNKED + b"a: b\r\n" * 300_000], ids=["head", "trailer"]
+)
+def test_what_does_not_end_beside_a_body_is_given_up(data: bytes, opened: Opened) -> None:
+    with Told(Answer(((0, data),))).running() as told, pytest.raises(RemoteError, match="bytes came"):
+        opened(told.url).get("x", 100)
 
 
 def test_a_connection_that_was_closed_meanwhile_is_made_again(opened: Opened) -> None:

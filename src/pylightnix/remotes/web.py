@@ -21,12 +21,12 @@ from pylightnix.model.addresses import shown
 from pylightnix.names import printable
 from pylightnix.remotes import pace
 from pylightnix.remotes.backend import check_name
+from pylightnix.remotes.web_answers import Answer, connection
 
 TOKEN = "PYLIGHTNIX_REMOTE_TOKEN"
 """The environment variable with a token that is sent to the server."""
 
 CONNECT = 5.0
-
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CHUNK = 1 << 16
 
@@ -59,7 +59,8 @@ class Web:
             "Accept-Encoding": "identity", "User-Agent": "pylightnix", **_authorization(parts.hostname)
         }  # fmt: skip
         self._own = threading.local()
-        self._all: list[http.client.HTTPConnection] = []
+        self._all: set[http.client.HTTPConnection] = set()
+        self._context = ssl.create_default_context() if self._secure else None
 
     def get(self, name: str, most: int) -> bytes | None:
         response = self._ask("GET", name)
@@ -90,12 +91,13 @@ class Web:
         raise self._error(name, "a web server can only be read")
 
     def close(self) -> None:
-        for connection in self._all:
-            connection.close()
+        for one in list(self._all):
+            one.close()
 
-    def _ask(self, method: str, name: str) -> http.client.HTTPResponse:
+    def _ask(self, method: str, name: str) -> Answer:
         path = f"{self._base}/{quote(check_name(name), safe='/@+')}"
-        fresh = getattr(self._own, "connection", None) is None
+        connected: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
+        fresh = connected is None or connected.sock is None
         try:
             return self._once(method, path)
         except (http.client.RemoteDisconnected, ConnectionError, http.client.CannotSendRequest) as error:
@@ -111,40 +113,42 @@ class Web:
             self._drop()
             raise self._broke_off(name, error) from error
 
-    def _once(self, method: str, path: str) -> http.client.HTTPResponse:
-        connection = self._connection()
-        connection.request(method, path, headers=self._headers)
-        return connection.getresponse()
+    def _once(self, method: str, path: str) -> Answer:
+        mine = self._connection()
+        mine.request(method, path, headers=self._headers)
+        answer = mine.getresponse()
+        assert isinstance(answer, Answer), "BUG: a connection of ours gives answers of ours"
+        return answer
 
     def _connection(self) -> http.client.HTTPConnection:
         """That of this thread."""
-        connection: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
-        if connection is None:
-            if self._secure:
-                context = ssl.create_default_context()
-                connection = http.client.HTTPSConnection(self._host, self._port, timeout=CONNECT, context=context)
-            else:
-                connection = http.client.HTTPConnection(self._host, self._port, timeout=CONNECT)
-            connection.connect()
-            connection.sock.settimeout(pace.IDLE)
-            self._own.connection = connection
-            self._all.append(connection)
-        return connection
+        mine: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
+        if mine is None:
+            mine = connection(self._host, self._port, timeout=CONNECT, context=self._context)
+            self._own.connection = mine
+            self._all.add(mine)
+        if mine.sock is None:  # it is new, or the server has closed it after an answer, and said so
+            _connect(mine)
+        return mine
 
     def _drop(self) -> None:
-        connection = getattr(self._own, "connection", None)
-        if connection is not None:
-            connection.close()
+        mine = getattr(self._own, "connection", None)
+        if mine is not None:
+            mine.close()
+            self._all.discard(mine)
             self._own.connection = None
 
-    def _done(self, response: http.client.HTTPResponse) -> None:
-        """A connection on which something is left to be read is not used again."""
-        if not response.isclosed():
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                response.close()
-            self._drop()
+    def _done(self, answer: Answer) -> None:
+        """The connection is used again where little is left to be read on it, such as a page that says 404."""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            if not answer.isclosed() and answer.length is not None and answer.length <= _CHUNK:
+                answer.read()
+            if answer.isclosed():
+                return
+            answer.close()
+        self._drop()
 
-    def _is_there(self, response: http.client.HTTPResponse, name: str) -> bool:
+    def _is_there(self, response: Answer, name: str) -> bool:
         status = response.status
         if status == 200:
             return True
@@ -160,22 +164,23 @@ class Web:
         reason = printable(response.reason or "")[:80]
         raise self._error(name, f"the server says {status} {reason}".strip(), again=status in _LATER, wait=wait)
 
-    def _body(self, response: http.client.HTTPResponse, name: str, most: int) -> bytes:
+    def _body(self, response: Answer, name: str, most: int) -> bytes:
         too_large = f"it has more than the {most} bytes that it may have"
         length = response.getheader("Content-Length") or ""
         if length.isdigit() and int(length) > most:
             raise self._error(name, too_large)
-        parts, begun = [], pace.Pace()
+        response.allow(most)
+        parts, size = [], 0
         try:
             while data := response.read1(_CHUNK):
                 parts.append(data)
-                if begun.moved + len(data) > most:
+                size += len(data)
+                if size > most:
                     raise self._error(name, too_large)
-                begun.count(len(data))
         except (OSError, http.client.HTTPException) as error:
             raise self._broke_off(name, error) from error
-        if length.isdigit() and begun.moved < int(length):
-            raise self._error(name, f"it broke off after {begun.moved} of {length} bytes", again=True)
+        if length.isdigit() and size < int(length):
+            raise self._error(name, f"it broke off after {size} of {length} bytes", again=True)
         return b"".join(parts)
 
     def _broke_off(self, name: str, error: Exception) -> RemoteError:
@@ -185,6 +190,11 @@ class Web:
     def _error(self, name: str, what: str, *, hint: str = "", again: bool = False, wait: float = 0) -> RemoteError:
         hint = hint or "look whether the server is there and the address is right"
         return RemoteError(f"{name}: {what}", where=self.url, hint=hint, again=again, wait=wait)
+
+
+def _connect(one: http.client.HTTPConnection) -> None:
+    one.connect()
+    one.sock.settimeout(pace.IDLE)
 
 
 def _authorization(host: str) -> dict[str, str]:
