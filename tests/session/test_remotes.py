@@ -594,3 +594,62 @@ def test_what_a_pull_would_change(source: Store, target: Store, place: Path) -> 
     assert {step.derivation.name: step.chosen for step in plan(asked, store=target)}["model"] == (there.ref,)
     again = pull(done.ref, place, store=target, unsigned=True, dry_run=True, targets=asked)
     assert (again.fresh, again.changes) == ((), ())
+
+
+class Short(Counting):
+    """A directory that gives so many blobs and then nothing more."""
+
+    left = 0
+
+    def get(self, name: str, most: int) -> bytes | None:
+        if name.startswith("blobs/"):
+            self.left -= 1
+            if self.left < 0:
+                raise RemoteError("the connection was lost", where=self.url)
+        return super().get(name, most)
+
+    def blobs(self) -> int:
+        return sum(name.startswith("blobs/") for verb, name in self.asked if verb == "get")
+
+
+def test_a_large_file_goes_on_where_it_stopped(source: Store, target: Store, place: Path) -> None:
+    done = realize(data(large=9 * PIECE), store=source, quiet=True)
+    push(done, place, store=source)
+    whole = Short(place)
+    whole.left = 1000
+    pull(done.ref, Remote(place, backend=whole), store=target.path.with_name("whole"), unsigned=True)
+    fetched, attempts = 0, 0
+    while True:
+        short = Short(place)
+        short.left = 6
+        attempts += 1
+        assert attempts < 20, "it does not go on"
+        try:
+            pull(done.ref, Remote(place, backend=short), store=target, unsigned=True)
+        except RemoteError:
+            fetched += short.blobs()
+            assert target.verify().findings == ()
+            continue
+        fetched += short.blobs()
+        break
+    assert attempts > 2
+    again = 3 * (attempts - 1)  # notes, manifest, pack
+    assert fetched - again <= whole.blobs() + 8 * (attempts - 1), "what was under way, and nothing that had come"
+    is_same(source, target, done)
+    assert not list((target.path / "tmp" / "checkpoints").iterdir())
+
+
+def test_what_came_of_another_file_is_no_beginning(source: Store, target: Store, place: Path) -> None:
+    """Whatever stands where a beginning would: what comes out is right."""
+    done = realize(data(large=5 * PIECE), store=source, quiet=True)
+    push(done, place, store=source)
+    target.create()
+    above = target.path / "tmp" / "checkpoints"
+    for number, size in enumerate((0, 7, PIECE + 3, 5 * PIECE, 6 * PIECE)):
+        left = above / f"{done.record.tree[:40]}-0-left-{number}-0123456789ab"
+        left.mkdir(parents=True)
+        (left / "0").write_bytes(b"x" * size)
+        into = Store(target.path, durability="none")
+        pull(done.ref, place, store=into, unsigned=True)
+        is_same(source, into, done)
+        into.remove(done.ref)

@@ -16,6 +16,7 @@ from pylightnix.remotes.fetching import Fetcher
 from pylightnix.remotes.finding import Offered, Wanted
 from pylightnix.remotes.format import LARGE, Pieces, tree_name
 from pylightnix.remotes.pieces import PACKED, Blob, Taker
+from pylightnix.remotes.resuming import LEAST, Parts
 from pylightnix.store import changes
 from pylightnix.store.closures import Place, open_recorded
 from pylightnix.store.copying import Moved
@@ -137,7 +138,7 @@ def fetch_artifacts(target: Writer, fetcher: Fetcher, record: Record) -> bool:
                     with open_recorded(f"{target.place(record)}/manifest.jsonl") as file:
                         write_file(manifest, iter(lambda: file.read(_SMALL), b""))
                     check_manifest(manifest, record.tree)
-                    make_files(fetcher, manifest, pieces, None, arrival.out)
+                    _make_in_parts(target, fetcher, record, (manifest, pieces, None, arrival.out))
         except BaseException:
             receiver.drop(arrival)
             raise
@@ -265,10 +266,25 @@ class _Pull:
         write_file(manifest, [content.manifest] if content.manifest is not None else self._fetcher.stream(listed))
         check_manifest(manifest, record.tree)  # before a name in it is used
         if content.pieces is not None:
-            make_files(self._fetcher, manifest, content.pieces, content.packs, arrival.out)
+            what = (manifest, content.pieces, content.packs, arrival.out)
+            _make_in_parts(self._target, self._fetcher, record, what)
 
 
-def make_files(fetcher: Fetcher, manifest: str | bytes, pieces: Pieces, small: bytes | None, out: str) -> None:
+def _make_in_parts(
+    target: Writer, fetcher: Fetcher, record: Record, what: tuple[str, Pieces, bytes | None, str]
+) -> None:
+    """As `make_files`; what has come of large files stays if that fails."""
+    parts = Parts(target.layout, record)
+    try:
+        make_files(fetcher, *what, parts)
+    except BaseException:
+        parts.leave()
+        raise
+
+
+def make_files(
+    fetcher: Fetcher, manifest: str | bytes, pieces: Pieces, small: bytes | None, out: str, parts: Parts | None = None
+) -> None:
     """Make what a manifest lists.
 
     Args:
@@ -277,6 +293,7 @@ def make_files(fetcher: Fetcher, manifest: str | bytes, pieces: Pieces, small: b
         pieces: where the content is.
         small: the content of the packs, if that is at hand.
         out: the directory, which is empty.
+        parts: keeps what has come of large files for another attempt.
 
     Raises:
         DamageError: the content is not that of the manifest.
@@ -293,16 +310,22 @@ def make_files(fetcher: Fetcher, manifest: str | bytes, pieces: Pieces, small: b
         elif entry.size < PACKED:
             write_file(path, packs.take(entry.size), _mode(entry))
         else:
-            write_file(path, _large(fetcher, entry, next(files, ())), _mode(entry))
+            blobs = _pieces_of(entry, next(files, ()))
+            if parts is not None and entry.size >= LEAST:
+                parts.fetch(fetcher, blobs, _mode(entry), path)
+            else:
+                write_file(path, fetcher.stream(blobs), _mode(entry))
     packs.end()
     if next(files, None) is not None:
         raise DamageError("there is more content than files")
+    if parts is not None:
+        parts.place()
 
 
-def _large(fetcher: Fetcher, entry: Entry, blobs: tuple[Blob, ...]) -> Iterator[bytes]:
+def _pieces_of(entry: Entry, blobs: tuple[Blob, ...]) -> tuple[Blob, ...]:
     if sum(blob.size for blob in blobs) != entry.size:
         raise DamageError("the pieces of a file have not its size")
-    return fetcher.stream(blobs)
+    return blobs
 
 
 def _mode(entry: Entry) -> int:

@@ -106,6 +106,12 @@ def open_new(path: Path, flags: int, mode: int, *, above: int | None = None) -> 
     return os.open(path, flags, mode, dir_fd=above)
 
 
+def shorten(handle: int, size: int) -> None:
+    """`os.ftruncate`."""
+    _about("ftruncate", handle)
+    os.ftruncate(handle, size)
+
+
 def open_noted(
     path: Path, flags: int, mode: int, gate: contextlib.AbstractContextManager[object], noted: set[int]
 ) -> int:
