@@ -7,15 +7,14 @@ it again sends only what is missing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import NamedTuple
 
 from pylightnix.errors import DamageError, SecretError
 from pylightnix.hashing import DIGITS, digest_document
-from pylightnix.model.claims import Claim, Signature
-from pylightnix.model.records import Context, Record
-from pylightnix.names import KeyRef, RealizationRef, printable
+from pylightnix.model.records import Record
+from pylightnix.names import KeyRef, RealizationRef
 from pylightnix.remotes.contents import Contents, Sending
 from pylightnix.remotes.format import (
     Offer,
@@ -27,31 +26,21 @@ from pylightnix.remotes.format import (
     tree_name,
 )
 from pylightnix.remotes.memory import Memory
-from pylightnix.remotes.notes import INLINE, notes_bytes
-from pylightnix.remotes.pieces import PIECE, Blob
+from pylightnix.remotes.offering import Offering, Sign, Suspect, has_manifest, long_logs, manifest_of
 from pylightnix.remotes.remote import Remote
 from pylightnix.remotes.sending import Sender, stored_as
 from pylightnix.store.closures import (
     Closure,
     Member,
     Place,
-    derivation_bytes,
-    environment_bytes,
     member,
-    open_recorded,
 )
 from pylightnix.store.copying import Moved
-from pylightnix.store.documents import record_bytes
 from pylightnix.store.reading import Reader
-from pylightnix.store.signed import signed_of, together
 from pylightnix.store.trees import EMPTY
 
 _TOGETHER = 64
 """Realizations of which the claims are published one after the other, when all else of them is there."""
-
-Sign = Callable[[Claim], Signature]
-Suspect = Callable[[str, bytes], str | None]
-"""Is given the name and the beginning of a file; says why it looks like a secret, None if it does not."""
 
 
 class Manner(NamedTuple):
@@ -134,21 +123,11 @@ class _Prepared(NamedTuple):
     offers: list[Offer]
 
 
-def _manifest(one: Member) -> str:
-    return f"{one.directory}/manifest.jsonl"
-
-
 def _moved(one: Member, *, was_there: bool, lacks: bool) -> Moved:
     """What becomes of a realization of which something is sent."""
     if one.present and (lacks or not was_there):
         return Moved(one.record.ref, "copied", one.record.size)
     return Moved(one.record.ref, "merged" if was_there else "record")
-
-
-def _long_logs(one: Member) -> list[str]:
-    """The names of logs that do not stand in its notes."""
-    names = [run.log for run in one.runs.values() if run.log is not None]
-    return [name for name in names if os.lstat(f"{one.directory}/{name}").st_size > INLINE]
 
 
 class _Push:
@@ -165,6 +144,7 @@ class _Push:
         self._moved: dict[RealizationRef, Moved] = {}
         self._ready: list[_Prepared] = []
         self._offers: dict[KeyRef, set[str]] = {}
+        self._offering = Offering(source, lambda data: stored_as(data)[0], manner.sign, manner.suspect)
 
     def all(self) -> Pushed:
         memory = self._manner.memory
@@ -212,10 +192,9 @@ class _Push:
 
     def _one(self, place: Place, print_: str) -> None:
         one = member(self._source, place)
-        notes = [stored_as(piece) for piece in self._notes(one)]
-        manifest = self._described(_manifest(one)) if one.record.tree != EMPTY else ()
+        notes = [stored_as(piece) for piece in self._offering.notes(one)]
         contexts = self._closure.contexts_of(place, one)
-        offers = [self._offer(one, context, [blob for blob, _ in notes], manifest) for context in contexts]
+        offers = self._offering.offers(one, contexts, [blob for blob, _ in notes])
         there = self._offers.setdefault(place.home, set())
         missing = [offer for offer in offers if offer.name().rpartition("/")[2] not in there]
         if not missing:
@@ -239,62 +218,16 @@ class _Push:
 
     def _send_along(self, one: Member) -> None:
         """The manifest, and logs that do not stand in the notes."""
-        paths = [f"{one.directory}/{name}" for name in _long_logs(one)]
-        if one.record.tree != EMPTY:
-            paths.append(_manifest(one))
+        paths = [f"{one.directory}/{name}" for name in long_logs(one)]
+        if has_manifest(one):
+            paths.append(manifest_of(one))
         contents = Contents(self._sender)
         for future in [future for path in paths for future in contents.file(path)]:
             future.result()
 
-    def _offer(self, one: Member, context: Context, notes: Sequence[Blob], manifest: tuple[Blob, ...]) -> Offer:
-        claim = Claim.of(one.record, context)
-        return Offer(claim, tuple(sorted(self._signatures(one, claim))), tuple(notes), manifest, one.present)
-
-    def _signatures(self, one: Member, claim: Claim) -> frozenset[Signature]:
-        """Those that came with it; and ours, where it was made here."""
-        signed = signed_of(self._source, one.record)
-        known = together(signed).get(claim, frozenset())
-        if self._manner.sign is None or any(other.source for other in signed):
-            return known
-        return known | {self._manner.sign(claim)}
-
-    def _notes(self, one: Member) -> list[bytes]:
-        """What is known of a realization, in pieces; long logs are sent as content."""
-        logs = {name: self._described(f"{one.directory}/{name}") for name in _long_logs(one)}
-        documents = dict(one.documents)
-        for name in (run.log for run in one.runs.values() if run.log is not None and run.log not in logs):
-            with open_recorded(f"{one.directory}/{name}") as file:
-                documents[name] = file.read()
-        record = record_bytes(one.record, one.record.made_in)
-        for name, known in {"record.json": record, **documents}.items():
-            self._suspect(name, f"{one.directory}/{name}", known)
-        data = notes_bytes(
-            record,
-            {ref: derivation_bytes(self._source, ref) for ref in one.derivations},
-            {digest: environment_bytes(self._source, digest) for digest in one.environments},
-            documents, logs,
-        )  # fmt: skip
-        return [data[at : at + PIECE] for at in range(0, len(data), PIECE)]
-
-    def _described(self, path: str) -> tuple[Blob, ...]:
-        """The blobs that the content of a file is, which is sent only if they are missing."""
-        blobs: list[Blob] = []
-        with open_recorded(path) as file:
-            while data := file.read(PIECE):
-                self._suspect(os.path.basename(path), path, data)
-                blobs.append(stored_as(data)[0])
-        return tuple(blobs)
-
     def _pieces(self, one: Member) -> Sending:
-        contents = Contents(self._sender, self._suspect)
-        return contents.send(_manifest(one), one.record.tree, self._source.payload_text(one.record))
-
-    def _suspect(self, name: str, where: str, data: bytes) -> None:
-        if self._manner.suspect is not None and (why := self._manner.suspect(name, data)):
-            raise SecretError(
-                f"it looks like a secret: {why}", where=printable(where), path=where,
-                hint="nothing of this result was published; if it may be seen by all who read the remote: --secrets",
-            )  # fmt: skip
+        contents = Contents(self._sender, self._offering.look)
+        return contents.send(manifest_of(one), one.record.tree, self._source.payload_text(one.record))
 
     def _settle(self) -> None:
         """Publish what is prepared: what claims refer to, at once; then the claims, in their order."""
