@@ -329,7 +329,7 @@ def _pieces_of(entry: Entry, blobs: tuple[Blob, ...]) -> tuple[Blob, ...]:
 
 
 def _mode(entry: Entry) -> int:
-    return 0o755 if entry.executable else 0o644
+    return 0o555 if entry.executable else 0o444
 
 
 def write_file(path: str, portions: Iterator[bytes] | Iterator[memoryview] | list[bytes], mode: int = 0o444) -> None:
