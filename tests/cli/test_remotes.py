@@ -35,6 +35,8 @@ def test_there_and_back(cli: Cli) -> None:
     assert got["from"] == "lab"
     assert "got" in cli("root", "--store", "other").stdout
     cli("verify", "--store", "other")
+    cli("pull", ref, "--from", "lab", "--store", "fourth", "--unsigned")
+    assert "no root reaches" not in cli("gc", "--unreachable", "--dry-run", "--store", "fourth").stdout
     records = cli("pull", ref, "--from", "lab", "--store", "third", "--unsigned", "--records")
     assert [line.split()[0] for line in records.stdout.splitlines()] == ["record"] * 3
 
