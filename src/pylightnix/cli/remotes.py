@@ -89,7 +89,7 @@ def pull_command(
         about = {"from": remote.url, **_merged(done)}
         _tell(done, ("to fetch", "fetched"), done.fetched, about, as_json=as_json)
         if not dry_run and root is None:
-            _keep(references, remote, where)
+            _keep(done, remote, where)
     if dry_run and not as_json:
         _tell_merged(done)
 
@@ -104,10 +104,10 @@ def _held(store: Store) -> Iterator[None]:
         holding.release()
 
 
-def _keep(references: tuple[str, ...], remote: Remote, store: Store) -> None:
+def _keep(done: Arrived, remote: Remote, store: Store) -> None:
     """Give each one an automatic root, so that a collection does not take what was just fetched."""
-    for reference in references:
-        found = store.realization(reference)
+    for ref in done.refs:
+        found = store.realization(ref)
         set_automatic_root(store.keeper, f"{found.ref} from {remote.address}", [found])
 
 

@@ -138,7 +138,8 @@ def pull(  # noqa: PLR0913  (what people type at a prompt is completed from here
             _set_root(target, root, wanted)
     finally:
         holding.release()
-    arrived = Arrived(*done)
+    refs = tuple(dict.fromkeys(place.ref for place, _ in wanted.targets))
+    arrived = Arrived(*done, refs=refs)
     if dry_run:
         others = () if targets is None else changes(target, wanted, targets)
         arrived = arrived._replace(fresh=fresh(target, wanted), changes=others)
@@ -155,6 +156,7 @@ class Arrived(NamedTuple):
         dry: whether nothing was taken in.
         fresh: what would be a new candidate; of a dry run.
         changes: what would happen otherwise to the targets that were named; of a dry run.
+        refs: what was asked for.
     """
 
     moved: tuple[Moved, ...]
@@ -163,6 +165,7 @@ class Arrived(NamedTuple):
     dry: bool = False
     fresh: tuple[Fresh, ...] = ()
     changes: tuple[Change, ...] = ()
+    refs: tuple[RealizationRef, ...] = ()
 
     @property
     def size(self) -> int:
