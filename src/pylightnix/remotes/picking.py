@@ -1,4 +1,4 @@
-"""One file of a realization from a remote, without the rest of it. Unaware of stores.
+"""One promised file of a realization from a remote, without the rest of it.
 
 Small files share pieces, so those are fetched in which it lies.
 """
@@ -10,10 +10,34 @@ from collections.abc import Iterable, Iterator
 
 from pylightnix.errors import DamageError
 from pylightnix.hashing import content_hasher
+from pylightnix.model.records import PromiseRecord, Record
 from pylightnix.remotes.fetching import Fetcher
 from pylightnix.remotes.format import Pieces
 from pylightnix.remotes.pieces import PACKED, Blob
-from pylightnix.store.trees import Entry
+from pylightnix.remotes.pulling import fetch_artifacts, find_pieces
+from pylightnix.store.collection.small import SmallFiles
+from pylightnix.store.trees import Entry, read_manifest
+from pylightnix.store.writing import Writer
+
+
+def fetch_promise(target: Writer, fetcher: Fetcher, record: Record, promised: PromiseRecord) -> bool:
+    """Have what was promised, of a realization of which the store has the record; whether the remote had it.
+
+    A file is kept apart until all artifacts are there; of a directory, or a link, all artifacts come.
+
+    Raises:
+        DamageError: something in the remote is damaged, or the store has no manifest of it.
+        RemoteError: the remote cannot be reached, or refuses.
+        StoreError: the store cannot be written.
+    """
+    if promised.kind != "file":
+        return fetch_artifacts(target, fetcher, record)
+    pieces = find_pieces(fetcher, record)
+    if pieces is None:
+        return False
+    entries = read_manifest(f"{target.place(record)}/manifest.jsonl", record.tree)
+    SmallFiles(target).put(record, promised.path, pick(fetcher, pieces, entries, promised.path))
+    return True
 
 
 def pick(fetcher: Fetcher, pieces: Pieces, entries: Iterable[Entry], path: str) -> Iterator[memoryview]:

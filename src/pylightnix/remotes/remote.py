@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -102,6 +104,11 @@ class Remote:
             )
 
 
-def as_remote(remote: Remote | str | Path) -> Remote:
-    """The remote itself, or that of an address."""
-    return remote if isinstance(remote, Remote) else Remote(remote)
+@contextmanager
+def opened(remote: Remote | str | Path) -> Iterator[Remote]:
+    """The remote itself, which stays its owner's to close; or that of an address, closed afterwards."""
+    if isinstance(remote, Remote):
+        yield remote
+        return
+    with Remote(remote) as found:
+        yield found

@@ -110,13 +110,12 @@ class Substitutes:
         self._store = store
         self._look = look
         self._warn = warn
-        self._remotes = remotes
         self._sources = [_Source(remote, store, doubt(remote)) for remote in remotes]
         self._found: dict[RealizationRef, list[_Candidate]] = {}
         self._under: dict[KeyRef, dict[RealizationRef, tuple[Record, Shelf]]] = {}
 
     def close(self) -> None:
-        """Say what went wrong, and let go of connections."""
+        """Say what went wrong, and end what goes on."""
         for source in self._sources:
             source.fetcher.close()
             doubts = source.finder.distrusted
@@ -125,8 +124,6 @@ class Substitutes:
             elif doubts:
                 results = f"{len(doubts)} result{'s' if len(doubts) > 1 else ''}"
                 self._warn(f"{source.url}: {results} were not taken: {next(iter(doubts.values()))}")
-        for remote in self._remotes:
-            remote.close()
 
     def seek(self, keys: Mapping[KeyRef, str]) -> None:
         """Ask all remotes for candidates under these keys."""

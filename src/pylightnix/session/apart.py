@@ -154,8 +154,7 @@ class ApartExecutor(FuturesExecutor):
         with self._sending:
             new = [ref for ref in refs if ref not in self._there]
             if new:
-                remote = Remote(self._remote.address, backend=self._remote.backend)
-                push(new, remote, store=self._store, incomplete=True, secrets=True)
+                push(new, self._remote, store=self._store, incomplete=True, secrets=True)
                 self._there.update(new)
             return tuple((self._store.record(ref).home, ref) for ref in refs)
 

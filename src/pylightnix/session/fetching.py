@@ -43,18 +43,10 @@ class Fetching:
     def part(self, record: Record, promised: PromiseRecord) -> bool:
         """Have one promised file; whether it is there now. It is kept apart until all artifacts are there."""
         from pylightnix.remotes.fetching import Fetcher
-        from pylightnix.remotes.picking import pick
-        from pylightnix.remotes.pulling import find_pieces
-        from pylightnix.store.collection.small import SmallFiles
-        from pylightnix.store.trees import read_manifest
+        from pylightnix.remotes.picking import fetch_promise
 
         def fetch(fetcher: Fetcher) -> bool:
-            pieces = find_pieces(fetcher, record)
-            if pieces is None:
-                return False
-            entries = read_manifest(f"{self._keeper.place(record)}/manifest.jsonl", record.tree)
-            SmallFiles(self._keeper).put(record, promised.path, pick(fetcher, pieces, entries, promised.path))
-            return True
+            return fetch_promise(self._keeper, fetcher, record, promised)
 
         return any(self._each(record, fetch))
 

@@ -9,16 +9,17 @@ from typing import Any, NamedTuple
 
 from pylightnix.errors import ArgumentError, DamageError, RemoteError
 from pylightnix.model.claims import Claim, Signature
-from pylightnix.model.realization import Realization
+from pylightnix.model.realization import Realization, unknown_attribute
 from pylightnix.names import RealizationRef
 from pylightnix.remotes.fetching import Fetcher
 from pylightnix.remotes.finding import Doubt, Finder, Wanted
 from pylightnix.remotes.keyring import Keys
 from pylightnix.remotes.keys import SecretKey
 from pylightnix.remotes.memory import Memory
+from pylightnix.remotes.picking import fetch_promise
 from pylightnix.remotes.pulling import pull_closure
 from pylightnix.remotes.pushing import Manner, Pushed, push_closure
-from pylightnix.remotes.remote import Remote, as_remote
+from pylightnix.remotes.remote import Remote, opened
 from pylightnix.remotes.secrets import looks_secret
 from pylightnix.session.copying import Refs, held
 from pylightnix.session.location import as_store
@@ -65,7 +66,7 @@ def push(
     """
     key = _key(sign)
     source = as_store(store)
-    with as_remote(remote) as there, held(source, refs) as (selection, holding):
+    with opened(remote) as there, held(source, refs) as (selection, holding):
         there.see_writable()
         closure = whole_closure(source.keeper, selection, holding, incomplete=incomplete)
         known = there.find_identity() if dry_run else there.identity(make=True)
@@ -120,30 +121,33 @@ def pull(  # noqa: PLR0913  (what people type at a prompt is completed from here
     names = [refs] if isinstance(refs, (str, Realization)) else list(refs)
     if not names:
         raise ArgumentError("nothing is named", where="refs", hint="give at least one reference")
-    there = as_remote(remote)
-    doubt = doubt_at(there, unsigned=unsigned)
     holding = target.keeper.holding()
     try:
-        with there, closing(Fetcher(there.backend, address=there.address)) as fetcher, _damage_in(there):
-            there.identity()
-            finder = Finder(there, target.keeper, fetcher, doubt)
-            wanted = finder.closure(finder.place(str(getattr(one, "ref", one))) for one in names)
-            if wanted.absent and not incomplete:
-                raise _missing(there, wanted)
-            done = pull_closure(target.keeper, fetcher, wanted, whole=lambda _: only is None, dry=dry_run, told=told)
-        if only is not None and not dry_run:
-            for place, _ in wanted.targets:
-                _fetch(target.realization(place.ref), only)
+        with opened(remote) as there, closing(Fetcher(there.backend, address=there.address)) as fetcher:
+            doubt = doubt_at(there, unsigned=unsigned)
+            with _damage_in(there):
+                there.identity()
+                finder = Finder(there, target.keeper, fetcher, doubt)
+                wanted = finder.closure(finder.place(str(getattr(one, "ref", one))) for one in names)
+                if wanted.absent and not incomplete:
+                    raise _missing(there, wanted)
+                done = pull_closure(
+                    target.keeper, fetcher, wanted, whole=lambda _: only is None, dry=dry_run, told=told
+                )
+                if only and not dry_run:
+                    _fetch(target, fetcher, wanted, only)
         if root is not None and not dry_run:
             _set_root(target, root, wanted)
     finally:
         holding.release()
-    refs = tuple(dict.fromkeys(place.ref for place, _ in wanted.targets))
-    arrived = Arrived(*done, refs=refs)
-    if dry_run:
-        others = () if targets is None else changes(target, wanted, targets)
-        arrived = arrived._replace(fresh=fresh(target, wanted), changes=others)
-    return arrived
+    arrived = Arrived(*done, refs=tuple(dict.fromkeys(place.ref for place, _ in wanted.targets)))
+    return arrived._replace(**_outlook(target, wanted, targets)) if dry_run else arrived
+
+
+def _outlook(store: Store, wanted: Wanted, targets: object) -> dict[str, Any]:
+    """What a pull would change."""
+    others = () if targets is None else changes(store, wanted, targets)
+    return {"fresh": fresh(store, wanted), "changes": others}
 
 
 class Arrived(NamedTuple):
@@ -205,9 +209,14 @@ def doubt_at(remote: Remote, *, unsigned: bool = False) -> Doubt:
     return doubt
 
 
-def _fetch(realization: Realization[Any], only: Iterable[str]) -> None:
-    for name in only:
-        realization.fetch(name)
+def _fetch(store: Store, fetcher: Fetcher, wanted: Wanted, only: Iterable[str]) -> None:
+    """Have some promises of what was asked for."""
+    for place, _ in wanted.targets:
+        found = store.realization(place.ref)
+        for name in only:
+            if name not in found.promises:
+                raise unknown_attribute(found.name, name, found.promises, {})
+            fetch_promise(store.keeper, fetcher, found.record, found.record.promises[name])
 
 
 def _missing(remote: Remote, wanted: Wanted) -> RemoteError:

@@ -14,7 +14,7 @@ from pylightnix.store.store import Store
 VARIABLE = "PYLIGHTNIX_REMOTES"
 """The environment variable with addresses of remotes, with spaces between."""
 
-_CHEAP = ("s3:", "gs:", "az:", "sftp:", "http:", "https:")
+_FAR = ("s3:", "gs:", "az:", "sftp:", "http:", "https:")
 """Beginnings of addresses that are not a directory on this machine: those come after what is."""
 
 RemoteLike = object
@@ -39,7 +39,7 @@ def remotes_of(given: Iterable[RemoteLike] | None, store: Store) -> list[RemoteL
 
 
 def _is_far(remote: RemoteLike) -> bool:
-    return str(getattr(remote, "url", remote)).startswith(_CHEAP)
+    return str(getattr(remote, "url", remote)).startswith(_FAR)
 
 
 @contextmanager
@@ -53,12 +53,12 @@ def supply_for(given: Iterable[RemoteLike] | None, store: Store, *, look: bool =
     if not named:
         yield NOWHERE
         return
-    from pylightnix.remotes.remote import as_remote  # few have remotes, and all pay for imports
+    from pylightnix.remotes.remote import opened  # few have remotes, and all pay for imports
     from pylightnix.remotes.substituting import Substitutes
     from pylightnix.session.remotes import doubt_at
 
     with ExitStack() as stack:
-        remotes = [as_remote(one) for one in named]  # type: ignore[arg-type]
+        remotes = [stack.enter_context(opened(one)) for one in named]  # type: ignore[arg-type]
         supply = Substitutes(store.keeper, remotes, doubt_at, look=look, warn=_warn)
         stack.callback(supply.close)
         yield supply

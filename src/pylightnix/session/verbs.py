@@ -335,7 +335,7 @@ def _apart(executor: Executor, through: Any, store: Store) -> Iterator[Executor]
         yield executor
         return
     from pylightnix.executors.futures import FuturesExecutor
-    from pylightnix.remotes.remote import as_remote
+    from pylightnix.remotes.remote import opened
     from pylightnix.session.apart import ApartExecutor
 
     if type(executor) is not FuturesExecutor:
@@ -343,7 +343,7 @@ def _apart(executor: Executor, through: Any, store: Store) -> Iterator[Executor]
             f"the executor {executor.name!r} sees the store", where="realize: through",
             hint="through= is for a Dask cluster, or a pool of workers elsewhere, given with executor=",
         )  # fmt: skip
-    with ApartExecutor(executor, as_remote(through), store) as apart:
+    with opened(through) as remote, ApartExecutor(executor, remote, store) as apart:
         yield apart
 
 
