@@ -7,6 +7,9 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+EXTRAS = ("remote", "serve", "sign")
+"""Those of engines have bounds that are the newest there is."""
+
 PROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
 
@@ -18,4 +21,6 @@ def lowest(requirement: str) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join(map(lowest, tomllib.loads(PROJECT.read_text())["project"]["dependencies"])))
+    project = tomllib.loads(PROJECT.read_text())["project"]
+    extras = project["optional-dependencies"]
+    print("\n".join(map(lowest, [*project["dependencies"], *(one for name in EXTRAS for one in extras[name])])))
