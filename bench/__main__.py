@@ -8,7 +8,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import chain, durability, engines, imports, matching, parallel, trees, undeclared, upkeep
+from bench import chain, durability, engines, imports, matching, parallel, remotes, trees, undeclared, upkeep
 from bench.chain import discard
 from bench.rows import Row, holds, table
 
@@ -19,6 +19,7 @@ GROUPS: Mapping[str, Callable[[float, Path], list[Row]]] = {
     "imports": lambda scale, place: imports.measure(imports.TIMES if scale >= 0.1 else 3),
     "matching": matching.measure,
     "parallel": parallel.measure,
+    "remotes": remotes.measure,
     "trees": lambda scale, place: trees.measure(scale),
     "undeclared": undeclared.measure,
     "upkeep": upkeep.measure,

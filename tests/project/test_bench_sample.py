@@ -64,3 +64,11 @@ def test_table() -> None:
     text = table([against("fast", 2.0, 1.0, 3.0, per=1000), against("slow", 4.0, 1.0, 3.0)])
     assert [line.split()[-1] for line in text.splitlines()[1:]] == ["holds", "MISSED"]
     assert "2.00 ms  1.00 ms" in text
+
+
+def test_remotes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench import remotes
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "")  # which puts back what the measurement sets
+    check(remotes.measure(0.0005, tmp_path))
