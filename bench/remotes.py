@@ -16,8 +16,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench.rows import Row, against, amount
+from bench.rows import Row, against
 from pylightnix import Build, Realization, Store, pull, push, realize, stage
+from pylightnix.model.amounts import size as shown
 
 LARGE = 2_000_000_000
 MANY = 20_000
@@ -50,7 +51,7 @@ def measure(scale: float, place: Path) -> list[Row]:
             (1, max(1, round(LARGE * scale)), 1.2),
             (max(2, round(MANY * scale)), SMALL, 0.2),
         ):
-            name = f"{count:,} file{'s' if count > 1 else ''} of {amount(size / 1e6, 'MB')}"
+            name = f"{count:,} file{'s' if count > 1 else ''} of {shown(size)}"
             store = Store(place / "store", durability="none")
             done = realize(files(count, size), store=store, quiet=True)
             rows += _compared(name, limit, done, store, place / str(count), endpoint)
