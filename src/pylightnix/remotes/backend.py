@@ -72,6 +72,11 @@ def check_name(name: str) -> str:
     return _checked(name, _NAME)
 
 
+def is_name(text: str) -> bool:
+    """Whether bytes can have this name; what else lies in a place is nobody's business."""
+    return len(text) <= LONGEST and _NAME.fullmatch(text) is not None
+
+
 def check_prefix(prefix: str) -> str:
     """The text, if names can begin so; else BadNameError."""
     return _checked(prefix, _PREFIX)

@@ -8,9 +8,9 @@ import stat
 import time
 from collections.abc import Iterator
 
-from pylightnix.errors import BadNameError, DamageError, RemoteError
+from pylightnix.errors import DamageError, RemoteError
 from pylightnix.names import printable
-from pylightnix.remotes.backend import check_name, check_prefix
+from pylightnix.remotes.backend import check_name, check_prefix, is_name
 from pylightnix.store import changes
 from pylightnix.store.files import NewFile, fresh_id, is_directory, open_plain
 
@@ -98,7 +98,7 @@ class Directory:
                 continue
             for one in found:
                 name = f"{here}{one.name}"
-                if (here == above and not one.name.startswith(begin)) or not _is_name(name):
+                if (here == above and not one.name.startswith(begin)) or not is_name(name):
                     continue
                 if one.is_dir(follow_symlinks=False):
                     waiting.append(f"{name}/")
@@ -134,11 +134,3 @@ class Directory:
                 f"{name}: {error.strerror or error}", where=self.url, errno=error.errno,
                 hint="look at its rights, and whether there is room; then do it again: it goes on",
             ) from error  # fmt: skip
-
-
-def _is_name(name: str) -> bool:
-    try:
-        check_name(name)
-    except BadNameError:
-        return False
-    return True

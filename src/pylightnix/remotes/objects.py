@@ -13,10 +13,10 @@ from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
-from pylightnix.errors import BadNameError, RemoteError
+from pylightnix.errors import RemoteError
 from pylightnix.model.addresses import shown
 from pylightnix.names import printable
-from pylightnix.remotes.backend import check_name, check_prefix
+from pylightnix.remotes.backend import check_name, check_prefix, is_name
 
 T = TypeVar("T")
 
@@ -95,7 +95,7 @@ class Objects:
             for one in page:
                 name = one["path"]
                 if name.startswith(prefix):
-                    if _is_name(name):
+                    if is_name(name):
                         yield name
                 elif begin and name > prefix:
                     return
@@ -148,14 +148,6 @@ def _refusals() -> tuple[type[Exception], ...]:
 def _before(prefix: str) -> str:
     """What sorts just before whatever begins so: listings begin after a name."""
     return f"{prefix[:-1]}{chr(ord(prefix[-1]) - 1)}~"
-
-
-def _is_name(name: str) -> bool:
-    try:
-        check_name(name)
-    except BadNameError:
-        return False
-    return True
 
 
 def _lacks_bucket(error: Exception) -> bool:

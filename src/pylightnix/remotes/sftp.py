@@ -10,9 +10,9 @@ import stat
 from collections.abc import Iterator
 from typing import Any
 
-from pylightnix.errors import BadNameError, DamageError, RemoteError
+from pylightnix.errors import DamageError, RemoteError
 from pylightnix.names import printable
-from pylightnix.remotes.backend import check_name, check_prefix
+from pylightnix.remotes.backend import check_name, check_prefix, is_name
 from pylightnix.remotes.ssh import Connection
 from pylightnix.remotes.ssh_login import Target
 from pylightnix.store.files import fresh_id
@@ -87,7 +87,7 @@ class Sftp:
             here = waiting.pop()
             for last, kind in self._listed(here, prefix):
                 name = f"{here}{last}"
-                if not last.startswith(begin) or not _is_name(name):
+                if not last.startswith(begin) or not is_name(name):
                     continue
                 if kind == stat.S_IFDIR:
                     waiting.append(f"{name}/")
@@ -215,11 +215,3 @@ def _is_directory(channel: Any, path: str) -> bool:
         return stat.S_ISDIR(channel.stat(path).st_mode or 0)
     except FileNotFoundError:
         return False
-
-
-def _is_name(name: str) -> bool:
-    try:
-        check_name(name)
-    except BadNameError:
-        return False
-    return True
