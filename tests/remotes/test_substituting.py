@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from pylightnix import Build, Dep, Remote, Store, match, plan, promise, push, realize, stage
+from pylightnix.engine.events import Silent
 from pylightnix.errors import RemoteError
+from pylightnix.model.plan import Step
 from pylightnix.remotes.directory import Directory
 from pylightnix.remotes.keyring import DIRECTORY, Keys
 from pylightnix.session.substituting import VARIABLE, RemoteWarning
@@ -57,6 +59,16 @@ class Broken(Directory):
         if "trees" in name or "blobs" in name:
             raise RemoteError("the connection was lost", where=self.url, again=True)
         return super().get(name, most)
+
+
+class Told(Silent):
+    """Notes what was decided."""
+
+    def __init__(self) -> None:
+        self.actions: list[str] = []
+
+    def decided(self, step: Step) -> None:
+        self.actions.append(step.action)
 
 
 @pytest.fixture(autouse=True)
@@ -193,8 +205,10 @@ def test_a_remote_that_breaks_while_fetching(place: Path, store: Store) -> None:
     assert RUNS == []
     assert done.text.exists()
     third = Store(store.path.with_name("three"), durability="none")
+    told = Told()
     with pytest.warns(RemoteWarning, match="connection was lost"):
-        done = realize(report(), store=third, remotes=[Remote(place, backend=Broken(str(place)))], quiet=True)
+        done = realize(report(), store=third, remotes=[Remote(place, backend=Broken(str(place)))], listener=told)
+    assert "fetch" not in told.actions, "nothing came from there"
     assert done.text.read_text() == "one two 0 1"
     assert RUNS
 

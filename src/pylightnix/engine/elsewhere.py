@@ -39,7 +39,12 @@ class Elsewhere:
 
     def fetches(self, ref: DerivationRef, records: Iterable[Record]) -> bool:
         """Whether a derivation has to wait until artifacts of some of these were fetched, which was not tried yet."""
-        new = [one for one in records if one.ref not in self._fetched and self.supply.whence(one)]
+        new = []
+        for record in records:
+            if record.ref in self._fetched:
+                self._came.pop(record.ref, None)  # it did not come, and is made instead
+            elif self.supply.whence(record):
+                new.append(record)
         for record in new:
             self._records[record.ref] = record
             self._came[record.ref] = self.supply.whence(record)
