@@ -11,12 +11,12 @@ import contextlib
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pylightnix.errors import ArtifactError, DamageError, StoreError
 from pylightnix.hashing import DIGITS, digest_bytes
 from pylightnix.model.keeping import Sealed, Workspace
-from pylightnix.model.records import Record, Run
+from pylightnix.model.records import PromiseRecord, Record, Run
 from pylightnix.names import DerivationRef, RealizationRef, printable
 from pylightnix.store import changes
 from pylightnix.store.documents import parse_derivation, record_bytes
@@ -30,7 +30,7 @@ from pylightnix.store.publishing import (
     remove_quietly,
     set_aside_unless_whole,
 )
-from pylightnix.store.trees import EMPTY, Entry, read_manifest
+from pylightnix.store.trees import EMPTY, Entry, read_manifest, tree_of
 from pylightnix.store.writing import Writer
 
 LONGEST = 1.0
@@ -193,9 +193,8 @@ class Receiver:
         workspace = Workspace(arrival.notes, arrival.out, "", "", "", has_out)
         manifest = f"{arrival.notes}/manifest.jsonl"
         if not has_out:
-            if record.tree != EMPTY and os.path.lexists(manifest):
-                for _ in read_manifest(manifest, record.tree):
-                    pass
+            if record.tree == EMPTY or os.path.lexists(manifest):
+                _see_told(record, _tree_of(record, manifest))
             return Sealed(workspace, record.ref, record)
         wanted = f"{arrival.notes}/wanted.jsonl"
         if os.path.lexists(manifest):
@@ -207,12 +206,7 @@ class Receiver:
             raise DamageError(error.what, where=error.where, hint=error.hint) from error
         if found.ref != record.ref:
             raise _differs(record, manifest, wanted)
-        if (found.record.promises, found.record.size, found.record.files) != (
-            record.promises, record.size, record.files,
-        ):  # fmt: skip
-            raise DamageError(
-                "what its record says of promises and sizes is not so", where=f"{record.ref.name} {record.ref.short}"
-            )
+        _see_told(record, found.record)
         with contextlib.suppress(FileNotFoundError):
             changes.remove_file(wanted)
         return Sealed(workspace, record.ref, record)
@@ -264,6 +258,27 @@ def _remove(arrival: Arrival) -> None:
     for path in (arrival.notes, arrival.out):
         if os.path.lexists(path):
             remove_quietly(path)
+
+
+def _tree_of(record: Record, manifest: str) -> Record:
+    """What the record must say of promises and sizes where this is the manifest; DamageError if it is none."""
+    entries = () if record.tree == EMPTY else read_manifest(manifest, record.tree)
+    try:
+        tree = tree_of(entries, [kept.path for kept in record.promises.values()])
+    except DamageError:
+        raise
+    except StoreError as error:
+        raise DamageError(error.what, where=error.where) from error
+    kept = {name: PromiseRecord(kept.path, *tree.artifacts[kept.path]) for name, kept in record.promises.items()}
+    return replace(record, promises=kept, size=tree.size, files=tree.files)
+
+
+def _see_told(record: Record, found: Record) -> None:
+    """See that a record is right where its own hash says nothing: keys of what uses a promise follow from this."""
+    if (found.promises, found.size, found.files) != (record.promises, record.size, record.files):
+        raise DamageError(
+            "what its record says of promises and sizes is not so", where=f"{record.ref.name} {record.ref.short}"
+        )
 
 
 def _differs(record: Record, found: str, wanted: str) -> DamageError:

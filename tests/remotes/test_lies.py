@@ -1,0 +1,111 @@
+"""What no signature covers, and somebody else has changed: it is held against what is signed, or is nobody's choice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pylightnix import Build, Realization, Store, match, promise, pull, push, realize, stage
+from pylightnix.errors import DamageError
+from pylightnix.hashing import digest_bytes
+from pylightnix.model.records import Record
+from pylightnix.remotes.format import Offer, offers_prefix
+from pylightnix.remotes.keyring import DIRECTORY, Keys
+from pylightnix.remotes.notes import Notes, notes_bytes, parse_notes
+from pylightnix.remotes.pieces import Blob
+from pylightnix.remotes.sending import stored_as
+from pylightnix.session.substituting import RemoteWarning
+from pylightnix.store.documents import record_bytes
+
+
+@stage(code="ignore", matcher=match.latest())
+def data(build: Build, number: int = 1, table: Path = promise("table.txt")) -> None:
+    table.write_text(f"number {number}")
+    (build.out / "other.txt").write_text("something else")
+
+
+@stage(code="ignore")
+def model(table: Any, weights: Path = promise("w.bin")) -> float:
+    weights.write_text(f"made from {table.read_text()}")
+    return 0.5
+
+
+@pytest.fixture(autouse=True)
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One person, who trusts themselves."""
+    monkeypatch.setenv(DIRECTORY, str(tmp_path / "keys"))
+    Keys().trust("me", Keys().generate().public)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Store:
+    return Store(tmp_path / "one", durability="none")
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Store:
+    return Store(tmp_path / "two", durability="none")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "remote"
+
+
+def offers_of(place: Path, one: Realization[Any]) -> list[Path]:
+    return sorted(place.glob(f"{offers_prefix(one.record.home, one.ref.digits)}*"))
+
+
+def offer_in(place: Path, path: Path) -> Offer:
+    return Offer.parse(str(path.relative_to(place)), path.read_bytes())
+
+
+def content(place: Path, blobs: Iterable[Blob]) -> bytes:
+    from pylightnix.remotes.directory import Directory
+    from pylightnix.remotes.fetching import Fetcher
+
+    fetcher = Fetcher(Directory(str(place)))
+    try:
+        return b"".join(map(fetcher.blob, blobs))
+    finally:
+        fetcher.close()
+
+
+def notes_in(place: Path, offer: Offer) -> Notes:
+    return parse_notes(content(place, offer.notes), offer.place)
+
+
+def offered_with(place: Path, path: Path, record: Record) -> None:
+    """Put an offer of the same claim with the same signatures, and other notes, in the place of one."""
+    offer = offer_in(place, path)
+    notes = notes_in(place, offer)
+    data = notes_bytes(
+        record_bytes(record, record.made_in), notes.derivations, notes.environments, notes.documents, notes.logs
+    )
+    blob, stored = stored_as(data)
+    (place / blob.name).parent.mkdir(exist_ok=True)
+    (place / blob.name).write_bytes(stored)
+    path.unlink()
+    other = offer._replace(notes=(blob,))
+    (place / other.name()).write_bytes(other.to_bytes())
+    assert digest_bytes(data) == blob.digest
+
+
+def test_promises_of_something_else(source: Store, target: Store, place: Path) -> None:
+    """Else what is made from one thing could be passed off as made from another one, though both are signed."""
+    one, two = (realize(data(number=number), store=source, quiet=True) for number in (1, 2))
+    for number in (1, 2):
+        push(realize(model(data(number=number).table), store=source, quiet=True), place, store=source)
+    for path in offers_of(place, one):
+        record = notes_in(place, offer_in(place, path)).record
+        record.promises = two.record.promises
+        offered_with(place, path, record)
+    with pytest.raises(DamageError, match="promises and sizes"):
+        pull(one.ref, place, store=target, only=[])
+    with pytest.warns(RemoteWarning, match="promises and sizes"):
+        done = realize(model(data(number=1).table), store=target, remotes=[place], quiet=True)
+    assert done.weights.read_text() == "made from number 1"
+    assert target.verify().findings == ()
