@@ -31,7 +31,7 @@ _dry_option = click.option("--dry-run", is_flag=True, help="Change nothing, only
 @incomplete_option
 @click.option("--sign/--no-sign", default=None, help="Sign what was made here; default: if you have a key.")
 @click.option("--secrets", is_flag=True, help="Send also files that look like secrets.")
-@click.option("--again", is_flag=True, help="Ask about everything, also what it is remembered to have.")
+@click.option("--again", is_flag=True, help="Read what is there, and send anew what is missing or damaged.")
 @set_option
 @store_option
 @json_option

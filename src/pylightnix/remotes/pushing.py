@@ -52,6 +52,7 @@ class Manner(NamedTuple):
         signer: the public key of who signs, in text; empty if nobody does.
         suspect: tells secrets; None if they may be sent.
         fresh: whether the remote is not there yet, so that nobody need ask it.
+        again: look at all that the remote has, and send anew what is not there or damaged.
         dry: send nothing, only say what would be sent.
     """
 
@@ -60,6 +61,7 @@ class Manner(NamedTuple):
     signer: str = ""
     suspect: Suspect | None = None
     fresh: bool = False
+    again: bool = False
     dry: bool = False
 
 
@@ -101,7 +103,7 @@ def push_closure(
         SecretError: a file looks like a secret.
         RemoteError: the remote cannot be reached, or refuses.
     """
-    with closing(Sender(remote.backend)) as sender:
+    with closing(Sender(remote.backend, look=manner.again)) as sender:
         return _Push(source, remote, closure, manner, sender, told).all()
 
 
@@ -114,6 +116,7 @@ class _Prepared(NamedTuple):
         tree: the name of the document of its pieces.
         pieces: None if the remote has them.
         offers: to be published.
+        begun: bytes that had gone over before.
     """
 
     moved: Moved
@@ -121,6 +124,7 @@ class _Prepared(NamedTuple):
     tree: str
     pieces: Sending | None
     offers: list[Offer]
+    begun: int
 
 
 def _moved(one: Member, *, was_there: bool, lacks: bool) -> Moved:
@@ -143,6 +147,7 @@ class _Push:
         self._told = told
         self._moved: dict[RealizationRef, Moved] = {}
         self._ready: list[_Prepared] = []
+        self._again = manner.again and not manner.dry
         self._offers: dict[KeyRef, set[str]] = {}
         self._offering = Offering(source, lambda data: stored_as(data)[0], manner.sign, manner.suspect)
 
@@ -158,7 +163,7 @@ class _Push:
                     self._one(place, prints[place])
                 else:
                     self._note(Moved(place.ref, "there"))
-                if len(self._ready) >= _TOGETHER:
+                if len(self._ready) >= (1 if self._again else _TOGETHER):
                     self._settle()
             self._settle()
         except (DamageError, SecretError):
@@ -196,7 +201,7 @@ class _Push:
         contexts = self._closure.contexts_of(place, one)
         offers = self._offering.offers(one, contexts, [blob for blob, _ in notes])
         there = self._offers.setdefault(place.home, set())
-        missing = [offer for offer in offers if offer.name().rpartition("/")[2] not in there]
+        missing = [offer for offer in offers if self._again or offer.name().rpartition("/")[2] not in there]
         if not missing:
             self._manner.memory.note(place.ref, print_)
             self._note(Moved(place.ref, "there"))
@@ -207,14 +212,15 @@ class _Push:
         if self._manner.dry:
             self._note(moved)
             return
+        begun = self._sender.sent
         for blob, stored in notes:
             self._sender.send(blob, stored)
         self._send_along(one)
         pieces = self._pieces(one) if lacks else None
-        self._ready.append(_Prepared(moved, print_, tree_name(one.record.tree), pieces, missing))
+        self._ready.append(_Prepared(moved, print_, tree_name(one.record.tree), pieces, missing, begun))
 
     def _has_tree(self, record: Record) -> bool:
-        return not self._manner.fresh and self._remote.backend.has(tree_name(record.tree))
+        return not (self._manner.fresh or self._again) and self._remote.backend.has(tree_name(record.tree))
 
     def _send_along(self, one: Member) -> None:
         """The manifest, and logs that do not stand in the notes."""
@@ -250,7 +256,8 @@ class _Push:
             for offer in one.offers:
                 self._sender.put(offer.name(), offer.to_bytes())
             self._manner.memory.note(one.moved.ref, one.print_)
-            self._note(one.moved)
+            sound = self._again and self._sender.sent == one.begun
+            self._note(Moved(one.moved.ref, "there") if sound else one.moved)
 
     def _note(self, moved: Moved) -> None:
         self._moved[moved.ref] = moved

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from pylightnix.errors import PylightnixError
 from pylightnix.hashing import digest_bytes
 from pylightnix.remotes.backend import Backend
 from pylightnix.remotes.compression import compress
@@ -27,12 +28,14 @@ class Sender:
     Args:
         backend: where to.
         workers: how many requests are made at once.
+        look: whether what is there counts only if it has the same bytes; else a name is enough.
     """
 
-    def __init__(self, backend: Backend, workers: int = WORKERS) -> None:
+    def __init__(self, backend: Backend, workers: int = WORKERS, *, look: bool = False) -> None:
         self.sent = 0
         """Bytes that went over, as they were stored."""
         self._backend = backend
+        self._look = look
         self._pool = ThreadPoolExecutor(workers, "pylightnix-send")
         self._room = threading.BoundedSemaphore(workers + 2)
         self._begun: set[str] = set()
@@ -59,8 +62,9 @@ class Sender:
 
     def put(self, name: str, data: bytes) -> None:
         """Put a document under a name, now."""
-        self._backend.put(name, data)
-        self._count(len(data))
+        if not (self._look and self._is_there(name, data)):
+            self._backend.put(name, data)
+            self._count(len(data))
 
     def each(self, ask: Callable[[T], R], about: Iterable[T]) -> Iterator[R]:
         """What is answered about each, asked several at once."""
@@ -73,9 +77,19 @@ class Sender:
 
     def send(self, blob: Blob, stored: bytes) -> None:
         """Send a piece as it is stored, now, unless it is there."""
-        if self._is_new(blob.name) and not self._backend.has(blob.name):
+        if self._is_new(blob.name) and not self._is_there(blob.name, stored):
             self._backend.put(blob.name, stored)
             self._count(len(stored))
+
+    def _is_there(self, name: str, data: bytes) -> bool:
+        if not self._look:
+            return self._backend.has(name)
+        try:
+            return self._backend.get(name, len(data)) == data
+        except (
+            PylightnixError
+        ):  # it is larger, or something else stands there; who cannot be reached says so when put to
+            return False
 
     def _is_new(self, name: str) -> bool:
         """Whether nobody has begun to send it. Whoever comes second does not wait: all are waited for in the end."""

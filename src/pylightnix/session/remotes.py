@@ -48,7 +48,7 @@ def push(
         store: the store that has them; None for the default one.
         dry_run: send nothing, only say what would be sent.
         incomplete: also where something was removed that they were made from; else that is an error.
-        again: ask the remote about everything, and do not go by what it is remembered to have.
+        again: look at all that the remote has of this, byte for byte, and send anew what is not there or damaged.
         sign: whether what was made here is signed with your key; None: if you have one.
         secrets: send also files that look like secrets.
         told: is called with what became of each realization.
@@ -75,7 +75,8 @@ def push(
             memory.forget(place.ref for place in closure.order)
         manner = Manner(
             memory, sign=key.sign if key else None, signer=key.public if key else "",
-            suspect=None if secrets else looks_secret, fresh=not known, dry=dry_run,
+            suspect=None if secrets else looks_secret, fresh=not known, again=again,
+            dry=dry_run,
         )  # fmt: skip
         return push_closure(source.keeper, there, closure, manner, told)
 
