@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ import pytest
 
 from pylightnix import Build, Realization, Store, match, promise, pull, push, realize, stage
 from pylightnix.errors import DamageError
-from pylightnix.hashing import digest_bytes
-from pylightnix.model.records import Record
+from pylightnix.hashing import canonical, digest_bytes
+from pylightnix.model.records import seed_of
 from pylightnix.remotes.format import Offer, offers_prefix
 from pylightnix.remotes.keyring import DIRECTORY, Keys
 from pylightnix.remotes.notes import Notes, notes_bytes, parse_notes
@@ -78,10 +79,9 @@ def notes_in(place: Path, offer: Offer) -> Notes:
     return parse_notes(content(place, offer.notes), offer.place)
 
 
-def offered_with(place: Path, path: Path, record: Record) -> None:
-    """Put an offer of the same claim with the same signatures, and other notes, in the place of one."""
-    offer = offer_in(place, path)
-    notes = notes_in(place, offer)
+def offered_with(place: Path, path: Path, notes: Notes) -> None:
+    """Put an offer of the same claim with the same signatures, and these notes, in the place of one."""
+    offer, record = offer_in(place, path), notes.record
     data = notes_bytes(
         record_bytes(record, record.made_in), notes.derivations, notes.environments, notes.documents, notes.logs
     )
@@ -100,12 +100,38 @@ def test_promises_of_something_else(source: Store, target: Store, place: Path) -
     for number in (1, 2):
         push(realize(model(data(number=number).table), store=source, quiet=True), place, store=source)
     for path in offers_of(place, one):
-        record = notes_in(place, offer_in(place, path)).record
-        record.promises = two.record.promises
-        offered_with(place, path, record)
+        notes = notes_in(place, offer_in(place, path))
+        notes.record.promises = two.record.promises
+        offered_with(place, path, notes)
     with pytest.raises(DamageError, match="promises and sizes"):
         pull(one.ref, place, store=target, only=[])
     with pytest.warns(RemoteWarning, match="promises and sizes"):
         done = realize(model(data(number=1).table), store=target, remotes=[place], quiet=True)
     assert done.weights.read_text() == "made from number 1"
+    assert target.verify().findings == ()
+
+
+def with_run(notes: Notes, index: int) -> Notes:
+    """Notes with one more run."""
+    name = next(iter(notes.runs))
+    document = json.loads(notes.documents[name])
+    document.update(index=index, seed=seed_of(notes.record.key, index), log=None)
+    other = f"run-{index}-{name.split('-', 2)[2]}"
+    return notes._replace(documents={**notes.documents, other: canonical(document)})
+
+
+@pytest.mark.parametrize("index", [10**8 - 1, 10**8, 10**9 - 1])
+def test_an_index_after_which_there_is_none(index: int, source: Store, target: Store, place: Path) -> None:
+    """Indices only grow, so whoever adds a run with the last one would leave none for those that are made here."""
+    done = realize(data(), store=source, quiet=True)
+    push(done, place, store=source)
+    for path in offers_of(place, done):
+        offered_with(place, path, with_run(notes_in(place, offer_in(place, path)), index))
+    if index >= 10**8:
+        with pytest.raises(DamageError, match="no key has so many runs"):
+            pull(done.ref, place, store=target)
+        return
+    pull(done.ref, place, store=target)
+    again = realize(data(), store=target, rebuild=[data()], quiet=True)
+    assert again.runs[-1].index == 10**8
     assert target.verify().findings == ()

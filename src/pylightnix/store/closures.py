@@ -20,6 +20,9 @@ from pylightnix.store.documents import parse_context, parse_derivation, parse_re
 from pylightnix.store.files import is_directory, kind_of, open_plain, read_small
 from pylightnix.store.reading import Reader, is_context, is_run, unreadable
 
+FOREIGN = range(10**8)
+"""Indices of runs that are taken from elsewhere. Nobody signs runs, and those made here count on from the highest."""
+
 
 class Place(NamedTuple):
     """Where a realization stands: under this key, with this reference."""
@@ -172,6 +175,12 @@ def check_belongings(
     if set(logs) != {run.log for run in runs.values() if run.log is not None}:
         raise DamageError("its logs are not those that its runs name", where=where)
     check_notes(record, runs, contexts, where)
+    for name, run in runs.items():
+        if run.index not in FOREIGN:
+            raise DamageError(
+                f"no key has so many runs: their indices are less than {FOREIGN.stop}",
+                where=printable(f"{where}/{name}"),
+            )
     promised = {name: kept.path for name, kept in record.promises.items()}
     for ref in derivations_of(runs.values(), contexts.values()):
         if promises.get(ref) != promised:
