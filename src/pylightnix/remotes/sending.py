@@ -86,9 +86,7 @@ class Sender:
             return self._backend.has(name)
         try:
             return self._backend.get(name, len(data)) == data
-        except (
-            PylightnixError
-        ):  # it is larger, or something else stands there; who cannot be reached says so when put to
+        except PylightnixError:  # it is larger, or something else is there; who cannot be reached says so when put to
             return False
 
     def _is_new(self, name: str) -> bool:
