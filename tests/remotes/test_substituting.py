@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pylightnix import Build, Dep, Remote, Store, match, plan, promise, push, realize, stage
+from pylightnix import Build, Dep, Remote, Store, match, plan, promise, pull, push, realize, realize_many, stage
 from pylightnix.engine.events import Silent
 from pylightnix.errors import RemoteError
 from pylightnix.model.plan import Step
@@ -142,6 +142,27 @@ def test_candidates_from_elsewhere_take_part(place: Path, store: Store) -> None:
     best = realize(more, store=store, remotes=[place], quiet=True)
     assert RUNS == ["model"] * 3
     assert best.value == {"score": 4.5}
+
+
+def test_runs_from_elsewhere_count(place: Path, store: Store, tmp_path: Path) -> None:
+    """Also those of what is known here alone; a plan says what a realize does."""
+
+    @stage(code="ignore")
+    def same(table: Path = promise("table.txt")) -> None:
+        RUNS.append("same")
+        table.write_text("the same")
+
+    more = same().with_matcher(match.all(of=3))
+    other = Store(tmp_path / "one", durability="none")
+    few = realize(same(), store=other, quiet=True)
+    push(few, place, store=other)
+    pull(few.ref, place, store=store, only=[])
+    push(realize_many(more, store=other, quiet=True), place, store=other)
+    RUNS.clear()
+    assert [step.wanted for step in plan(more, store=store).steps] == [2]
+    assert [step.action for step in plan(more, store=store, remotes=[place]).steps] == ["fetch"]
+    (found,) = realize_many(more, store=store, remotes=[place], quiet=True)
+    assert (RUNS, len(found.runs)) == ([], 3)
 
 
 def test_what_is_there_asks_nobody(place: Path, store: Store) -> None:

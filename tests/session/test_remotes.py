@@ -620,6 +620,19 @@ def test_what_a_pull_would_change(source: Store, target: Store, place: Path) -> 
     assert (again.fresh, again.changes) == ((), ())
 
 
+def test_runs_that_a_pull_would_add_count(source: Store, target: Store, place: Path) -> None:
+    """What is here already has more runs then."""
+    more = same(1).with_matcher(match.all(of=3))
+    realize(same(1), store=target, quiet=True)
+    (done,) = realize_many(more, store=source, quiet=True)
+    push(done, place, store=source)
+    (change,) = pull(done.ref, place, store=target, unsigned=True, dry_run=True, targets=more).changes
+    assert (change.before.action, change.before.wanted) == ("build", 2)
+    assert change.after.chosen == (done.ref,)
+    pull(done.ref, place, store=target, unsigned=True)
+    assert plan(more, store=target).steps[-1].chosen == (done.ref,)
+
+
 class Short(Counting):
     """A directory that gives so many blobs and then nothing more."""
 

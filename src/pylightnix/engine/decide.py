@@ -268,7 +268,8 @@ class Decider:
         found = [Realization[Any](record, self._keeper) for record in records]
         others = self.elsewhere.supply.candidates(key.home) if self.elsewhere.supply.there else ()
         if others:
-            found += [Realization[Any](record, shelf) for record, shelf in others]
+            more = {record.ref: Realization[Any](record, shelf) for record, shelf in others}
+            found = [one for one in found if one.ref not in more] + list(more.values())
             found.sort(key=lambda realization: realization.ref)
         return found
 

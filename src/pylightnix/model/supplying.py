@@ -27,7 +27,7 @@ class Supply(Protocol):
         ...
 
     def candidates(self, home: KeyRef) -> Sequence[tuple[Record, Shelf]]:
-        """Those that were found under a key and that the keeper does not have, each with what knows more of it."""
+        """Those that were found under a key and of which the keeper does not have all, each with what knows more."""
         ...
 
     def whence(self, record: Record) -> str:

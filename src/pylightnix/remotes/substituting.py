@@ -24,6 +24,7 @@ from pylightnix.remotes.finding import Doubt, Finder, Offered, Wanted
 from pylightnix.remotes.pulling import pull_closure
 from pylightnix.remotes.remote import Remote
 from pylightnix.store.closures import Place
+from pylightnix.store.files import is_directory
 from pylightnix.store.reading import Reader
 from pylightnix.store.writing import Writer
 
@@ -137,8 +138,7 @@ class Substitutes:
                     new.setdefault(place, offered)
         if self._look:
             for place, offered in new.items():
-                if self._store.record_at(place.home, place.ref.digits) is None:
-                    self._under.setdefault(place.home, {})[place.ref] = seen(self._store, offered)
+                self._under.setdefault(place.home, {})[place.ref] = seen(self._store, offered)
         else:
             for source in self._sources:
                 own = [one for found in self._found.values() for one in found[:1] if one.source is source]
@@ -148,7 +148,7 @@ class Substitutes:
         return [record for record in self._store.candidates(home, key) if self._store.present(record)]
 
     def candidates(self, home: KeyRef) -> Sequence[tuple[Record, Shelf]]:
-        """Those that were found under a key and are not in the store, where only to look."""
+        """Those that were found under a key, where only to look."""
         return list(self._under.get(home, {}).values())
 
     def whence(self, record: Record) -> str:
@@ -184,7 +184,7 @@ class Substitutes:
 
 
 def seen(store: Reader, offered: Offered) -> tuple[Record, Shelf]:
-    """A realization that is not in the store, and what a remote tells of it."""
+    """A realization, and what store and remote together tell of it."""
     return offered.notes[0].record, _Seen(store, offered)
 
 
@@ -202,13 +202,15 @@ def _alone(wanted: Sequence[_Candidate]) -> Wanted:
 
 
 class _Seen(Reader):
-    """A realization that is not in the store, as far as a remote tells of it."""
+    """A realization as it would be if the store had what a remote tells of it."""
 
     def __init__(self, store: Reader, offered: Offered) -> None:
         super().__init__(store.layout)
         self._offered = offered
 
     def runs(self, record: Record) -> tuple[Run, ...]:
-        """Those that the remote knows."""
-        found = {run.index: run for notes in self._offered.notes for run in notes.runs.values()}
+        """Those that the store or the remote knows, one for each index: of two the older one."""
+        known = list(super().runs(record)) if is_directory(self.place(record)) else []
+        known += [run for notes in self._offered.notes for run in notes.runs.values()]
+        found = {run.index: run for run in sorted(known, key=Run.order, reverse=True)}
         return tuple(sorted(found.values(), key=Run.order))

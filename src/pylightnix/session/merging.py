@@ -90,8 +90,7 @@ class _There:
         self._whole = {place.ref for place, offered in wanted.offered.items() if offered.whole}
         self._under: dict[KeyRef, list[tuple[Record, Shelf]]] = {}
         for place, offered in wanted.offered.items():
-            if store.keeper.record_at(place.home, place.ref.digits) is None:
-                self._under.setdefault(place.home, []).append(seen(store.keeper, offered))
+            self._under.setdefault(place.home, []).append(seen(store.keeper, offered))
 
     def seek(self, keys: Mapping[KeyRef, str]) -> None:
         """Nothing more is found."""
