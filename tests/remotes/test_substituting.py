@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import socket
 import time
 import warnings
@@ -232,6 +234,18 @@ def test_a_remote_that_breaks_while_fetching(place: Path, store: Store) -> None:
     assert "fetch" not in told.actions, "nothing came from there"
     assert done.text.read_text() == "one two 0 1"
     assert RUNS
+
+
+def test_what_is_damaged_in_one_remote_comes_from_the_next(place: Path, store: Store, tmp_path: Path) -> None:
+    """Also what is known of a result."""
+    damaged = tmp_path / "damaged"
+    shutil.copytree(place, damaged)
+    for offer in damaged.glob("claims/*-report/*@*"):
+        for label, _ in json.loads(offer.read_bytes())["manifest"]:
+            (damaged / "blobs" / label[:2] / label).unlink()
+    with pytest.warns(RemoteWarning, match="damaged was not asked any more"):
+        realize(report(), store=store, remotes=[damaged, place], quiet=True)
+    assert RUNS == []
 
 
 def test_artifacts_that_were_collected_come_back(place: Path, store: Store) -> None:

@@ -141,8 +141,10 @@ class Substitutes:
                 self._under.setdefault(place.home, {})[place.ref] = seen(self._store, offered)
         else:
             for source in self._sources:
-                own = [one for found in self._found.values() for one in found[:1] if one.source is source]
-                self._take(source, [one for one in own if one.place in new], whole=False)
+                own = [one for place in new for one in self._found[place.ref] if one.source is source]
+                if self._take(source, own, whole=False):
+                    taken = {one.place for one in own}
+                    new = {place: offered for place, offered in new.items() if place not in taken}
 
     def _whole(self, home: KeyRef, key: str) -> list[Record]:
         return [record for record in self._store.candidates(home, key) if self._store.present(record)]
