@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -386,6 +386,29 @@ def test_a_place_of_something_else_is_left_alone(source: Store, place: Path, don
     with pytest.raises(RemoteError, match="something else is there"):
         push(done, place, store=source)
     assert [one.name for one in place.iterdir()] == ["thesis.tex"]
+
+
+class Overtaken(Directory):
+    """A directory in which somebody else is faster: all of their push happens after the first look."""
+
+    def __init__(self, path: Path, push: Callable[[], object]) -> None:
+        super().__init__(str(path))
+        self._push: Callable[[], object] | None = push
+
+    def get(self, name: str, most: int) -> bytes | None:
+        data = super().get(name, most)
+        other, self._push = self._push, None
+        if other is not None:
+            other()
+        return data
+
+
+def test_two_make_a_remote_at_once(source: Store, target: Store, place: Path, done: Realization[Any]) -> None:
+    other = realize(same(1), store=target, quiet=True)
+    overtaken = Remote(place, backend=Overtaken(place, lambda: push(other, place, store=target)))
+    assert hows(push(done, overtaken, store=source)) == ["copied"] * 3
+    assert hows(push(done, place, store=source)) == ["there"] * 3
+    assert len(list((place / "refs").iterdir())) == 4
 
 
 def test_a_newer_remote_is_refused(source: Store, target: Store, place: Path, done: Realization[Any]) -> None:

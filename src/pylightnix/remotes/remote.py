@@ -85,6 +85,8 @@ class Remote:
     def _make(self) -> str:
         self.see_writable()
         if self.backend.lists and next(self.backend.names(""), None) is not None:
+            if found := self.find_identity():  # somebody else made it meanwhile
+                return found
             raise RemoteError(
                 "something else is there",
                 where=self.url,
