@@ -6,6 +6,7 @@ They stand in a checkpoint, of which somebody is the holder until he gives it up
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 
 from pylightnix.hashing import DIGITS, digest_bytes
@@ -43,12 +44,12 @@ class Parts:
         Args:
             fetcher: asks the remote.
             blobs: the content.
-            mode: of the file, less the umask.
+            mode: of the file, less the umask; it can be written until it is sealed.
             target: its place.
         """
         path = f"{self._path}/{len(self._files)}"
         changes.make_directories(self._path)
-        handle = changes.open_new(path, _OPEN, mode)
+        handle = changes.open_new(path, _OPEN, mode | stat.S_IWUSR)  # or nobody but root could go on with it
         try:
             there = _there(handle, blobs)
             os.lseek(handle, sum(blob.size for blob in blobs[:there]), os.SEEK_SET)
