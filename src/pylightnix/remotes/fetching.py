@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TypeVar
 
 from pylightnix.errors import DamageError
@@ -15,6 +15,7 @@ from pylightnix.hashing import digest_bytes
 from pylightnix.remotes.backend import Backend
 from pylightnix.remotes.compression import decompress
 from pylightnix.remotes.pieces import Blob
+from pylightnix.remotes.workers import Workers
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,11 +40,11 @@ class Fetcher:
         self.address = address or backend.url
         self._backend = backend
         self._workers = workers
-        self._pool = ThreadPoolExecutor(workers, "pylightnix-fetch")
+        self._pool = Workers(workers, "pylightnix-fetch")
 
     def close(self) -> None:
-        """End what goes on; what has not begun is dropped."""
-        self._pool.shutdown(cancel_futures=True)
+        """End what goes on, or leave it behind if it hangs; what has not begun is dropped."""
+        self._pool.close()
 
     def each(self, ask: Callable[[T], R], about: Iterable[T]) -> Iterator[R]:
         """What is answered about each, asked several at once."""

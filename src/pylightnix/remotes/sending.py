@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TypeVar
 
 from pylightnix.errors import PylightnixError
@@ -15,6 +15,7 @@ from pylightnix.hashing import digest_bytes
 from pylightnix.remotes.backend import Backend
 from pylightnix.remotes.compression import compress
 from pylightnix.remotes.pieces import Blob, Cutter
+from pylightnix.remotes.workers import Workers
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,14 +37,14 @@ class Sender:
         """Bytes that went over, as they were stored."""
         self._backend = backend
         self._look = look
-        self._pool = ThreadPoolExecutor(workers, "pylightnix-send")
+        self._pool = Workers(workers, "pylightnix-send")
         self._room = threading.BoundedSemaphore(workers + 2)
         self._begun: set[str] = set()
         self._mutex = threading.Lock()
 
     def close(self) -> None:
-        """End what goes on; what has not begun is dropped."""
-        self._pool.shutdown(cancel_futures=True)
+        """End what goes on, or leave it behind if it hangs; what has not begun is dropped."""
+        self._pool.close()
 
     def blob(self, data: bytes) -> Future[Blob]:
         """Send a piece; waits while enough of them are under way."""

@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import netrc
 import os
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -92,6 +93,9 @@ class Web:
 
     def close(self) -> None:
         for one in list(self._all):
+            if one.sock is not None:
+                with contextlib.suppress(OSError):  # whoever reads it holds a lock that closing waits for
+                    socket.socket.shutdown(one.sock, socket.SHUT_RDWR)
             one.close()
 
     def _ask(self, method: str, name: str) -> Answer:
