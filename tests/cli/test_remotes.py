@@ -25,6 +25,8 @@ def test_there_and_back(cli: Cli) -> None:
     refused = cli("pull", ref[:8], "--from", "lab", "--store", "other", code=1)
     assert "nobody has signed it" in refused.stderr
     assert "--unsigned" in refused.stderr
+    asked = cli("plan", "flow.py:report", "--remote", "lab", "--store", "other").stderr
+    assert "\nwarning: lab: 1 result was not taken: " in asked, "and nothing of where in the program"
     would = cli("pull", ref, "--from", "lab", "--store", "o", "--unsigned", "--dry-run", "--for", "flow.py:report")
     assert "beside 0 candidates" in would.stdout
     assert "build → reuse" in would.stdout

@@ -383,6 +383,24 @@ def test_what_is_named_must_be_there(source: Store, target: Store, place: Path, 
             verb([], place, store=target)
 
 
+def test_what_others_put_among_references(
+    source: Store, target: Store, place: Path, done: Realization[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is none of them, and hides none; what is said of it names the remote, whatever that is called."""
+    push(done, place.with_name("r"), store=source)
+    monkeypatch.chdir(place.parent)
+    refs = Path("r/refs")
+    (refs / done.ref[:6]).mkdir()
+    (refs / done.ref[:6] / "y").write_text("x")
+    (refs / f"{'0' * 40}+x").write_text("x")
+    (refs / f"{'1' * 40}-model").write_text("x")
+    with pytest.raises(UnknownReferenceError, match="nothing is named 0000"):
+        pull("0000", "r", store=target, unsigned=True)
+    with pytest.raises(DamageError, match=r"^r: refs/1111.*no key of it"):
+        pull("1" * 40, "r", store=target, unsigned=True)
+    assert pull(done.ref[:6], "r", store=target, unsigned=True).refs == (done.ref,)
+
+
 def test_a_place_of_something_else_is_left_alone(source: Store, place: Path, done: Realization[Any]) -> None:
     place.mkdir()
     (place / "thesis.tex").write_text("x")

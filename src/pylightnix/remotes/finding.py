@@ -111,7 +111,8 @@ class Finder:
                     hint="give all of it, with the name of the stage", ref=reference,
                 )  # fmt: skip
             return self._place(RealizationRef.parse(reference))
-        found = sorted(name.removeprefix("refs/") for name in self._remote.backend.names(f"refs/{reference}"))
+        names = [name.removeprefix("refs/") for name in self._remote.backend.names(f"refs/{reference}")]
+        found = sorted(filter(is_reference, names))  # others may have put anything there
         if len(found) != 1:
             what = f"{reference} names {len(found)} things" if found else f"nothing is named {reference}"
             hint = (

@@ -123,8 +123,8 @@ class Substitutes:
             if source.problem:
                 self._warn(f"{source.url} was not asked any more: {source.problem}")
             elif doubts:
-                results = f"{len(doubts)} result{'s' if len(doubts) > 1 else ''}"
-                self._warn(f"{source.url}: {results} were not taken: {next(iter(doubts.values()))}")
+                results = f"{len(doubts)} results were" if len(doubts) > 1 else "1 result was"
+                self._warn(f"{source.url}: {results} not taken: {next(iter(doubts.values()))}")
 
     def seek(self, keys: Mapping[KeyRef, str]) -> None:
         """Ask all remotes for candidates under these keys."""

@@ -184,7 +184,8 @@ def _damage_in(remote: Remote) -> Iterator[None]:
     try:
         yield
     except DamageError as error:
-        where = error.where if error.where.startswith(remote.url) else f"{remote.url}: {error.where}".rstrip(": ")
+        told = error.where.startswith((f"{remote.url}: ", f"{remote.url}/"))
+        where = error.where if told else f"{remote.url}: {error.where}".rstrip(": ")
         hint = error.hint or "whoever has it can send it anew: pylightnix push --again"
         raise DamageError(error.what, where=where, hint=hint, **error.fields) from error
 

@@ -65,4 +65,4 @@ def supply_for(given: Iterable[RemoteLike] | None, store: Store, *, look: bool =
 
 
 def _warn(what: str) -> None:
-    warnings.warn(what, category=RemoteWarning, stacklevel=3)
+    warnings.warn(what, category=RemoteWarning, stacklevel=1)  # the caller is a context manager of Python's
