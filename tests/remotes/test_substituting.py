@@ -248,6 +248,31 @@ def test_what_is_damaged_in_one_remote_comes_from_the_next(place: Path, store: S
     assert RUNS == []
 
 
+def test_who_is_believed_need_not_have_made_all(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ann's data, Bob's report of it; who trusts Bob alone, and has the data by its record, takes the report."""
+    place = tmp_path / "both"
+    public: dict[str, str] = {}
+    plain = report(best=model().with_matcher(match.latest()))
+    for name in ("ann", "bob"):
+        monkeypatch.setenv(DIRECTORY, str(tmp_path / name))
+        public[name] = Keys().generate().public
+        for other, key in public.items():
+            Keys().trust(other, key)
+        theirs = Store(tmp_path / f"of-{name}", durability="none")
+        done = realize(plain if name == "bob" else data(), store=theirs, remotes=[place], quiet=True)
+        push(done, place, store=theirs)
+    monkeypatch.setenv(DIRECTORY, str(tmp_path / "carl"))
+    pull(done.deps.best.deps.source.ref, place, store=store, only=[], unsigned=True)
+    Keys().trust("bob", public["bob"])
+    RUNS.clear()
+    assert actions(plain, store=store, remotes=[place])["report"] == "fetch"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = realize(plain, store=store, remotes=[place], quiet=True)
+    assert (RUNS, found.text.read_text()) == ([], done.text.read_text())
+    assert store.verify().findings == ()
+
+
 def test_artifacts_that_were_collected_come_back(place: Path, store: Store) -> None:
     realize(report(), store=store, quiet=True)
     store.gc(unreachable=True, trash="0d", older_than="0d")

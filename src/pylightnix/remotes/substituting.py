@@ -14,14 +14,15 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TimedOutError
 from typing import NamedTuple
 
-from pylightnix.errors import PylightnixError, StoreError
+from pylightnix.errors import DamageError, PylightnixError, StoreError, TrustError
 from pylightnix.model.amounts import size
 from pylightnix.model.realization import Shelf
 from pylightnix.model.records import Record, Run
 from pylightnix.names import KeyRef, RealizationRef
 from pylightnix.remotes.fetching import Fetcher
 from pylightnix.remotes.finding import Doubt, Finder, Offered, Wanted
-from pylightnix.remotes.pulling import pull_closure
+from pylightnix.remotes.format import tree_name
+from pylightnix.remotes.pulling import fetch_artifacts, pull_closure
 from pylightnix.remotes.remote import Remote
 from pylightnix.store.closures import Place
 from pylightnix.store.files import is_directory
@@ -174,8 +175,11 @@ class Substitutes:
             return True
         places = [one.place for one in wanted]
         try:
-            closure = source.finder.closure(places) if whole else _alone(wanted)
-            pull_closure(self._store, source.fetcher, closure, whole=lambda place: whole and place in places)
+            closure = _closure(source, places) if whole else _alone(wanted)
+            if closure is None:
+                self._fetch_alone(source, wanted)
+            else:
+                pull_closure(self._store, source.fetcher, closure, whole=lambda place: whole and place in places)
         except StoreError as error:
             if error.fields.get("errno") is not None:  # the store cannot be written, which is no remote's fault
                 raise
@@ -183,6 +187,13 @@ class Substitutes:
         except PylightnixError as error:
             source.problem = str(error)
         return not source.problem
+
+    def _fetch_alone(self, source: _Source, wanted: Sequence[_Candidate]) -> None:
+        """Fetch the artifacts of what is known here, and nothing of what it was made from."""
+        for one in wanted:
+            record = one.offered.notes[0].record
+            if not fetch_artifacts(self._store, source.fetcher, record):
+                raise DamageError("it is not there, and something that is refers to it", where=tree_name(record.tree))
 
 
 def seen(store: Reader, offered: Offered) -> tuple[Record, Shelf]:
@@ -196,6 +207,14 @@ class _Candidate(NamedTuple):
     source: _Source
     place: Place
     offered: Offered
+
+
+def _closure(source: _Source, places: Sequence[Place]) -> Wanted | None:
+    """Places with all that they were made from; None if that is damaged, or nobody vouches for it who is believed."""
+    try:
+        return source.finder.closure(places)
+    except (TrustError, DamageError):
+        return None
 
 
 def _alone(wanted: Sequence[_Candidate]) -> Wanted:
