@@ -409,6 +409,36 @@ def test_a_place_of_something_else_is_left_alone(source: Store, place: Path, don
     assert [one.name for one in place.iterdir()] == ["thesis.tex"]
 
 
+@stage(code="ignore")
+def after(table: Any, number: int = 0, other: Path = promise("other.txt")) -> None:
+    other.write_text(f"after {table.read_text()}")
+
+
+@stage(code="ignore")
+def last(before: Dep = after(None), other: Path = promise("other.txt")) -> None:
+    other.write_text(before.other.read_text())
+
+
+def test_what_came_along_is_what_it_was_made_from(source: Store, target: Store, place: Path, tmp_path: Path) -> None:
+    """Made from one thing, and used with another one of the same bytes: where the first is not, the second counts."""
+    first, done = (realize(last(after(same(number).table)), store=source, quiet=True) for number in (1, 2))
+    assert first.ref == done.ref
+    before = done.deps.before.deps.table
+    assert before.ref != first.deps.before.deps.table.ref
+    push(done, place, store=source)
+    pull(done.ref, place, store=target, root="kept", unsigned=True)
+    assert target.realization(done.ref).deps.before.deps.table.ref == before.ref
+    assert hows(push(done.ref, tmp_path / "on", store=target)) == ["copied"] * 3
+    target.gc(unreachable=True, trash="0d", older_than="0d")
+    assert target.realization(before.ref).path.exists()
+    third = Store(tmp_path / "three", durability="none")
+    realize(last(after(same(1).table)), store=third, quiet=True)
+    pull(done.ref, place, store=third, root="kept", unsigned=True)
+    third.gc(unreachable=True, trash="0d", older_than="0d")
+    assert third.realization(before.ref).path.exists(), "the root keeps what was asked for"
+    assert third.verify().findings == ()
+
+
 class Overtaken(Directory):
     """A directory in which somebody else is faster: all of their push happens after the first look."""
 

@@ -65,12 +65,14 @@ class Wanted(NamedTuple):
         offered: those that the remote has and the store lacks, or lacks something of.
         absent: those that neither has.
         targets: what was asked for, with the context that it stands in.
+        contexts: the hashes of those in which each one stands here.
     """
 
     order: tuple[Place, ...]
     offered: Mapping[Place, Offered]
     absent: tuple[Place, ...]
     targets: tuple[tuple[Place, Context], ...]
+    contexts: Mapping[Place, frozenset[str]]
 
 
 class Finder:
@@ -258,6 +260,7 @@ class _Search:
         self._inputs: dict[Place, dict[Place, None]] = {}
         self._offered: dict[Place, Offered] = {}
         self._absent: dict[Place, None] = {}
+        self._contexts: dict[Place, set[str]] = {}
 
     def closure(self, targets: Sequence[Place]) -> Wanted:
         found = self._finder.offered(targets)
@@ -276,13 +279,15 @@ class _Search:
         while level:
             choices: list[InputChoice] = []
             for place, context in level:
+                self._contexts.setdefault(place, set()).add(context.hash)
                 below = [inner for choice in context.inputs.values() for inner in places_of(choice)]
                 self._inputs.setdefault(place, {}).update(dict.fromkeys(below))
                 choices += context.inputs.values()
             stand = dict.fromkeys((place, choice.context) for choice in choices for place in places_of(choice))
             level = list(self._next([one for one in stand if one not in seen]))
             seen.update(stand)
-        return Wanted(tuple(inputs_first(self._inputs)), self._offered, tuple(self._absent), asked)
+        contexts = {place: frozenset(found) for place, found in self._contexts.items()}
+        return Wanted(tuple(inputs_first(self._inputs)), self._offered, tuple(self._absent), asked, contexts)
 
     def _next(self, stand: Sequence[tuple[Place, str]]) -> Iterator[tuple[Place, Context]]:
         """The contexts of these; from the store, where it has all of a realization."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import closing
+from dataclasses import replace
 from typing import NamedTuple
 
 from pylightnix.errors import DamageError
@@ -162,8 +163,10 @@ class _Pull:
         self._fetcher = fetcher
         self._whole = whole
         self._written: set[str] = set()
+        self._contexts: Mapping[Place, frozenset[str]] = {}
 
     def all(self, wanted: Wanted, note: Callable[[Moved], None]) -> None:
+        self._contexts = wanted.contexts
         with closing(Receiver(self._target)) as receiver:
             receiver.hold(place.ref for place in wanted.order)
             try:
@@ -212,7 +215,7 @@ class _Pull:
         return b"".join(map(self._fetcher.blob, blobs)) if little else None
 
     def _one(self, place: Place, offered: Offered, content: Future[_Content], receiver: Receiver) -> Moved:
-        record = offered.notes[0].record
+        record = self._record(place, offered)
         for notes in offered.notes:
             for ref, data in notes.derivations.items():
                 if ref not in self._written:
@@ -237,6 +240,12 @@ class _Pull:
         if arrival.lacks:
             return Moved(place.ref, "copied", record.size) if whole else Moved(place.ref, "record")
         return Moved(place.ref, "merged" if new else "there")
+
+    def _record(self, place: Place, offered: Offered) -> Record:
+        """The record; it says nothing else of its origin than what came along, or is signed."""
+        record = offered.notes[0].record
+        contexts = self._contexts.get(place) or {claim.context for claim in offered.signed}
+        return record if record.made_in in contexts else replace(record, made_in=min(contexts))
 
     def _notes(self, offered: Offered, arrival: Arrival) -> bool:
         """Write what is known of it; whether any of that is new here."""

@@ -219,7 +219,7 @@ def _closure(source: _Source, places: Sequence[Place]) -> Wanted | None:
 
 def _alone(wanted: Sequence[_Candidate]) -> Wanted:
     """Candidates without what they were made from."""
-    return Wanted(tuple(one.place for one in wanted), {one.place: one.offered for one in wanted}, (), ())
+    return Wanted(tuple(one.place for one in wanted), {one.place: one.offered for one in wanted}, (), (), {})
 
 
 class _Seen(Reader):

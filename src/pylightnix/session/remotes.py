@@ -230,4 +230,5 @@ def _missing(remote: Remote, wanted: Wanted) -> RemoteError:
 
 
 def _set_root(store: Store, root: str, wanted: Wanted) -> None:
-    store.root(root, [store.realization(place.ref) for place, _ in wanted.targets])
+    found = [(store.realization(place.ref).record, context) for place, context in wanted.targets]
+    store.root(root, [Realization(record, store.keeper, context) for record, context in found])
