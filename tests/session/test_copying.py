@@ -15,7 +15,21 @@ from typing import Any
 
 import pytest
 
-from pylightnix import Build, Dep, Realization, Store, copy, match, plan, promise, realize, realize_many, stage
+from pylightnix import (
+    Build,
+    Dep,
+    Realization,
+    Store,
+    copy,
+    export,
+    import_archive,
+    match,
+    plan,
+    promise,
+    realize,
+    realize_many,
+    stage,
+)
 from pylightnix.errors import ArgumentError, CollectedError, DamageError, StoreError, UnknownReferenceError
 from pylightnix.store import changes
 from pylightnix.store.closures import closure_of
@@ -94,6 +108,39 @@ def test_all_that_it_was_made_from_comes_along(source: Store, target: Store, don
         p.name for p in (source.path / "environments").iterdir()
     }
     (target.path / "tmp").rmdir()  # nothing is left in it
+
+
+@stage(code="ignore")
+def same(number: int, table: Path = promise("table.txt")) -> None:
+    table.write_text("whatever the number")
+
+
+@stage(code="ignore")
+def after(table: Any, other: Path = promise("other.txt")) -> None:
+    other.write_text(table.read_text())
+
+
+@stage(code="ignore")
+def last(before: Dep = after(None), other: Path = promise("other.txt")) -> None:
+    other.write_text(before.other.read_text())
+
+
+@pytest.mark.parametrize("way", ["copy", "archive"])
+def test_what_comes_along_is_what_it_was_made_from(way: str, source: Store, target: Store, tmp_path: Path) -> None:
+    """Made from one thing, and used with another one of the same bytes: where the first is not, the second counts."""
+    first, used = (realize(last(after(same(number).table)), store=source, quiet=True) for number in (1, 2))
+    before = used.deps.before.deps.table
+    assert first.ref == used.ref
+    assert first.deps.before.deps.table.ref != before.ref
+    if way == "copy":
+        copy(used, to=target, store=source)
+    else:
+        export(used, tmp_path / "x.plx", store=source)
+        import_archive(tmp_path / "x.plx", store=target)
+    assert target.realization(used.ref).deps.before.deps.table.ref == before.ref
+    assert len(copy(used.ref, to=tmp_path / "three", store=target).moved) == 3
+    assert target.verify().findings == ()
+    assert source.realization(used.ref).deps.before.deps.table.ref == first.deps.before.deps.table.ref
 
 
 def test_what_is_there_is_left_as_it_is(source: Store, target: Store, done: Realization[Any]) -> None:

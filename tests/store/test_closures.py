@@ -151,7 +151,7 @@ def test_damage_names_the_file(store: Store, chain: list[Record], kind: str, how
             closure_of(store.keeper, selection)
         return
     with pytest.raises(DamageError) as caught:
-        list(members(store.keeper, closure_of(store.keeper, selection).order))
+        list(members(store.keeper, closure_of(store.keeper, selection)))
     assert caught.value.where == str(path)
 
 

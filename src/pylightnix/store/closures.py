@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
 from pylightnix.errors import DamageError
@@ -216,9 +217,18 @@ def not_as_recorded(path: str) -> DamageError:
     )  # fmt: skip
 
 
-def members(reader: Reader, places: Iterable[Place]) -> Iterator[Member]:
-    """Each of them as `member` gives it, read when it is asked for. Raises as `member` does."""
-    return (member(reader, place) for place in places)
+def members(reader: Reader, closure: Closure) -> Iterator[Member]:
+    """Each of a closure as `member` gives it, read when it is asked for. Raises as `member` does.
+
+    A record that says it was made in a context which is not of this closure names one that is: that comes along.
+    """
+    for place in closure.order:
+        one = member(reader, place)
+        known = {*(run.context.hash for run in one.runs.values()), *(other.hash for other in one.contexts.values())}
+        there = sorted(known.intersection(context.hash for context in closure.contexts.get(place, ())))
+        if there and one.record.made_in not in there:
+            one = one._replace(record=replace(one.record, made_in=there[0]))
+        yield one
 
 
 def derivation_bytes(reader: Reader, ref: DerivationRef) -> bytes:

@@ -145,7 +145,7 @@ def copy_closure(
         told(one)
 
     if dry:
-        for one in members(source, closure.order):
+        for one in members(source, closure):
             note(_would(one, target))
     else:
         _Copy(source, target).all(closure, note)
@@ -175,7 +175,7 @@ class _Copy:
         with closing(Receiver(self._target)) as receiver:
             receiver.hold(place.ref for place in closure.order)
             try:
-                for one in members(self._source, closure.order):
+                for one in members(self._source, closure):
                     note(self._one(one, receiver))
             except DamageError:
                 receiver.settle()  # what came before is whole, and need not be copied again

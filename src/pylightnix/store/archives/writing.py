@@ -74,7 +74,7 @@ def export_closure(
             with compressing(file, path) as stream:
                 writer = _Writer(reader, stream)
                 writer.document(HEAD, head.to_bytes())
-                for one in members(reader, closure.order):
+                for one in members(reader, closure):
                     writer.member(one)
                     content += one.record.size if one.present else 0
                 writer.finish()
