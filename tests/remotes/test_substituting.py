@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -165,6 +166,33 @@ def test_runs_from_elsewhere_count(place: Path, store: Store, tmp_path: Path) ->
     assert [step.action for step in plan(more, store=store, remotes=[place]).steps] == ["fetch"]
     (found,) = realize_many(more, store=store, remotes=[place], quiet=True)
     assert (RUNS, len(found.runs)) == ([], 3)
+
+
+class Far(Directory):
+    """Takes its time for each answer."""
+
+    def get(self, name: str, most: int) -> bytes | None:
+        time.sleep(0.05)
+        return super().get(name, most)
+
+    def names(self, prefix: str) -> Iterator[str]:
+        time.sleep(0.05)
+        return super().names(prefix)
+
+
+def test_many_candidates_of_one_key(place: Path, store: Store, tmp_path: Path) -> None:
+    """Are looked at several at once: one after the other they would take longer than anybody waits."""
+    many = model().with_matcher(match.best("score", of=40))
+    source = Store(tmp_path / "one", durability="none")
+    realize(many, store=source, quiet=True)
+    push(source.realizations(name="model"), place, store=source)
+    RUNS.clear()
+    before = set(threading.enumerate())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        best = realize(many, store=store, remotes=[Remote(place, backend=Far(str(place)))], quiet=True)
+    assert (RUNS, best.value) == ([], {"score": 39.5})
+    assert before.issuperset(threading.enumerate()), "no thread is left"
 
 
 def test_what_is_there_asks_nobody(place: Path, store: Store) -> None:

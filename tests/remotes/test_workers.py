@@ -61,6 +61,8 @@ def test_what_hangs_is_left_behind_and_what_waits_is_dropped() -> None:
     assert not hanging.done()
     with pytest.raises(CancelledError):
         waiting.result()
+    with pytest.raises(CancelledError):
+        workers.submit(go.wait).result(5)
     go.set()
     assert hanging.result(5)
 

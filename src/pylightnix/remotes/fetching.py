@@ -15,7 +15,7 @@ from pylightnix.hashing import digest_bytes
 from pylightnix.remotes.backend import Backend
 from pylightnix.remotes.compression import decompress
 from pylightnix.remotes.pieces import Blob
-from pylightnix.remotes.workers import Workers
+from pylightnix.remotes.workers import PARTING, Workers
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -42,9 +42,9 @@ class Fetcher:
         self._workers = workers
         self._pool = Workers(workers, "pylightnix-fetch")
 
-    def close(self) -> None:
-        """End what goes on, or leave it behind if it hangs; what has not begun is dropped."""
-        self._pool.close()
+    def close(self, parting: float = PARTING) -> None:
+        """Drop what has not begun; what goes on has so many seconds to end, or is left behind."""
+        self._pool.close(parting)
 
     def each(self, ask: Callable[[T], R], about: Iterable[T]) -> Iterator[R]:
         """What is answered about each, asked several at once."""

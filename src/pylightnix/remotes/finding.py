@@ -142,20 +142,27 @@ class Finder:
         Raises:
             RemoteError: the remote cannot be reached, or refuses.
         """
-        last = [name.rpartition("/")[2] for name in self._names_under(home)]
-        refs = dict.fromkeys(RealizationRef(f"{name[:DIGITS]}{home[DIGITS:]}") for name in last)
+        names: dict[Place, list[str]] = {}
+        for name in self._names_under(home):
+            ref = RealizationRef(f"{name.rpartition('/')[2][:DIGITS]}{home[DIGITS:]}")
+            if ref not in skip:
+                names.setdefault(Place(home, ref), []).append(name)
         found: dict[Place, Offered] = {}
-        for place in [Place(home, ref) for ref in refs if ref not in skip]:
-            try:
-                offered = self._look(place)
-            except TrustError as error:
-                self.distrusted[place] = error.what
-            except DamageError as error:
-                self.distrusted[place] = str(error)
-            else:
-                if offered is not None:
-                    found[place] = self._offered[place] = offered
+        for (place, _), offered in zip(names.items(), self._fetcher.each(self._judged, names.items()), strict=True):
+            if isinstance(offered, str):
+                self.distrusted[place] = offered
+            elif offered is not None:
+                found[place] = self._offered[place] = offered
         return found
+
+    def _judged(self, named: tuple[Place, Sequence[str]]) -> Offered | str | None:
+        """What is offered under these names; in words why nothing of it is taken."""
+        try:
+            return self._look(*named)
+        except TrustError as error:
+            return error.what
+        except DamageError as error:
+            return str(error)
 
     def closure(self, targets: Iterable[Place]) -> Wanted:
         """Targets, and all that they were made from.
@@ -173,9 +180,9 @@ class Finder:
         self._offered.update(zip(new, self._fetcher.each(self._look, new), strict=True))
         return self._offered
 
-    def _look(self, place: Place) -> Offered | None:
+    def _look(self, place: Place, names: Sequence[str] | None = None) -> Offered | None:
         problems: list[PylightnixError] = []
-        offers = list(self._believed(place, problems))
+        offers = list(self._believed(place, self._names(place) if names is None else names, problems))
         notes: dict[tuple[Blob, ...], Notes] = {}
         for offer in offers:
             try:
@@ -192,10 +199,10 @@ class Finder:
             signed[offer.claim] = signed.get(offer.claim, frozenset()).union(offer.signatures)
         return Offered(tuple(notes.values()), offers[0].manifest, any(offer.whole for offer in offers), signed)
 
-    def _believed(self, place: Place, problems: list[PylightnixError]) -> Iterator[Offer]:
+    def _believed(self, place: Place, names: Iterable[str], problems: list[PylightnixError]) -> Iterator[Offer]:
         """The offers of claims that are believed, by all signatures of each together."""
         claims: dict[Claim, list[Offer]] = {}
-        for name in self._names(place):
+        for name in names:
             try:
                 offer = self._offer(name, place)
             except DamageError as error:

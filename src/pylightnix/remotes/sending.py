@@ -43,7 +43,7 @@ class Sender:
         self._mutex = threading.Lock()
 
     def close(self) -> None:
-        """End what goes on, or leave it behind if it hangs; what has not begun is dropped."""
+        """Drop what has not begun; what goes on has a moment to end, or is left behind."""
         self._pool.close()
 
     def blob(self, data: bytes) -> Future[Blob]:

@@ -6,8 +6,6 @@ A remote that is dead, or has kept others waiting for nothing for `PATIENCE` sec
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -24,6 +22,7 @@ from pylightnix.remotes.finding import Doubt, Finder, Offered, Wanted
 from pylightnix.remotes.format import tree_name
 from pylightnix.remotes.pulling import fetch_artifacts, pull_closure
 from pylightnix.remotes.remote import Remote
+from pylightnix.remotes.workers import PARTING, Workers
 from pylightnix.store.closures import Place
 from pylightnix.store.files import is_directory
 from pylightnix.store.reading import Reader
@@ -50,29 +49,20 @@ class _Source:
         self.fetcher = Fetcher(remote.backend, address=remote.address)
         self.finder = Finder(remote, store, self.fetcher, doubt)
         self._waited = 0.0
-        self._tasks: queue.SimpleQueue[tuple[KeyRef, frozenset[RealizationRef], Future[Found]]] = queue.SimpleQueue()
-        self._threads: list[threading.Thread] = []
+        self._asking = Workers(_ASKING, "pylightnix-seek")
+
+    def close(self) -> None:
+        """End all threads, or leave those behind that wait for nothing."""
+        parting = 0.0 if self.problem else PARTING
+        self._asking.close(parting)
+        self.fetcher.close(parting)
 
     def ask(self, home: KeyRef, skip: frozenset[RealizationRef]) -> Future[Found]:
         """Begin to ask what it has under a key."""
-        future: Future[Found] = Future()
-        self._tasks.put((home, skip, future))
-        if len(self._threads) < _ASKING:
-            thread = threading.Thread(target=self._work, name="pylightnix-seek", daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        return future
+        return self._asking.submit(self._ask, home, skip)
 
-    def _work(self) -> None:
-        while True:
-            home, skip, future = self._tasks.get()
-            if self.problem:
-                future.set_result({})
-                continue
-            try:
-                future.set_result(self.finder.under(home, skip))
-            except BaseException as error:
-                future.set_exception(error)
+    def _ask(self, home: KeyRef, skip: frozenset[RealizationRef]) -> Found:
+        return {} if self.problem else self.finder.under(home, skip)
 
     def answer(self, future: Future[Found]) -> Found:
         """What it has, unless that takes too long or goes wrong: then nothing, now and later."""
@@ -119,7 +109,7 @@ class Substitutes:
     def close(self) -> None:
         """Say what went wrong, and end what goes on."""
         for source in self._sources:
-            source.fetcher.close()
+            source.close()
             doubts = source.finder.distrusted
             if source.problem:
                 self._warn(f"{source.url} was not asked any more: {source.problem}")

@@ -36,13 +36,17 @@ class Workers:
         self._name = name
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._closed = False
         self._mutex = threading.Lock()
 
     def submit(self, do: Callable[..., R], *about: Any) -> Future[R]:
-        """Have something done as soon as a thread is free."""
+        """Have something done as soon as a thread is free; it is dropped if this was closed."""
         future: Future[R] = Future()
-        self._tasks.put((future, do, about))
         with self._mutex:
+            if self._closed:
+                future.cancel()
+                return future
+            self._tasks.put((future, do, about))
             if len(self._threads) < self._most:
                 thread = threading.Thread(target=self._work, name=self._name, daemon=True)
                 self._threads.append(thread)
@@ -54,14 +58,16 @@ class Workers:
         futures = [self.submit(do, one) for one in about]
         return _results(futures)
 
-    def close(self) -> None:
-        """Drop what has not begun, and give what has a moment."""
+    def close(self, parting: float = PARTING) -> None:
+        """Drop what has not begun, and give what has so many seconds to end; what still goes on is left behind."""
+        with self._mutex:
+            self._closed = True
         with contextlib.suppress(queue.Empty):
             while True:
                 task = self._tasks.get_nowait()
                 if task is not None:
                     task[0].cancel()
-        until = time.monotonic() + PARTING
+        until = time.monotonic() + parting
         for _ in self._threads:
             self._tasks.put(None)
         for thread in self._threads:
