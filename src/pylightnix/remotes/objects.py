@@ -17,6 +17,7 @@ from pylightnix.errors import RemoteError
 from pylightnix.model.addresses import shown
 from pylightnix.names import printable
 from pylightnix.remotes.backend import check_name, check_prefix, is_name
+from pylightnix.remotes.workers import interruptible
 
 T = TypeVar("T")
 
@@ -119,7 +120,7 @@ class Objects:
         from obstore import exceptions
 
         try:
-            return ask()
+            return interruptible(ask)
         except (exceptions.NotFoundError, FileNotFoundError) as error:
             if _lacks_bucket(error):
                 raise self._no_bucket() from None
