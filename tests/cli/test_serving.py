@@ -200,7 +200,7 @@ def test_it_is_not_opened_to_others_by_mistake(store: Store, tmp_path: Path) -> 
 
 
 def refused(store: Store, *options: str) -> str:
-    command = [COMMAND, "serve", "--store", store.path, *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [str(COMMAND), "serve", "--store", str(store.path), *options]
+    done: subprocess.CompletedProcess[str] = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done
     return done.stderr
