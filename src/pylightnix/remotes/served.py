@@ -164,16 +164,14 @@ class Served:
 
     def _tree(self, tree: str) -> bytes | None:
         """Where the content of a tree is."""
-        record = self._having_tree(tree) or self._look_for(tree)
-        if record is None:
-            return None
-        try:
-            one = member(self._source, Place(record.home, record.ref))
-            return self._cut.pieces(one, self._source.payload_text(record)).to_bytes()
-        except (OSError, StoreError):
-            if self._having_tree(tree) != record:
-                return self._tree(tree)  # it was collected meanwhile; perhaps another one has it
-            raise
+        while (record := self._having_tree(tree) or self._look_for(tree)) is not None:
+            place = Place(record.home, record.ref)
+            try:
+                return self._cut.pieces(member(self._source, place), self._source.payload_text(record)).to_bytes()
+            except (OSError, StoreError):
+                if self._is_there(place) and self._source.present(record):
+                    raise  # else it was collected meanwhile, and perhaps another one has it
+        return None
 
     def _having_tree(self, tree: str) -> Record | None:
         """A realization that was seen to have this tree, and still does."""
