@@ -1,0 +1,271 @@
+"""`serve` where things go wrong: killed, interrupted, beside a collection, asked by who takes nothing or means ill."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from pylightnix import Build, Realization, Store, pull, realize, stage
+from pylightnix.errors import DamageError, RemoteError, UnknownReferenceError
+from pylightnix.remotes.keyring import DIRECTORY
+from pylightnix.remotes.pieces import PIECE
+from pylightnix.remotes.web import TOKEN
+from tests.cli.conftest import COMMAND
+from tests.cli.server import Server, ask, serving, start
+from tests.remotes.tls_server import certify
+
+PIECES = 12
+"""Of which eight are asked for at once."""
+
+
+@stage(code="ignore")
+def large(build: Build) -> None:
+    with (build.out / "large").open("wb") as file:
+        for number in range(PIECES):
+            file.write(bytes([number]) * PIECE)
+
+
+@stage(code="ignore")
+def number(build: Build, value: int) -> int:
+    (build.out / "same").write_bytes(b"same" * 1000)
+    (build.out / "other").write_text(str(value))
+    return value
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv(DIRECTORY, str(tmp_path / "keys"))
+    return Store(tmp_path / "one", durability="none")
+
+
+@pytest.fixture
+def done(store: Store) -> Realization[Any]:
+    return realize(large(), store=store, quiet=True)
+
+
+class Between:
+    """Passes so many bytes on from a server, then does something, and passes no more."""
+
+    def __init__(self, server: str, most: int, then: Callable[[], object]) -> None:
+        self._server = (urlsplit(server).hostname, urlsplit(server).port)
+        self._left = most
+        self._then = then
+        self._mutex = threading.Lock()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._sockets = [self._listening]
+        self._threads = [threading.Thread(target=self._accept)]
+        self.address = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+
+    def __enter__(self) -> str:
+        self._threads[0].start()
+        return self.address
+
+    def __exit__(self, *_: object) -> None:
+        for one in self._sockets:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(20)
+        for one in self._sockets:
+            one.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                self._sockets.append(client)
+                server = socket.socket()
+                self._sockets.append(server)
+                if server.connect_ex(self._server) != 0:
+                    client.shutdown(socket.SHUT_RDWR)
+                    continue
+                for ends in ((client, server, False), (server, client, True)):
+                    thread = threading.Thread(target=self._pass_on, args=ends)
+                    self._threads.append(thread)
+                    thread.start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, is_answer: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                if is_answer and self._is_last(len(data)):
+                    break
+                target.sendall(data)
+        for one in (source, target):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def _is_last(self, size: int) -> bool:
+        with self._mutex:
+            if self._left > 0 and self._left <= size:
+                self._then()
+            self._left -= size
+            return self._left <= 0
+
+
+def test_killed_on_the_way_it_goes_on_with_another_server(store: Store, done: Realization[Any], tmp_path: Path) -> None:
+    target = Store(tmp_path / "two", durability="none")
+    server = start(store)
+    with Between(server, (PIECES - 1) * PIECE, server.process.kill) as address, pytest.raises(RemoteError):
+        pull(done.ref, address, store=target, unsigned=True)
+    server.process.communicate(timeout=20)
+    assert server.process.returncode == -signal.SIGKILL
+    assert not target.realizations(name="large")
+    with serving(store) as other:
+        arrived = pull(done.ref, other, store=target, unsigned=True)
+    assert arrived.fetched < (PIECES - 1) * PIECE, "the first ones were there"
+    assert target.realization(done.ref).files == done.files
+    assert target.verify().findings == ()
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
+def test_it_ends_in_order_as_soon_as_it_has_told_its_address(store: Store, end: int) -> None:
+    with serving(store, end=end) as server:
+        pass
+    assert "interrupted" in server.told
+
+
+def test_those_who_take_nothing_take_no_memory_and_nobody_elses_turn(store: Store, done: Realization[Any]) -> None:
+    many = 60
+    with serving(store) as server, contextlib.ExitStack() as stack:
+        path = piece_of(server, done)
+        before = memory_of(server)
+        for _ in range(many):
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", urlsplit(server).port))
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        time.sleep(1)
+        assert ask(server, path)[0] == 200
+        assert memory_of(server) - before < many * PIECE // 4
+        for _ in range(60):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", urlsplit(server).port)))
+        assert ask(server, "/remote.json")[0] == 503
+
+
+def piece_of(server: str, done: Realization[Any]) -> str:
+    home = ask(server, f"/refs/{done.ref}")[1].decode()
+    offer = json.loads(ask(server, f"/claims/{home}/index.json")[1])["offers"][0]
+    tree = json.loads(ask(server, f"/claims/{home}/{offer}")[1])["claim"]["tree"]
+    digest = json.loads(ask(server, f"/trees/{tree[:2]}/{tree}.json")[1])["files"][0][0][0]
+    return f"/blobs/{digest[:2]}/{digest}"
+
+
+def memory_of(server: Server) -> int:
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) << 10
+
+
+def test_beside_a_collection(store: Store, tmp_path: Path) -> None:
+    """What is gone is not there; what stays is whole; nothing is damaged for who asks."""
+    made = [realize(number(value), store=store, quiet=True) for value in range(24)]
+    for done in made[::4]:
+        store.root(f"kept-{done.value}", done)
+    kept, gone = made[::4], [done for done in made if done not in made[::4]]
+    target = Store(tmp_path / "two", durability="none")
+    with serving(store) as server:
+
+        def remove() -> None:
+            for done in gone:
+                store.remove(done.ref)
+            store.gc()
+
+        beside = threading.Thread(target=remove)
+        beside.start()
+        found = [take(done, server, target) for done in reversed(gone)]
+        beside.join()
+        for done in kept:
+            pull(done.ref, server, store=target, unsigned=True)
+        for done in gone:
+            assert ask(server, f"/refs/{done.ref}")[0] == 404
+    assert "damaged" not in server.told
+    assert len(target.realizations(name="number")) == len(kept) + sum(found)
+    assert target.verify().findings == ()
+
+
+def take(done: Realization[Any], server: str, target: Store) -> bool:
+    """Whether it was there still."""
+    try:
+        pull(done.ref, server, store=target, unsigned=True)
+    except UnknownReferenceError:
+        return False
+    except DamageError as error:
+        if "it is not there" not in error.what:
+            raise
+        return False
+    return True
+
+
+def test_over_tls(store: Store, done: Realization[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certify(tmp_path)
+    token = "a token of some length"
+    files = ("--tls-cert", str(tmp_path / "certificate"), "--tls-key", str(tmp_path / "key"))
+    monkeypatch.setenv(TOKEN, token)
+    with serving(store, *files, PYLIGHTNIX_SERVE_TOKEN=token) as server:
+        assert server.startswith("https://127.0.0.1:")
+        with pytest.raises(RemoteError, match="CERTIFICATE_VERIFY_FAILED"):
+            pull(done.ref, server, store=tmp_path / "two", unsigned=True)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate"))
+        pull(done.ref, server, store=tmp_path / "two", unsigned=True)
+        monkeypatch.setenv(TOKEN, f"{token}s")
+        with pytest.raises(RemoteError, match="refused"):
+            pull(done.ref, server, store=tmp_path / "two", unsigned=True)
+    assert token not in server.told
+
+
+@pytest.mark.parametrize("what", ["nonsense", "nothing"])
+def test_a_certificate_that_is_none(store: Store, tmp_path: Path, what: str) -> None:
+    (tmp_path / "nonsense").write_text("nonsense")
+    done = run(store, "--tls-cert", str(tmp_path / what), "--tls-key", str(tmp_path / what))
+    assert done.returncode == 2
+    assert "the certificate or its key cannot be used" in done.stderr
+    assert done.stdout == "", "no address is told"
+
+
+def test_a_short_token_in_the_environment(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYLIGHTNIX_SERVE_TOKEN", "short-secret")
+    done = run(store)
+    assert done.returncode == 2
+    assert "16 or more" in done.stderr
+    assert "short-secret" not in done.stderr
+
+
+def run(store: Store, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [str(COMMAND), "serve", "--store", str(store.path), "--port", "0", *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"\0\xff\r\n\r\n", b"GET / HTTP/9\r\n\r\n",
+        b"GET /../../format.json HTTP/1.1\r\nHost: x\r\n\r\n", b"GET http://x/format.json HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /a\0b HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /remote.json HTTP/1.1\r\nAuthorization: \xff\r\n\r\n",
+    ],
+    ids=["long", "noise", "version", "dots", "absolute", "nul", "header"],
+)  # fmt: skip
+def test_what_is_no_request_of_ours(quiet: Server, request_: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", urlsplit(quiet).port), timeout=10) as client:
+        client.sendall(request_)
+        assert client.recv(100)[9:10] == b"4"
+    assert ask(quiet, "/remote.json", Authorization="Bearer a token of some length")[0] == 200
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    store = Store(tmp_path_factory.mktemp("quiet") / "one", durability="none")
+    realize(number(1), store=store, quiet=True)
+    keys = os.fspath(store.path.with_name("keys"))
+    with serving(store, PYLIGHTNIX_KEYS=keys, PYLIGHTNIX_SERVE_TOKEN="a token of some length") as server:
+        yield server
