@@ -138,7 +138,7 @@ def test_it_ends_in_order_as_soon_as_it_has_told_its_address(store: Store, end: 
 
 def test_those_who_take_nothing_take_no_memory_and_nobody_elses_turn(store: Store, done: Realization[Any]) -> None:
     many = 60
-    with serving(store) as server, contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack, serving(store) as server:
         path = piece_of(server, done)
         before = memory_of(server)
         for _ in range(many):
@@ -168,36 +168,40 @@ def memory_of(server: Server) -> int:
 
 
 def test_beside_a_collection(store: Store, tmp_path: Path) -> None:
-    """What is gone is not there; what stays is whole; nothing is damaged for who asks."""
-    made = [realize(number(value), store=store, quiet=True) for value in range(24)]
-    for done in made[::4]:
-        store.root(f"kept-{done.value}", done)
-    kept, gone = made[::4], [done for done in made if done not in made[::4]]
+    """What is gone is not there; what was collected is known; what stays is whole; nothing is damaged for who asks."""
+    refs = [realize(number(value), store=store, quiet=True).ref for value in range(12)]
+    kept, collected, removed = refs[::4], refs[1::2], refs[2::4]
+    for count, ref in enumerate(kept):
+        store.root(f"kept-{count}", store.realization(ref))
     target = Store(tmp_path / "two", durability="none")
     with serving(store) as server:
 
         def remove() -> None:
-            for done in gone:
-                store.remove(done.ref)
-            store.gc()
+            for ref in removed:
+                store.remove(ref)
+            store.gc(unreachable=True, older_than="0d", trash="0d")
 
         beside = threading.Thread(target=remove)
         beside.start()
-        found = [take(done, server, target) for done in reversed(gone)]
+        for ref in reversed(refs):
+            take(ref, server, target)
         beside.join()
-        for done in kept:
-            pull(done.ref, server, store=target, unsigned=True)
-        for done in gone:
-            assert ask(server, f"/refs/{done.ref}")[0] == 404
+        assert not any(store.path.joinpath("store", ref).exists() for ref in collected)
+        for ref in kept:
+            pull(ref, server, store=target, unsigned=True)
+            assert target.realization(ref).path.joinpath("other").exists()
+        for ref in collected:
+            pull(ref, server, store=target, unsigned=True)
+        for ref in removed:
+            assert ask(server, f"/refs/{ref}")[0] == 404
     assert "damaged" not in server.told
-    assert len(target.realizations(name="number")) == len(kept) + sum(found)
     assert target.verify().findings == ()
 
 
-def take(done: Realization[Any], server: str, target: Store) -> bool:
+def take(ref: str, server: str, target: Store) -> bool:
     """Whether it was there still."""
     try:
-        pull(done.ref, server, store=target, unsigned=True)
+        pull(ref, server, store=target, unsigned=True)
     except UnknownReferenceError:
         return False
     except DamageError as error:

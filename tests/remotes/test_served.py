@@ -21,6 +21,7 @@ from pylightnix.remotes.pieces import PACKED, PIECE, Blob, parse_blobs
 from pylightnix.remotes.recutting import Trees
 from pylightnix.remotes.secrets import looks_secret
 from pylightnix.remotes.served import Served
+from pylightnix.store.closures import member
 from pylightnix.store.files import kind_of
 
 ALL = 1 << 40
@@ -220,6 +221,44 @@ def test_notes_that_are_out_of_date(store: Store, served: Served) -> None:
     assert realize(two(1), store=store, rebuild=[two(1)], quiet=True).ref == done.ref
     assert [served.get(blob.name, ALL) for blob in old] == [None]
     assert is_whole(served, store, done)
+
+
+def test_what_was_collected_is_known_and_not_there(store: Store, served: Served) -> None:
+    ref, tree = _ref_and_tree(store)
+    pieces = pieces_of(served, tree)
+    assert pieces is not None
+    store.gc(unreachable=True, older_than="0d", trash="0d")
+    done = store.realization(ref)
+    assert [offer["whole"] for offer in offers(served, done)] == [False]
+    assert pieces_of(served, tree) is None
+    assert [served.get(blob.name, ALL) for blob in blobs_of(pieces)] == [None, None]
+    assert made(store, two(1)).ref == ref
+    assert is_whole(served, store, done), "it was made again"
+
+
+def _ref_and_tree(store: Store) -> tuple[str, str]:
+    """Nobody has the realization in hand afterwards."""
+    done = made(store, two(1))
+    return done.ref, tree_of(store, done)
+
+
+def test_what_goes_while_it_is_read_is_not_damaged(
+    store: Store, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = made(store, two(1))
+    home = (served.get(ref_name(done.ref), ALL) or b"").decode()
+    tree = tree_of(store, done)
+
+    def goes(source: Any, place: Any) -> Any:
+        store.remove(done.ref)
+        return member(source, place)
+
+    monkeypatch.setattr("pylightnix.remotes.served.member", goes)
+    assert served.get(f"claims/{home}/index.json", ALL) is None
+    monkeypatch.undo()
+    made(store, two(1))
+    monkeypatch.setattr("pylightnix.remotes.served.member", goes)
+    assert served.get(tree_name(tree), ALL) is None
 
 
 def test_names_that_mean_nothing_here(store: Store, served: Served) -> None:

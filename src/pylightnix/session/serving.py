@@ -27,6 +27,9 @@ MOST_CONNECTIONS = 100
 SILENT = 60
 """Seconds after which a connection ends on which nothing is taken."""
 
+GRACE = 2
+"""Seconds that answers have to get to their ends when the server does."""
+
 SHORTEST = 16
 """Characters that a token has at least."""
 
@@ -108,7 +111,7 @@ def _config(uvicorn: Any, app: App, where: Where) -> Any:
     logging.getLogger("uvicorn.error").addFilter(_is_fault)
     config = uvicorn.Config(
         app, http="h11", ws="none", loop="asyncio", lifespan="off", log_level="error", access_log=False,
-        server_header=False, proxy_headers=False, limit_concurrency=MOST_CONNECTIONS, timeout_graceful_shutdown=5,
+        server_header=False, proxy_headers=False, limit_concurrency=MOST_CONNECTIONS, timeout_graceful_shutdown=GRACE,
         ssl_certfile=where.certificate or None, ssl_keyfile=where.key or None,
     )  # fmt: skip
     try:
