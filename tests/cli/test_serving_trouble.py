@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +24,7 @@ from pylightnix.remotes.keyring import DIRECTORY
 from pylightnix.remotes.pieces import PIECE
 from pylightnix.remotes.web import TOKEN
 from tests.cli.conftest import COMMAND
-from tests.cli.server import Server, ask, serving, start
+from tests.cli.server import Between, Server, ask, serving, start
 from tests.remotes.tls_server import certify
 
 PIECES = 12
@@ -53,65 +54,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 @pytest.fixture
 def done(store: Store) -> Realization[Any]:
     return realize(large(), store=store, quiet=True)
-
-
-class Between:
-    """Passes so many bytes on from a server, then does something, and passes no more."""
-
-    def __init__(self, server: str, most: int, then: Callable[[], object]) -> None:
-        self._server = (urlsplit(server).hostname, urlsplit(server).port)
-        self._left = most
-        self._then = then
-        self._mutex = threading.Lock()
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self._sockets = [self._listening]
-        self._threads = [threading.Thread(target=self._accept)]
-        self.address = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-
-    def __enter__(self) -> str:
-        self._threads[0].start()
-        return self.address
-
-    def __exit__(self, *_: object) -> None:
-        for one in self._sockets:
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(20)
-        for one in self._sockets:
-            one.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listening.accept()
-                self._sockets.append(client)
-                server = socket.socket()
-                self._sockets.append(server)
-                if server.connect_ex(self._server) != 0:
-                    client.shutdown(socket.SHUT_RDWR)
-                    continue
-                for ends in ((client, server, False), (server, client, True)):
-                    thread = threading.Thread(target=self._pass_on, args=ends)
-                    self._threads.append(thread)
-                    thread.start()
-
-    def _pass_on(self, source: socket.socket, target: socket.socket, is_answer: bool) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(1 << 16):
-                if is_answer and self._is_last(len(data)):
-                    break
-                target.sendall(data)
-        for one in (source, target):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-
-    def _is_last(self, size: int) -> bool:
-        with self._mutex:
-            if self._left > 0 and self._left <= size:
-                self._then()
-            self._left -= size
-            return self._left <= 0
 
 
 def test_killed_on_the_way_it_goes_on_with_another_server(store: Store, done: Realization[Any], tmp_path: Path) -> None:
@@ -165,6 +107,22 @@ def piece_of(server: str, done: Realization[Any]) -> str:
 def memory_of(server: Server) -> int:
     status = Path(f"/proc/{server.process.pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) << 10
+
+
+def test_what_turns_out_to_be_damaged_breaks_off(store: Store, done: Realization[Any]) -> None:
+    with serving(store) as server:
+        path = piece_of(server, done)
+        (done.path / "large").chmod(0o644)
+        with (done.path / "large").open("r+b") as file:
+            file.write(b"damaged")
+        with pytest.raises(http.client.IncompleteRead):
+            ask(server, path)
+        assert ask(server, path, "HEAD")[0] == 200, "nothing is read for that"
+        (done.path / "large").unlink()
+        assert ask(server, path)[0] == 500
+    assert "is another one now" in server.told
+    assert "cannot be read" in server.told
+    assert "ERROR" not in server.told, "what uvicorn says of that is no news"
 
 
 def test_beside_a_collection(store: Store, tmp_path: Path) -> None:
