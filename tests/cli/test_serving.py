@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import os
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -20,6 +15,7 @@ from pylightnix.remotes.keyring import DIRECTORY, Keys
 from pylightnix.remotes.pieces import PACKED, PIECE
 from pylightnix.remotes.web import TOKEN
 from tests.cli.conftest import COMMAND
+from tests.cli.server import ask, serving
 
 
 @stage(code="ignore")
@@ -51,35 +47,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 @pytest.fixture
 def done(store: Store) -> Realization[Any]:
     return realize(model(), store=store, quiet=True)
-
-
-@contextlib.contextmanager
-def serving(store: Store, *options: str, **environ: str) -> Iterator[str]:
-    """The address of a server of its own process, which is interrupted in the end."""
-    command = [COMMAND, "serve", "--store", store.path, "--port", "0", *options]
-    process = subprocess.Popen(
-        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, **environ}, process_group=0,
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stderr is not None
-    try:
-        address = process.stdout.readline().strip()
-        assert address, process.stderr.read()
-        yield address
-    finally:
-        process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=20)
-    assert process.returncode == 130, told
-    assert "Traceback" not in told
-
-
-def ask(address: str, path: str, method: str = "GET", **headers: str) -> tuple[int, bytes, dict[str, str]]:
-    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=20)
-    with contextlib.closing(connection):
-        connection.request(method, path, headers={name.replace("_", "-"): text for name, text in headers.items()})
-        response = connection.getresponse()
-        return response.status, response.read(), {name.lower(): text for name, text in response.getheaders()}
 
 
 def test_what_is_served_is_a_remote(store: Store, done: Realization[Any], tmp_path: Path) -> None:
@@ -200,7 +167,7 @@ def test_it_is_not_opened_to_others_by_mistake(store: Store, tmp_path: Path) -> 
 
 
 def refused(store: Store, *options: str) -> str:
-    command = [COMMAND, "serve", "--store", store.path, *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [str(COMMAND), "serve", "--store", str(store.path), *options]
+    done: subprocess.CompletedProcess[str] = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done
     return done.stderr

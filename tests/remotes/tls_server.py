@@ -45,7 +45,7 @@ def tls_server(directory: Path) -> Iterator[Nginx]:
     if NGINX is None:
         pytest.skip("nginx is not here: the package nginx-light brings it")
     (directory / "files").mkdir()
-    _certify(directory)
+    certify(directory)
     plain, secure = free_port(), free_port()
     temporary = " ".join(
         f"{kind}_temp_path {directory}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -73,7 +73,8 @@ def tls_server(directory: Path) -> Iterator[Nginx]:
         process.wait()
 
 
-def _certify(directory: Path) -> None:
+def certify(directory: Path) -> None:
+    """Writes a `certificate` of this machine, and its `key`."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tests")])
     now = datetime.datetime.now(datetime.UTC)

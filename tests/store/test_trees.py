@@ -29,7 +29,7 @@ from pylightnix.hashing import canonical
 from pylightnix.store.filehash import hash_file
 from pylightnix.store.removal import remove_tree
 from pylightnix.store.sealing import Walk, open_file
-from pylightnix.store.trees import Artifact, hash_tree, list_files, read_manifest, seal_top
+from pylightnix.store.trees import Artifact, entries_from, hash_tree, list_files, read_manifest, seal_top
 from tests.store.samples import SAMPLE, Model, as_ordinary_user, make_tree, manifest_of, mode
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -686,3 +686,15 @@ def test_a_manifest_begins_with_its_kind(data: bytes) -> None:
 def test_good_lines_are_good() -> None:
     lines = ['{"pylightnix":"tree/1"}', '{"kind":"directory","path":"a"}', FILE.replace('"f"', '"a/b"'), FILE]
     assert len(list(read_manifest("".join(f"{line}\n" for line in lines).encode()))) == 3
+
+
+def test_a_manifest_from_a_line_on(sample: Path, tmp_path: Path) -> None:
+    manifest = manifest_of(sample)
+    (tmp_path / "manifest.jsonl").write_bytes(manifest)
+    entries, line = list(read_manifest(manifest)), manifest.index(b"\n") + 1
+    for number, entry in enumerate(entries):
+        assert list(entries_from(tmp_path / "manifest.jsonl", line)) == entries[number:]
+        line += len(entry.line())
+    assert line == len(manifest)
+    with pytest.raises(DamageError, match="not a line of a manifest"):
+        list(entries_from(tmp_path / "manifest.jsonl", 1))

@@ -1,59 +1,44 @@
 """A store as a backend that can be read: names of a remote, of which the bytes are made when they are asked for.
 
-Nothing is kept but where content lies. What was collected meanwhile is not there any more.
+Nothing is kept but where content is. What was collected meanwhile is not there any more.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Callable, Container, Iterator
-from typing import NamedTuple
 
 from pylightnix.errors import RemoteError, StoreError
-from pylightnix.hashing import DIGITS, digest_bytes, digest_document
+from pylightnix.hashing import DIGITS, digest_document
 from pylightnix.model.records import Context, Record
 from pylightnix.names import KeyRef, RealizationRef, is_reference
 from pylightnix.remotes.backend import check_name
-from pylightnix.remotes.format import (
-    HEAD,
-    Offer,
-    Pieces,
-    head_bytes,
-    index_bytes,
-    index_name,
-    is_offer,
-    tree_name,
-)
+from pylightnix.remotes.format import HEAD, Offer, head_bytes, index_bytes, index_name, is_offer, tree_name
 from pylightnix.remotes.offering import Offering, Sign, Suspect, has_manifest, long_logs, manifest_of
-from pylightnix.remotes.pieces import PACKED, PIECE, Blob, Cutter
-from pylightnix.store.closures import Member, Place, member, not_as_recorded, open_recorded
+from pylightnix.remotes.pieces import PIECE
+from pylightnix.remotes.recutting import PATIENCE, Trees, pack_slices, plain
+from pylightnix.remotes.slices import Content, file_slices
+from pylightnix.remotes.whereabouts import InFile, InNotes, InPack, InRecord, Where, Whereabouts
+from pylightnix.store.closures import Member, Place, member
 from pylightnix.store.reading import Reader, is_home
-from pylightnix.store.trees import EMPTY, Entry, read_manifest
 
-_BLOB = re.compile(r"blobs/[0-9a-f]{2}/([0-9a-f]{64})")
-_TREE = re.compile(r"trees/[0-9a-f]{2}/([0-9a-f]{64})\.json")
+_BLOB = re.compile(r"blobs/([0-9a-f]{2})/(\1[0-9a-f]{62})")
+_TREE = re.compile(r"trees/([0-9a-f]{2})/(\1[0-9a-f]{62})\.json")
 _OFFER = re.compile(r"claims/([^/]+)/([^/]+)")
 
-
-class _Lies(NamedTuple):
-    """Where the content of a blob is: in this file from here on; or in this pack of a realization; or in its notes."""
-
-    place: Place
-    path: str = ""
-    offset: int = 0
-    pack: int = -1
+Read = Callable[[int, int], Iterator[bytes]]
 
 
 class Served:
-    """A store, to be read as a remote is.
+    """A store, to be read as a remote is; to be closed.
 
     Args:
         source: of the store.
         sign: signs claims of what was made here; None if nobody does.
         suspect: tells secrets; None if they may be read.
         visible: references of what can be had; None: all.
+        patience: seconds that a question for a tree waits, which has to be read for it.
     """
 
     lists = False
@@ -61,32 +46,44 @@ class Served:
 
     def __init__(
         self, source: Reader, *, sign: Sign | None = None, suspect: Suspect | None = None,
-        visible: Callable[[], Container[str]] | None = None,
+        visible: Callable[[], Container[str]] | None = None, patience: float = PATIENCE,
     ) -> None:  # fmt: skip
         self.url = source.root
         self._source = source
-        self._offering = Offering(source, _plain, sign, suspect)
+        self._offering = Offering(source, plain, sign, suspect)
         self._visible = visible
-        self._lies: dict[str, _Lies] = {}
-        self._trees: dict[str, Place] = {}
-        self._pieces: dict[str, Pieces] = {}
-        self._mutex = threading.Lock()
+        self._whereabouts = Whereabouts()
+        self._cut = Trees(self._offering, self._whereabouts, patience)
+        self._having: dict[str, dict[Place, None]] = {}
 
-    def get(self, name: str, most: int) -> bytes | None:
-        """The bytes of a name; None if there are none, or not any more.
+    def find(self, name: str) -> Content | None:
+        """What a name stands for, to be read in slices; None if there is nothing, or not any more.
 
         Raises:
+            BadNameError: nothing can have this name.
             DamageError: something in the store is damaged.
+            RemoteError: it takes long; with `again`, it may be there later.
             SecretError: something in it looks like a secret.
         """
         check_name(name)
-        data = self._get(name)
-        if data is not None and len(data) > most:
-            raise RemoteError(f"{name} has {len(data)} bytes, and {most} are the most that it may have", where=self.url)
-        return data
+        if (form := _BLOB.fullmatch(name)) is not None:
+            return self._blob(form[2])
+        data = self._document(name)
+        return None if data is None else Content.of(data)
+
+    def get(self, name: str, most: int) -> bytes | None:
+        """The bytes of a name; None if there are none. Raises as `find` does."""
+        found = self.find(name)
+        if found is None:
+            return None
+        if found.size > most:
+            raise RemoteError(
+                f"{name} has {found.size} bytes, and {most} are the most that it may have", where=self.url
+            )
+        return b"".join(found.all())
 
     def has(self, name: str) -> bool:
-        return self.get(name, 1 << 62) is not None
+        return self.find(name) is not None
 
     def put(self, name: str, data: bytes) -> None:
         raise RemoteError("a store that is served can only be read", where=self.url)
@@ -98,19 +95,18 @@ class Served:
         raise RemoteError("a store that is served can only be read", where=self.url)
 
     def close(self) -> None:
-        """Nothing: no file is open."""
+        """End what is being read."""
+        self._cut.close()
 
-    def _get(self, name: str) -> bytes | None:
+    def _document(self, name: str) -> bytes | None:
         if name == HEAD:
             return head_bytes(digest_document("served", {"store": self.url})[:32])
         if name.startswith("refs/"):
             return self._ref(name.removeprefix("refs/"))
         if (form := _OFFER.fullmatch(name)) is not None:
             return self._under(form[1], form[2])
-        if (form := _TREE.fullmatch(name)) is not None and name == tree_name(form[1]):
-            return self._tree(form[1])
-        if (form := _BLOB.fullmatch(name)) is not None:
-            return self._blob(form[1])
+        if (form := _TREE.fullmatch(name)) is not None and name == tree_name(form[2]):
+            return self._tree(form[2])
         return None
 
     def _ref(self, text: str) -> bytes | None:
@@ -118,12 +114,16 @@ class Served:
             return None
         ref = RealizationRef.parse(text)
         for home in self._source.homes(ref.name):
-            if os.path.lexists(f"{self._source.layout.records}/{home}/{ref.digits}") and self._is_visible(ref):
+            if self._is_there(Place(home, ref)):
                 return home.encode()
         return None
 
-    def _is_visible(self, ref: RealizationRef) -> bool:
-        return self._visible is None or ref in self._visible()
+    def _is_there(self, place: Place) -> bool:
+        """Whether there is a record, and who asks may know of it."""
+        return os.path.isdir(self._directory(place)) and (self._visible is None or place.ref in self._visible())
+
+    def _directory(self, place: Place) -> str:
+        return f"{self._source.layout.records}/{place.home}/{place.ref.digits}"
 
     def _under(self, home_text: str, last: str) -> bytes | None:
         if not is_home(home_text):
@@ -138,138 +138,89 @@ class Served:
         found = [one.name() for ref in refs for one in self._offers(Place(home, ref))]
         return index_bytes({name.rpartition("/")[2] for name in found}) if found else None
 
-    def _member(self, place: Place) -> Member | None:
-        directory = f"{self._source.layout.records}/{place.home}/{place.ref.digits}"
-        if not self._is_visible(place.ref) or not os.path.isdir(directory):
-            return None
-        return member(self._source, place)
-
     def _offers(self, place: Place) -> list[Offer]:
-        one = self._member(place)
-        if one is None:
+        """The offers of a realization; none if it is not there, or goes just now."""
+        if not self._is_there(place):
             return []
-        blobs = []
-        for number, piece in enumerate(self._offering.notes(one)):
-            blobs.append(_plain(piece))
-            self._note(blobs[-1], _Lies(place, offset=number))
+        try:
+            return self._offers_of(place, member(self._source, place))
+        except (OSError, StoreError):
+            if not self._is_there(place):
+                return []
+            raise
+
+    def _offers_of(self, place: Place, one: Member) -> list[Offer]:
+        notes = [plain(piece) for piece in self._offering.notes(one)]
+        for number, blob in enumerate(notes):
+            self._whereabouts.note(blob, InNotes(place, number))
         paths = [f"{one.directory}/{name}" for name in long_logs(one)]
         for path in [*paths, manifest_of(one)] if has_manifest(one) else paths:
             for number, blob in enumerate(self._offering.described(path)):
-                self._note(blob, _Lies(place, path, number * PIECE))
-        self._trees.setdefault(one.record.tree, place)
+                self._whereabouts.note(blob, InRecord(place, os.path.basename(path), number * PIECE))
+        self._having.setdefault(one.record.tree, {})[place] = None
         known = (*(run.context for run in one.runs.values()), *one.contexts.values())
         contexts: dict[str, Context] = {context.hash: context for context in known}
-        return self._offering.offers(one, contexts.values(), blobs)
-
-    def _note(self, blob: Blob, lies: _Lies) -> None:
-        self._lies[blob.digest] = lies
+        return self._offering.offers(one, contexts.values(), notes)
 
     def _tree(self, tree: str) -> bytes | None:
-        """Where the content of a tree is, which all of it has to be read for, once."""
-        place = self._trees.get(tree) or self._find_tree(tree)
-        one = self._member(place) if place is not None else None
-        if one is None or place is None or not one.present:
-            return None
-        with self._mutex:
-            known = self._pieces.get(tree)
-        if known is None:
-            known = _Cutting(self, place, one).all()
-            with self._mutex:
-                self._pieces[tree] = known
-        return known.to_bytes()
-
-    def _find_tree(self, tree: str) -> Place | None:
-        for record in self._source.records():
-            if record.tree == tree and self._is_visible(record.ref) and self._source.present(record):
-                return Place(record.home, record.ref)
+        """Where the content of a tree is."""
+        while (record := self._having_tree(tree) or self._look_for(tree)) is not None:
+            place = Place(record.home, record.ref)
+            try:
+                return self._cut.pieces(member(self._source, place), self._source.payload_text(record)).to_bytes()
+            except (OSError, StoreError):
+                if self._is_there(place) and self._source.present(record):
+                    raise  # else it was collected meanwhile, and perhaps another one has it
         return None
 
-    def _blob(self, digest: str) -> bytes | None:
-        lies = self._lies.get(digest)
-        one = self._member(lies.place) if lies is not None else None
-        if lies is None or one is None:
+    def _having_tree(self, tree: str) -> Record | None:
+        """A realization that was seen to have this tree, and still does."""
+        for place in tuple(self._having.get(tree, ())):
+            record = self._source.record_at(place.home, place.ref.digits) if self._is_there(place) else None
+            if record is not None and record.tree == tree and self._source.present(record):
+                return record
+        return None
+
+    def _look_for(self, tree: str) -> Record | None:
+        for record in self._source.records():
+            place = Place(record.home, record.ref)
+            if record.tree == tree and self._source.present(record) and self._is_there(place):
+                self._having.setdefault(tree, {})[place] = None
+                return record
+        return None
+
+    def _blob(self, digest: str) -> Content | None:
+        size, places = self._whereabouts.of(digest)
+        read = next(filter(None, (self._reads(where, digest) for where in places)), None)
+        return Content(digest, size, read) if read is not None else None
+
+    def _reads(self, where: Where, digest: str) -> Read | None:
+        """Reads a blob there; None if it is not there any more."""
+        if isinstance(where, InFile | InPack):
+            record = self._having_tree(where.tree)
+            return self._reads_artifacts(where, record) if record is not None else None
+        if not self._is_there(where.place):
             return None
+        if isinstance(where, InRecord):
+            path, offset = f"{self._directory(where.place)}/{where.name}", where.offset
+            return lambda begin, end: file_slices(path, offset + begin, offset + end)
+        return self._reads_notes(where, digest)
+
+    def _reads_artifacts(self, where: InFile | InPack, record: Record) -> Read:
+        top = self._source.payload_text(record)
+        if isinstance(where, InFile):
+            path, offset = f"{top}/{where.path}", where.offset
+            return lambda begin, end: file_slices(path, offset + begin, offset + end)
+        manifest, pack = f"{self._source.place(record)}/manifest.jsonl", where
+        return lambda begin, end: pack_slices(manifest, top, pack, begin, end)
+
+    def _reads_notes(self, where: InNotes, digest: str) -> Read | None:
+        """Notes are made anew; where more has come to be known since, they are not what was asked for."""
         try:
-            data = self._content(lies, one)
-        except (FileNotFoundError, StoreError):
-            if self._member(lies.place) is None or not one.present:
+            notes = self._offering.notes(member(self._source, where.place))
+        except (OSError, StoreError):
+            if not self._is_there(where.place):
                 return None
             raise
-        return data if data is not None and digest_bytes(data) == digest else None
-
-    def _content(self, lies: _Lies, one: Member) -> bytes | None:
-        if lies.pack >= 0:
-            return b"".join(self._pack(one.record, lies.pack))
-        if lies.path:
-            with open_recorded(lies.path) as file:
-                file.seek(lies.offset)
-                return file.read(PIECE)
-        notes = self._offering.notes(one)
-        return notes[lies.offset] if lies.offset < len(notes) else None
-
-    def _pack(self, record: Record, number: int) -> Iterator[bytes]:
-        """The content of small files from so many pieces on, of one piece."""
-        begin, end, offset = number * PIECE, (number + 1) * PIECE, 0
-        top = self._source.payload_text(record)
-        for entry in read_manifest(f"{self._source.place(record)}/manifest.jsonl", record.tree):
-            if entry.kind != "file" or entry.size >= PACKED:
-                continue
-            if offset < end and begin < offset + entry.size:
-                with open_recorded(f"{top}/{entry.path}") as file:
-                    file.seek(max(begin - offset, 0))
-                    yield file.read(min(end, offset + entry.size) - max(begin, offset))
-            offset += entry.size
-
-
-class _Cutting:
-    """Cuts what a realization has as a push would, and notes where each piece lies."""
-
-    def __init__(self, served: Served, place: Place, one: Member) -> None:
-        self._served = served
-        self._place = place
-        self._one = one
-        self._packs = 0
-
-    def all(self) -> Pieces:
-        packs, files = Cutter(self._pack), []
-        top = self._served._source.payload_text(self._one.record)
-        if self._one.record.tree != EMPTY:
-            for entry in read_manifest(manifest_of(self._one), self._one.record.tree):
-                if entry.kind == "file":
-                    path = f"{top}/{entry.path}"
-                    if entry.size < PACKED:
-                        packs.add(self._small(entry, path))
-                    else:
-                        files.append(self._large(entry, path))
-        return Pieces(tuple(packs.finish()), tuple(files))
-
-    def _pack(self, data: bytes) -> Blob:
-        blob = _plain(data)
-        self._served._note(blob, _Lies(self._place, pack=self._packs))
-        self._packs += 1
-        return blob
-
-    def _small(self, entry: Entry, path: str) -> bytes:
-        with open_recorded(path) as file:
-            data = file.read(PACKED)
-        if digest_bytes(data) != entry.hash:
-            raise not_as_recorded(path)
-        self._served._offering.look(entry.path, path, data)
-        return data
-
-    def _large(self, entry: Entry, path: str) -> tuple[Blob, ...]:
-        blobs: list[Blob] = []
-        with open_recorded(path) as file:
-            while data := file.read(PIECE):
-                if not blobs:
-                    self._served._offering.look(entry.path, path, data[: 64 << 10])
-                blobs.append(_plain(data))
-                self._served._note(blobs[-1], _Lies(self._place, path, (len(blobs) - 1) * PIECE))
-        if sum(blob.size for blob in blobs) != entry.size:
-            raise not_as_recorded(path)
-        return tuple(blobs)
-
-
-def _plain(data: bytes) -> Blob:
-    """Content as it is: whoever reads it holds it against its hash."""
-    return Blob(digest_bytes(data), False, len(data))
+        content = Content.of(notes[where.number]) if where.number < len(notes) else None
+        return content.read if content is not None and content.digest == digest else None

@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
-import hmac
 import ipaddress
-import re
+import logging
 import socket
-import sys
-from collections.abc import Awaitable, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from typing import Any, NamedTuple
 
-from pylightnix.errors import ArgumentError, BadNameError, ConfigError, PylightnixError, SecretError, StoreError
-from pylightnix.hashing import digest_bytes
+from pylightnix.errors import ArgumentError, ConfigError, StoreError
 from pylightnix.remotes.keyring import Keys
 from pylightnix.remotes.secrets import looks_secret
 from pylightnix.remotes.served import Served
+from pylightnix.session.answering import App
 from pylightnix.session.location import as_store
 from pylightnix.session.verbs import StoreLike
 from pylightnix.store.collection.reach import reach
 from pylightnix.store.collection.roots import Roots
 from pylightnix.store.store import Store
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+MOST_CONNECTIONS = 100
+"""So many at once; others are told to come back."""
 
-AT_ONCE = 8
-"""Requests that are answered at once; so many pieces are in memory."""
+SILENT = 60
+"""Seconds after which a connection ends on which nothing is taken."""
 
-_MOST = 1 << 31
-_RANGE = re.compile(rb"bytes=([0-9]{0,18})-([0-9]{0,18})")
+GRACE = 2
+"""Seconds that answers have to get to their ends when the server does."""
+
+SHORTEST = 16
+"""Characters that a token has at least."""
+
+_LOOK = 1.0
+"""Seconds for which what roots reach is not looked at again."""
 
 
 class Where(NamedTuple):
@@ -73,7 +76,8 @@ def serve(
         told: is called with the address, once it is listened at.
 
     Raises:
-        ArgumentError: others would be let in without a token, or it would be sent in the open.
+        ArgumentError: others would be let in without a token, or it would be sent in the open; or the token or the
+            certificate cannot be used.
         ConfigError: uvicorn is not installed.
         StoreError: the address cannot be listened at, or the store cannot be read.
     """
@@ -84,20 +88,59 @@ def serve(
     suspect = None if secrets else looks_secret
     visible = None if roots is None else _reached(found, list(roots))
     backend = Served(found.keeper, sign=key.sign if key else None, suspect=suspect, visible=visible)
-    listening = _listen(where)
+    with closing(backend), closing(App(backend, where.token)) as app, _listen(where) as listening:
+        config = _config(uvicorn, app, where)
+        scheme = "https" if where.certificate else "http"
+
+        base: Any = uvicorn.Server
+
+        class Server(base):  # type: ignore[misc]
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)  # from here on, signals are heard and questions are answered
+                if self.started:
+                    told(f"{scheme}://{_shown(listening)}")
+
+            async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                backend.close()  # who waits for a tree to be read need not wait any longer
+                await super().shutdown(sockets)
+
+        Server(config).run(sockets=[listening])
+
+
+def _config(uvicorn: Any, app: App, where: Where) -> Any:
+    logging.getLogger("uvicorn.error").addFilter(_is_fault)
     config = uvicorn.Config(
-        App(backend, where.token), log_level="error", access_log=False, lifespan="off", server_header=False,
-        ssl_certfile=where.certificate or None, ssl_keyfile=where.key or None, timeout_graceful_shutdown=5,
+        app, http="h11", ws="none", loop="asyncio", lifespan="off", log_level="error", access_log=False,
+        server_header=False, proxy_headers=False, limit_concurrency=MOST_CONNECTIONS, timeout_graceful_shutdown=GRACE,
+        ssl_certfile=where.certificate or None, ssl_keyfile=where.key or None,
     )  # fmt: skip
-    with listening:
-        host, port = listening.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        told(f"{'https' if where.certificate else 'http'}://{shown}:{port}")
-        uvicorn.Server(config).run(sockets=[listening])
+    try:
+        config.load()
+    except OSError as error:  # those of TLS are such, too
+        raise ArgumentError(
+            f"the certificate or its key cannot be used: {getattr(error, 'reason', None) or error.strerror or error}",
+            where="serve", hint="both are PEM files, the key has no password, and the certificate is that of the key",
+        ) from error  # fmt: skip
+    return config
+
+
+def _is_fault(record: logging.LogRecord) -> bool:
+    """That a transfer broke off was told, or is nobody's business."""
+    return record.exc_info is not None
+
+
+def _shown(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def check(where: Where) -> None:
-    """ArgumentError if what is served would be open to others by mistake."""
+    """ArgumentError if the token is none, or what is served would be open to others by mistake."""
+    if where.token and (len(where.token) < SHORTEST or not where.token.isascii() or not where.token.isprintable()):
+        raise ArgumentError(
+            f"a token has {SHORTEST} or more printable characters of ASCII", where="serve",
+            hint="such as from: openssl rand -hex 20",
+        )  # fmt: skip
     if where.open or _is_loopback(where.host):
         return
     if not where.token:
@@ -122,14 +165,21 @@ def _is_loopback(host: str) -> bool:
 
 
 def _reached(store: Store, names: list[str]) -> Callable[[], frozenset[str]]:
-    """Looks, each time anew, what these roots reach."""
+    """Looks what these roots reach, at most once a second."""
     unknown = sorted(set(names) - {root.name for root in Roots(store.keeper.layout).all()})
     if unknown:
         raise ArgumentError(f"there is no root {unknown[0]!r}", where="serve", hint="pylightnix root lists them")
 
+    last: tuple[float, frozenset[str]] = (float("-inf"), frozenset())
+
     def look() -> frozenset[str]:
-        roots = [root for root in Roots(store.keeper.layout).all() if root.name in names and root.stands]
-        return frozenset(str(ref) for ref in reach(store.keeper, roots).ways)
+        nonlocal last
+        since, found = last
+        if time.monotonic() - since > _LOOK:
+            roots = [root for root in Roots(store.keeper.layout).all() if root.name in names and root.stands]
+            begun, found = time.monotonic(), frozenset(str(ref) for ref in reach(store.keeper, roots).ways)
+            last = begun, found
+        return found
 
     return look
 
@@ -137,12 +187,15 @@ def _reached(store: Store, names: list[str]) -> Callable[[], frozenset[str]]:
 def _listen(where: Where) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
-        return socket.create_server((where.host, where.port), family=family)
+        listening = socket.create_server((where.host, where.port), family=family, backlog=128)
     except (OSError, OverflowError) as error:
         raise StoreError(
             f"cannot be listened at: {getattr(error, 'strerror', None) or error}", where=f"{where.host}:{where.port}",
             hint="give another --port, or 0 for one that is free",
         ) from error  # fmt: skip
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # connections have it from here
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT * 1000)
+    return listening
 
 
 def _uvicorn() -> Any:
@@ -151,70 +204,3 @@ def _uvicorn() -> Any:
     except ImportError:
         raise ConfigError("serving needs uvicorn", where="serve", hint='pip install "pylightnix[serve]"') from None
     return uvicorn
-
-
-class App:
-    """The ASGI application: GET and HEAD of the names of a remote, whole or in part.
-
-    Args:
-        backend: what is served.
-        token: whoever asks has to have it; empty: nobody has to.
-    """
-
-    def __init__(self, backend: Served, token: str = "") -> None:
-        self._backend = backend
-        self._token = token.encode()
-        self._threads = ThreadPoolExecutor(AT_ONCE, "pylightnix-serve")
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http":
-            return
-        headers = {name.lower(): value for name, value in scope["headers"]}
-        answer = await self._answer(scope, headers)
-        length = (b"content-length", str(len(answer.body)).encode())
-        await send({
-            "type": "http.response.start", "status": answer.status, "headers": [length, *answer.headers],
-        })  # fmt: skip
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
-
-    async def _answer(self, scope: Scope, headers: dict[bytes, bytes]) -> _Answer:
-        if self._token and not hmac.compare_digest(headers.get(b"authorization", b""), b"Bearer " + self._token):
-            return _Answer(401, b"", ((b"www-authenticate", b"Bearer"),))
-        if scope["method"] not in ("GET", "HEAD"):
-            return _Answer(405, b"", ((b"allow", b"GET, HEAD"),))
-        loop = asyncio.get_running_loop()
-        try:
-            data = await loop.run_in_executor(self._threads, self._backend.get, scope["path"][1:], _MOST)
-        except BadNameError:
-            return _Answer(404)
-        except SecretError:
-            return _Answer(403, b"it looks like a secret, and is not served\n")
-        except PylightnixError as error:
-            print(f"pylightnix: {error}", file=sys.stderr)  # noqa: T201
-            return _Answer(500, b"something in the store is damaged; its owner is told\n")
-        return _Answer(404) if data is None else _found(scope["path"], data, headers)
-
-
-class _Answer(NamedTuple):
-    status: int
-    body: bytes = b""
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-
-def _found(path: str, data: bytes, headers: dict[bytes, bytes]) -> _Answer:
-    """All of it, or the part that is wanted, or that it is what is known."""
-    tag = f'"{digest_bytes(data)[:40]}"'.encode()
-    kind = b"application/json" if path.endswith(".json") else b"application/octet-stream"
-    about = ((b"etag", tag), (b"content-type", kind), (b"accept-ranges", b"bytes"))
-    if tag in [one.strip() for one in headers.get(b"if-none-match", b"").split(b",")]:
-        return _Answer(304, b"", about)
-    wanted = _RANGE.fullmatch(headers.get(b"range", b""))
-    if wanted is None or headers.get(b"if-range", tag) != tag or wanted[0] == b"bytes=-":
-        return _Answer(200, data, about)
-    size = len(data)
-    begin = int(wanted[1]) if wanted[1] else max(size - int(wanted[2]), 0)
-    end = min(int(wanted[2]) + 1 if wanted[1] and wanted[2] else size, size)
-    if begin >= end:
-        return _Answer(416, b"", (*about, (b"content-range", f"bytes */{size}".encode())))
-    return _Answer(206, data[begin:end], (*about, (b"content-range", f"bytes {begin}-{end - 1}/{size}".encode())))

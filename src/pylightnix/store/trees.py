@@ -31,6 +31,7 @@ __all__ = [
     "Tree",
     "check_manifest",
     "describe",
+    "entries_from",
     "hash_tree",
     "is_empty",
     "list_files",
@@ -339,6 +340,23 @@ def read_manifest(source: Path | str | bytes, tree: str | None = None) -> Iterat
             yield entry
     if tree is not None and hasher.hexdigest() != tree:
         raise DamageError("the manifest is of another tree", where=where, tree=tree)
+
+
+def entries_from(path: Path | str, line: int) -> Iterator[Entry]:
+    """The entries of a manifest that was read before, from the line that begins at this byte on.
+
+    Raises:
+        DamageError: something there is not a line of a manifest.
+        OSError: the file cannot be read.
+    """
+    where = printable(os.fsdecode(path))
+    with open_plain(path) as lines:
+        lines.seek(line)
+        while text := lines.readline(_LONGEST_LINE):
+            entry = _parse(text)
+            if entry is None:
+                raise DamageError("not a line of a manifest", where=where)
+            yield entry
 
 
 def check_manifest(path: Path | str, tree: str) -> None:
