@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import http.server
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -107,42 +106,21 @@ def address(tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def interrupted_after(asked: threading.Event) -> list[float]:
-    """Interrupt the main thread soon after that; gets the time at which it was."""
+def test_a_pull_that_hangs_can_be_interrupted(tmp_path: Path, address: str) -> None:
+    source, target = Store(tmp_path / "one", durability="none"), Store(tmp_path / "two", durability="none")
+    done = realize(large(), store=source, quiet=True)
+    push(done, tmp_path / "remote", store=source)
     when: list[float] = []
 
     def interrupt() -> None:
-        assert asked.wait(30)
+        assert Hanging.asked.wait(30)
         time.sleep(0.2)
         when.append(time.monotonic())
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     threading.Thread(target=interrupt, daemon=True).start()
-    return when
-
-
-def test_a_pull_that_hangs_can_be_interrupted(tmp_path: Path, address: str) -> None:
-    source, target = Store(tmp_path / "one", durability="none"), Store(tmp_path / "two", durability="none")
-    done = realize(large(), store=source, quiet=True)
-    push(done, tmp_path / "remote", store=source)
-    when = interrupted_after(Hanging.asked)
     with pytest.raises(KeyboardInterrupt):
         pull(done.ref, address, store=target, unsigned=True)
     assert time.monotonic() - when[0] < SOON
     assert target.verify().findings == ()
     assert pull(done.ref, tmp_path / "remote", store=target, unsigned=True).size == 3 * PIECE
-
-
-def test_object_storage_that_hangs_can_be_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library that asks lets no signal through, and asks again for a minute."""
-    pytest.importorskip("obstore")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-    asked = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as server:  # whoever connects waits, since nobody accepts
-        threading.Timer(0.5, asked.set).start()
-        when = interrupted_after(asked)
-        address = f"s3://bucket/results?endpoint=http://127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(KeyboardInterrupt):
-            pull("0" * 8, address, store=Store(tmp_path / "two"))
-        assert time.monotonic() - when[0] < SOON

@@ -17,7 +17,6 @@ from pylightnix.errors import RemoteError
 from pylightnix.model.addresses import shown
 from pylightnix.names import printable
 from pylightnix.remotes.backend import check_name, check_prefix, is_name
-from pylightnix.remotes.workers import interruptible
 
 T = TypeVar("T")
 
@@ -120,7 +119,7 @@ class Objects:
         from obstore import exceptions
 
         try:
-            return interruptible(ask)
+            return ask()
         except (exceptions.NotFoundError, FileNotFoundError) as error:
             if _lacks_bucket(error):
                 raise self._no_bucket() from None

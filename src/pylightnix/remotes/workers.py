@@ -79,15 +79,6 @@ class Workers:
             del task  # what it holds may be large
 
 
-def interruptible(ask: Callable[[], R]) -> R:
-    """What is answered; in the main thread a signal gets through meanwhile, even where a library lets none."""
-    if threading.current_thread() is not threading.main_thread():
-        return ask()
-    future: Future[R] = Future()
-    threading.Thread(target=_carry_out, args=((future, ask, ()),), name="pylightnix-ask", daemon=True).start()
-    return future.result()
-
-
 def _carry_out(task: Task) -> None:
     future, do, about = task
     if not future.set_running_or_notify_cancel():
