@@ -219,6 +219,19 @@ def test_what_was_refused_to_the_timer_is_settled_later(
     assert [found.ref for found in Store(store.path).keeper.records()] == [record.ref]
 
 
+def test_who_adds_when_it_is_due_settles_and_leaves_nothing_to_the_timer(
+    store: Store, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "LONGEST", 3600.0)
+    with store.keeper.together():
+        first = make(n=1, content="1")
+        assert list(Store(store.path).keeper.records()) == []
+        monkeypatch.setattr(pending, "DUE", 0.0)
+        second = make(n=2, content="2")
+        assert {record.ref for record in Store(store.path).keeper.records()} == {first.ref, second.ref}
+        assert store.keeper._pending._timer is None
+
+
 def test_a_failure_keeps_what_was_finished_before(store: Store) -> None:
     @stage(code="ignore")
     def broken(before: Dep) -> None:

@@ -265,10 +265,10 @@ class Decider:
     def _candidates(self, key: Key, seen: Mapping[RealizationRef, Record] | None = None) -> list[Realization[Any]]:
         """The candidates of this moment, or those that were seen before, in order of their references."""
         records = self._keeper.candidates(key.home, key.full) if seen is None else [seen[ref] for ref in sorted(seen)]
-        found = [Realization[Any](record, self._keeper) for record in records]
+        found: list[Realization[Any]] = [Realization(record, self._keeper) for record in records]
         others = self.elsewhere.supply.candidates(key.home) if self.elsewhere.supply.there else ()
         if others:
-            more = {record.ref: Realization[Any](record, shelf) for record, shelf in others}
+            more: dict[RealizationRef, Realization[Any]] = {r.ref: Realization(r, shelf) for r, shelf in others}
             found = [one for one in found if one.ref not in more] + list(more.values())
             found.sort(key=lambda realization: realization.ref)
         return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -26,6 +27,10 @@ Full: each result as soon as it is registered. None: what the system happens to 
 
 LONGEST = 1.0
 """Seconds that a finished result waits at most for others, in a batch."""
+
+DUE = 0.9
+"""Seconds after which whoever adds one more result settles all. So the timer, a thread of its own, is left to batches
+to which nobody adds: while builders run one after the other, two threads would wait for each other at every call."""
 
 
 def check_durability(durability: object, where: str) -> Durability:
@@ -85,6 +90,7 @@ class Pending:
         self._settling = threading.RLock()
         self._together = 0
         self._timer: threading.Timer | None = None
+        self._since = 0.0
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
@@ -106,8 +112,12 @@ class Pending:
                 self._timer = threading.Timer(LONGEST, self._settle_quietly)
                 self._timer.daemon = True
                 self._timer.start()
+                self._since = time.monotonic()
+            due = waits and time.monotonic() - self._since > DUE
         if not waits:
             self.settle()
+        elif due:
+            self._settle_quietly()
 
     def of(self, home: KeyRef) -> list[Ready]:
         """The results under a key."""
