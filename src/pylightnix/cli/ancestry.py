@@ -50,14 +50,14 @@ def tree_command(target: str, depth: int, assignments: tuple[str, ...], store: s
     """
     roots = [one.realization for one in found(target, read_assignments(assignments), as_store(store))]
     if as_json:
-        out_json({"roots": [_node(root) for root in roots], "realizations": list(_documents(roots))})
+        out_json({"roots": [node_of(root) for root in roots], "realizations": list(_documents(roots))})
         return
     columns = width()
     for line in _lines(roots, depth):
         out(cut(line, columns))
 
 
-def _node(realization: Realization[Any]) -> _Node:
+def node_of(realization: Realization[Any]) -> _Node:
     """The same realization in other choices is another node."""
     return realization.ref, realization.context.hash
 
@@ -74,10 +74,10 @@ def _lines(roots: list[Realization[Any]], limit: int) -> Iterator[str]:
             yield start + branch.missing
             continue
         below = branch.before + ("" if branch.depth == 0 else "   " if branch.last else "│  ")
-        yield start + _line(branch.realization, again=_node(branch.realization) in shown)
-        if _node(branch.realization) in shown:
+        yield start + _line(branch.realization, again=node_of(branch.realization) in shown)
+        if node_of(branch.realization) in shown:
             continue
-        shown.add(_node(branch.realization))
+        shown.add(node_of(branch.realization))
         children = _branches(branch.realization, below, branch.depth + 1)
         if children and limit and branch.depth + 1 >= limit:
             yield f"{below}└─ … deeper: --depth {limit * 2}, or 0 for all"
@@ -125,9 +125,9 @@ def _documents(roots: list[Realization[Any]]) -> Iterator[dict[str, Any]]:
     seen: set[_Node] = set()
     while stack:
         realization = stack.pop()
-        if _node(realization) in seen:
+        if node_of(realization) in seen:
             continue
-        seen.add(_node(realization))
+        seen.add(node_of(realization))
         inputs: list[dict[str, Any]] = []
         below: list[Realization[Any]] = []
         for one in inputs_of(realization):
@@ -140,12 +140,12 @@ def _documents(roots: list[Realization[Any]]) -> Iterator[dict[str, Any]]:
                     "promise": one.promise,
                     "matcher": one.choice.matcher,
                     "chosen": [str(ref) for ref in one.choice.chosen],
-                    "nodes": [_node(child) for child in there],
+                    "nodes": [node_of(child) for child in there],
                     "problem": chosen.what if isinstance(chosen, StoreError) else None,
                 }
             )
         stack += reversed(below)
-        ref, context = _node(realization)
+        ref, context = node_of(realization)
         yield {
             "ref": ref,
             "context": context,

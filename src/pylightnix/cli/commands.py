@@ -18,6 +18,7 @@ COMMANDS = {
     "verify": ("verifying", "Look whether the store is what it says, at every byte."),
     "root": ("rooting", "List roots; or keep what TARGET names, and all that it was made from, under NAME."),
     "why-alive": ("rooting", "Name the chain from each root to a realization; exits with 1 if no root reaches it."),
+    "why-depends": ("depending", "Name the shortest way from TARGET to OTHER, which it was made from."),
     "gc": ("collecting", "Collect what no root reaches, no process uses, and all scopes that are given agree to."),
     "remove": ("collecting", "Remove realizations, artifacts and record, as if they had never been made."),
     "du": ("weighing", "Show what takes how much space, by stage or by root."),

@@ -42,6 +42,7 @@ json_option = click.option(
     "--json", "as_json", is_flag=True, is_eager=True, callback=_note_json, help="One JSON document on standard output."
 )
 target_argument = click.argument("target", shell_complete=_complete_target)
+other_argument = click.argument("other", shell_complete=_complete_target)
 targets_argument = click.argument(
     "targets", nargs=-1, required=True, metavar="TARGET…", shell_complete=_complete_target
 )
