@@ -18,7 +18,8 @@ from blake3 import blake3
 
 from bench.rows import Row, table
 from pylightnix.store.removal import remove_tree
-from pylightnix.store.trees import hash_tree, seal_top
+from pylightnix.store.sealing import seal_top
+from pylightnix.store.trees import hash_tree
 
 BIG = 2_000_000_000
 MANY = 20_000

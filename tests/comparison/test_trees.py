@@ -12,7 +12,8 @@ import pytest
 from pylightnix.comparison.differences import Difference, Tolerance, Verdict
 from pylightnix.comparison.trees import Tree, compare_trees
 from pylightnix.store.files import NewFile
-from pylightnix.store.trees import hash_tree, read_manifest
+from pylightnix.store.manifests import read_manifest
+from pylightnix.store.trees import hash_tree
 
 
 def make(root: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pylightnix.model.html import MOST_CHARACTERS, MOST_IMAGES
-from pylightnix.model.realization import Realization, VisibleInput
+from pylightnix.model.realization import Realization
+from pylightnix.model.visible import VisibleInput
 from pylightnix.testing.memory import MemoryShelf
 
 PNG = b"\x89PNG\r\n\x1a\n rest"

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from pylightnix.errors import HiddenError, PylightnixError, UnknownPromiseError
-from pylightnix.model.realization import Named, Realization, VisibleInput
+from pylightnix.model.named import Named
+from pylightnix.model.realization import Realization
+from pylightnix.model.visible import VisibleInput
 from pylightnix.names import DerivationRef
 from pylightnix.testing.memory import MemoryShelf
 

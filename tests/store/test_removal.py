@@ -11,7 +11,8 @@ import pytest
 
 from pylightnix.errors import StoreError
 from pylightnix.store.removal import remove_tree
-from pylightnix.store.trees import hash_tree, seal_top
+from pylightnix.store.sealing import seal_top
+from pylightnix.store.trees import hash_tree
 from tests.store.samples import SAMPLE, Model, as_ordinary_user, make_tree, manifest_of, mode
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pylightnix.errors import BadNameError, ConfigError, StoreError
-from pylightnix.model.realization import Shelf
 from pylightnix.model.records import hash_realization, seed_of
+from pylightnix.model.shelf import Shelf
 from pylightnix.testing.memory import MemoryShelf, candidates_of
 
 

@@ -10,9 +10,9 @@ from pylightnix.model.records import Run
 from pylightnix.names import DerivationRef
 from pylightnix.store.failures import Failed
 from pylightnix.store.leaks import containing
+from pylightnix.store.manifests import Entry
 from pylightnix.store.overview import entries
 from pylightnix.store.store import Store
-from pylightnix.store.trees import Entry
 
 
 def summary(realization: Realization[Any], label: str = "") -> dict[str, Any]:

@@ -17,8 +17,9 @@ from pylightnix.model.config import Encoding, decode
 from pylightnix.model.matching import Matcher
 from pylightnix.model.params import Params
 from pylightnix.model.promises import Promise
-from pylightnix.model.realization import Realization, VisibleInput
+from pylightnix.model.realization import Realization
 from pylightnix.model.shown import Bare, shown
+from pylightnix.model.visible import VisibleInput
 from pylightnix.names import check_name
 
 R_co = TypeVar("R_co", covariant=True)

@@ -17,8 +17,9 @@ from pylightnix.model.closure import Pinned
 from pylightnix.model.conditions import Call, Conditions
 from pylightnix.model.config import decode
 from pylightnix.model.keeping import Keeper, Lost, Sealed, Watch, Workspace
-from pylightnix.model.realization import Realization, VisibleInput
+from pylightnix.model.realization import Realization
 from pylightnix.model.records import Context, Record, Run, seed_of
+from pylightnix.model.visible import VisibleInput
 from pylightnix.names import DerivationRef
 
 LOOKS_PER_SECOND = 3000

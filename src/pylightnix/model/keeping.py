@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, Protocol
 
 from pylightnix.model.claiming import Slot
 from pylightnix.model.holding import Holding
-from pylightnix.model.realization import Shelf
 from pylightnix.model.records import Context, Record, Run
 from pylightnix.model.remembered import Memory
+from pylightnix.model.shelf import Shelf
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 
 

@@ -2,107 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
-from pylightnix.errors import CollectedError, HiddenError, UnknownPromiseError
+from pylightnix.errors import CollectedError
 from pylightnix.model.closure import Pinned, unslotted
 from pylightnix.model.config import decode
+from pylightnix.model.named import Named, unknown_attribute
 from pylightnix.model.params import Params
 from pylightnix.model.records import Context, InputChoice, Record, Run
+from pylightnix.model.shelf import Shelf
 from pylightnix.model.shown import shown
 from pylightnix.names import DerivationRef, RealizationRef
 
 R_co = TypeVar("R_co", covariant=True)
-
-
-class Shelf(Protocol):
-    """What reading a realization needs of the store that keeps it."""
-
-    def payload(self, record: Record) -> Path:
-        """The directory of the artifacts; it need not exist any more."""
-        ...
-
-    def present(self, record: Record) -> bool:
-        """Whether the artifacts are there."""
-        ...
-
-    def runs(self, record: Record) -> tuple[Run, ...]:
-        """All runs that gave this realization, oldest first."""
-        ...
-
-    def files(self, record: Record) -> tuple[str, ...]:
-        """The relative names of all files and links."""
-        ...
-
-    def log(self, record: Record, run: Run) -> str:
-        """What a run wrote."""
-        ...
-
-    def origin(self, record: Record) -> Context:
-        """The context of the run that first made this realization."""
-        ...
-
-    def context(self, record: Record, digest: str) -> Context:
-        """A context of this realization."""
-        ...
-
-    def chosen(self, choice: InputChoice) -> tuple[Record, ...]:
-        """The records that a choice names."""
-        ...
-
-    def derivation(self, ref: DerivationRef) -> Mapping[str, Any]:
-        """The document of a derivation."""
-        ...
-
-    def kept(self, record: Record, name: str) -> Path | None:
-        """Where one promised file is, if it is there and the other artifacts are not."""
-        ...
-
-    def fetch(self, record: Record, name: str | None) -> Path:
-        """Where one promised file is, or all artifacts are, after they were had from elsewhere if need be."""
-        ...
-
-    def artifact(self, path: Path) -> bytes:
-        """The bytes of a small artifact."""
-        ...
-
-
-class Named(Mapping[str, Any]):
-    """A mapping whose keys are attributes too; unknown ones are errors that list what there is."""
-
-    def __init__(self, what: str, items: Mapping[str, Any]) -> None:
-        self._what = what
-        self._items = dict(items)
-
-    def __getitem__(self, name: str) -> Any:
-        return self._items[name]
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        try:
-            return self._items[name]
-        except KeyError:
-            known = ", ".join(sorted(self._items)) or "none"
-            raise UnknownPromiseError(f"no {self._what} is named {name!r}", hint=f"known: {known}", name=name) from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._items]
-
-    def __repr__(self) -> str:
-        return f"{{{', '.join(f'{name}: {shown(item)}' for name, item in self._items.items())}}}"
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (Named, (self._what, self._items))
 
 
 class Around(NamedTuple):
@@ -326,100 +241,3 @@ class Realization(Generic[R_co]):
     def __repr__(self) -> str:
         value = f", value={shown(self.value)}" if self.value is not None else ""
         return f"Realization({self.ref.short}-{self.name}{value})"
-
-
-class VisibleInput(Realization[R_co]):
-    """A realization as a builder sees it: what is in the builder's key, and nothing else."""
-
-    __slots__ = ("_given", "_list_files", "_place", "_promises", "_value")
-
-    def __init__(
-        self,
-        path: Path | str,
-        promises: Mapping[str, str],
-        params: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
-        value: object,
-        list_files: Callable[[Path], tuple[str, ...]],
-    ) -> None:
-        self._place = str(path)
-        self._promises = promises
-        self._given = params
-        self._value = value
-        self._list_files = list_files
-
-    @property
-    def path(self) -> Path:
-        return Path(self._place)
-
-    def _there(self) -> Path:
-        return self.path
-
-    @property
-    def value(self) -> R_co:
-        return cast(R_co, self._value)
-
-    @property
-    def promises(self) -> Named:
-        return Named("promise", {name: Path(self._place, inner) for name, inner in self._promises.items()})
-
-    @property
-    def _params(self) -> Mapping[str, Any]:
-        if callable(self._given):  # few builders ask, so it is found out when one does
-            self._given = self._given()
-        return self._given
-
-    @property
-    def params(self) -> Named:
-        return Named("parameter", self._params)
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        return self._list_files(self.path)
-
-    def _hidden(self) -> Any:
-        raise HiddenError(
-            "a builder sees of an input its promises, parameters, value and files: the rest is not in its key, "
-            "so using it would make the result depend on something that no name tells",
-            hint="give what is needed as a parameter or an input of its own",
-        )
-
-    record = shelf = ref = name = deps = runs = log = context = fetch = property(_hidden)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if hasattr(Realization, name):
-            self._hidden()
-        if name in self._promises:
-            return Path(self._place, self._promises[name])
-        if name in self._params:
-            return self._params[name]
-        raise unknown_attribute("the input", name, self._promises, self._params)
-
-    def __dir__(self) -> list[str]:
-        return ["files", "params", "path", "promises", "value", *self._promises, *self._params]
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, VisibleInput) and self._place == other._place
-
-    def __hash__(self) -> int:
-        return hash(self._place)
-
-    def _repr_html_(self) -> str | None:
-        """Nothing: a builder has no notebook, and most of what would be shown is not in its key."""
-        return None
-
-    def __repr__(self) -> str:
-        return f"Realization({self.path.name})"
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (VisibleInput, (self._place, self._promises, self._params, self._value, self._list_files))
-
-
-def unknown_attribute(owner: str, name: str, promises: Mapping[str, Any], params: Mapping[str, Any]) -> Exception:
-    """The error for an attribute that is neither a promise nor a parameter."""
-    return UnknownPromiseError(
-        f"{owner} has no promise or parameter {name!r}",
-        hint=f"promises: {', '.join(sorted(promises)) or 'none'}; parameters: {', '.join(sorted(params)) or 'none'}",
-        name=name,
-    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from pylightnix.model.realization import Shelf
 from pylightnix.model.records import Record
+from pylightnix.model.shelf import Shelf
 from pylightnix.names import KeyRef
 
 

@@ -14,7 +14,7 @@ from pylightnix.remotes.format import Pieces
 from pylightnix.remotes.pieces import PACKED, PIECE, Blob
 from pylightnix.remotes.sending import Sender
 from pylightnix.store.closures import not_as_recorded, open_recorded
-from pylightnix.store.trees import Entry, read_manifest
+from pylightnix.store.manifests import Entry, read_manifest
 
 HEAD = 64 << 10
 """Bytes of a file that are looked at before it is sent."""

@@ -17,9 +17,9 @@ from pylightnix.remotes.notes import INLINE, notes_bytes
 from pylightnix.remotes.pieces import PIECE, Blob
 from pylightnix.store.closures import Member, derivation_bytes, environment_bytes, open_recorded
 from pylightnix.store.documents import record_bytes
+from pylightnix.store.manifests import EMPTY
 from pylightnix.store.reading import Reader
 from pylightnix.store.signed import signed_of, together
-from pylightnix.store.trees import EMPTY
 
 Sign = Callable[[Claim], Signature]
 Suspect = Callable[[str, bytes], str | None]

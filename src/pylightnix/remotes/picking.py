@@ -16,7 +16,7 @@ from pylightnix.remotes.format import Pieces
 from pylightnix.remotes.pieces import PACKED, Blob
 from pylightnix.remotes.pulling import fetch_artifacts, find_pieces
 from pylightnix.store.collection.small import SmallFiles
-from pylightnix.store.trees import Entry, read_manifest
+from pylightnix.store.manifests import Entry, read_manifest
 from pylightnix.store.writing import Writer
 
 

@@ -23,9 +23,9 @@ from pylightnix.store.closures import Place, open_recorded
 from pylightnix.store.copying import Moved
 from pylightnix.store.files import NewFile
 from pylightnix.store.layout import writing
+from pylightnix.store.manifests import EMPTY, Entry, check_manifest, read_manifest
 from pylightnix.store.receiving import Arrival, Receiver
 from pylightnix.store.signed import Signed
-from pylightnix.store.trees import EMPTY, Entry, check_manifest, read_manifest
 from pylightnix.store.writing import Writer
 
 _AHEAD = 16

@@ -36,8 +36,8 @@ from pylightnix.store.closures import (
     member,
 )
 from pylightnix.store.copying import Moved
+from pylightnix.store.manifests import EMPTY
 from pylightnix.store.reading import Reader
-from pylightnix.store.trees import EMPTY
 
 _TOGETHER = 64
 """Realizations of which the claims are published one after the other, when all else of them is there."""

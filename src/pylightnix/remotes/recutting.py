@@ -18,7 +18,7 @@ from pylightnix.remotes.pieces import PACKED, PIECE, Blob, Cutter
 from pylightnix.remotes.slices import file_slices
 from pylightnix.remotes.whereabouts import InFile, InPack, Whereabouts
 from pylightnix.store.closures import Member, not_as_recorded, open_recorded
-from pylightnix.store.trees import EMPTY_MANIFEST, Entry, entries_from, read_manifest
+from pylightnix.store.manifests import EMPTY_MANIFEST, Entry, entries_from, read_manifest
 
 PATIENCE = 20.0
 """Seconds that a question waits for a tree to be cut."""

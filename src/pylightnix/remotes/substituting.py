@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from pylightnix.errors import DamageError, PylightnixError, StoreError, TrustError
 from pylightnix.model.amounts import size
-from pylightnix.model.realization import Shelf
 from pylightnix.model.records import Record, Run
+from pylightnix.model.shelf import Shelf
 from pylightnix.names import KeyRef, RealizationRef
 from pylightnix.remotes.fetching import Fetcher
 from pylightnix.remotes.finding import Doubt, Finder, Offered, Wanted

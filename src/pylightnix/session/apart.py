@@ -25,7 +25,7 @@ from pylightnix.executors.remote import carry
 from pylightnix.executors.telling import host_facts, utc_now
 from pylightnix.model.build import BuildRequest, BuildResult, Failure
 from pylightnix.model.conditions import Conditions
-from pylightnix.model.realization import VisibleInput
+from pylightnix.model.visible import VisibleInput
 from pylightnix.names import KeyRef, RealizationRef
 from pylightnix.remotes.contents import Contents, blobs_of
 from pylightnix.remotes.fetching import Fetcher

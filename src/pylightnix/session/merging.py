@@ -8,8 +8,8 @@ from typing import NamedTuple
 from pylightnix.dsl.closure import pin
 from pylightnix.engine.planning import plan_steps
 from pylightnix.model.plan import Step
-from pylightnix.model.realization import Shelf
 from pylightnix.model.records import Record
+from pylightnix.model.shelf import Shelf
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 from pylightnix.remotes.finding import Wanted
 from pylightnix.remotes.substituting import seen

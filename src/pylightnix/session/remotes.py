@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from pylightnix.errors import ArgumentError, DamageError, RemoteError
 from pylightnix.model.claims import Claim, Signature
-from pylightnix.model.realization import Realization, unknown_attribute
+from pylightnix.model.named import unknown_attribute
+from pylightnix.model.realization import Realization
 from pylightnix.names import RealizationRef
 from pylightnix.remotes.fetching import Fetcher
 from pylightnix.remotes.finding import Doubt, Finder, Wanted

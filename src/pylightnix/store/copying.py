@@ -22,10 +22,10 @@ from pylightnix.store.closures import (
     open_recorded,
 )
 from pylightnix.store.layout import writing
+from pylightnix.store.manifests import EMPTY, Entry, read_manifest
 from pylightnix.store.reading import Reader
 from pylightnix.store.receiving import Arrival, Receiver
 from pylightnix.store.sealing import copy_content
-from pylightnix.store.trees import EMPTY, Entry, read_manifest
 from pylightnix.store.writing import Writer
 
 How = Literal["copied", "record", "merged", "there"]

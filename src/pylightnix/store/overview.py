@@ -12,8 +12,8 @@ from pylightnix.errors import DamageError
 from pylightnix.model.records import Record
 from pylightnix.names import KeyRef
 from pylightnix.store.files import read_small
+from pylightnix.store.manifests import EMPTY, Entry, read_manifest
 from pylightnix.store.reading import Reader, is_run
-from pylightnix.store.trees import EMPTY, Entry, read_manifest
 
 _STARTED = re.compile(rb',"started":"([^"\\\\]*)"\}$')
 """The end of a run's file: its keys are sorted, and this is the last; spares parsing all of it."""

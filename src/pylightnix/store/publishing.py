@@ -15,8 +15,10 @@ from pylightnix.store import changes
 from pylightnix.store.aside import beside_of, set_aside
 from pylightnix.store.documents import parse_record, record_bytes, run_bytes
 from pylightnix.store.files import read_small, write_new
+from pylightnix.store.manifests import EMPTY
 from pylightnix.store.removal import remove_tree
-from pylightnix.store.trees import EMPTY, hash_tree, seal_top
+from pylightnix.store.sealing import seal_top
+from pylightnix.store.trees import hash_tree
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 _SEALED = 0o555

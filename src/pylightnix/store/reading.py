@@ -7,20 +7,20 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from pylightnix.errors import CollectedError, DamageError, StoreError
+from pylightnix.errors import DamageError, StoreError
 from pylightnix.hashing import DIGITS
 from pylightnix.model.keeping import Lost, Workspace
-from pylightnix.model.records import Context, InputChoice, PromiseRecord, Record, Run
+from pylightnix.model.records import Context, InputChoice, Record, Run
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store.documents import parse_context, parse_derivation, parse_record, parse_run
 from pylightnix.store.files import DIRECTORY, ID, is_directory, read_small, read_start, reason, warn_of_damage
 from pylightnix.store.layout import Layout
-from pylightnix.store.trees import Entry, list_files, read_manifest
+from pylightnix.store.manifests import Entry, read_manifest
+from pylightnix.store.payloads import Payloads
+from pylightnix.store.trees import list_files
 
-_LARGEST_ARTIFACT = 1 << 20
 _AT_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Error numbers of a system that has nothing left to read with: they say nothing about what is in the store."""
 
@@ -43,30 +43,17 @@ is_context = re.compile(rf"context-[0-9a-f]{{{DIGITS}}}\.json").fullmatch
 T = TypeVar("T")
 
 
-class Supplier(Protocol):
-    """Has artifacts of which the record is here from elsewhere; see `Reader.fetch`."""
-
-    def whole(self, record: Record) -> bool:
-        """Have all artifacts; whether they are there now."""
-        ...
-
-    def part(self, record: Record, promised: PromiseRecord) -> bool:
-        """Have one promised file, below `kept/`; whether it is there now."""
-        ...
-
-
-class Reader:
+class Reader(Payloads):
     """What can be read of a store. It implements `Shelf` and the reading half of `Keeper`."""
 
     list_files = staticmethod(list_files)
 
     def __init__(self, layout: Layout) -> None:
-        self.layout = layout
+        super().__init__(layout)
         self.root = str(layout.root)
         self._looked: dict[KeyRef, int] = {}
         self._damaged: dict[KeyRef, list[Lost]] = {}
         self._steady: AbstractContextManager[object] = nullcontext()
-        self.supplier: Supplier | None = None
 
     @property
     def lasting(self) -> bool:
@@ -194,23 +181,6 @@ class Reader:
             see_fault(path, error)
             self.record_at(home, digits)  # which tells what is wrong
             return None
-
-    def payload(self, record: Record) -> Path:
-        return Path(self.payload_text(record))
-
-    def payload_text(self, record: Record) -> str:
-        return f"{self.layout.store}/{record.ref}"
-
-    def payloads(self) -> set[str]:
-        """The names of all artifacts that are there, as references."""
-        try:
-            return set(os.listdir(self.layout.store))
-        except OSError:
-            return set()
-
-    def present(self, record: Record) -> bool:
-        """Whether the artifacts are there."""
-        return is_directory(f"{self.layout.store}/{record.ref}")
 
     def place(self, record: Record) -> str:
         """The directory of a record."""
@@ -340,49 +310,6 @@ class Reader:
                 return stream.read(_LOG_TAIL).decode(errors="replace")
         except FileNotFoundError:
             return ""
-
-    def artifact(self, path: Path) -> bytes:
-        """The bytes of an artifact of at most 1 MiB, or of what a collection kept of it. OSError as it comes."""
-        with self._whole_or_kept(path).open("rb") as stream:
-            data = stream.read(_LARGEST_ARTIFACT + 1)
-        if len(data) > _LARGEST_ARTIFACT:
-            raise StoreError(f"larger than {_LARGEST_ARTIFACT} bytes", where=printable(str(path)))
-        return data
-
-    def kept(self, record: Record, name: str) -> Path | None:
-        """Where one promised file is that is kept apart from what was collected; None if it is not."""
-        path = f"{self.layout.kept}/{record.ref}/{record.promises[name].path}"
-        return Path(path) if os.path.lexists(path) else None
-
-    def fetch(self, record: Record, name: str | None) -> Path:
-        """Where one promised file is, or all artifacts are; a supplier has them from elsewhere if need be.
-
-        Raises:
-            CollectedError: they are not to be had.
-            RemoteError, DamageError, StoreError: they cannot be had.
-        """
-        if not self.present(record):
-            promised = record.promises[name] if name is not None else None
-            if promised is not None and promised.kind == "file":
-                found = self.kept(record, promised_name := str(name))
-                if found is None and self.supplier is not None and self.supplier.part(record, promised):
-                    found = self.kept(record, promised_name)
-                if found is not None:
-                    return found
-            elif self.supplier is not None:
-                self.supplier.whole(record)
-        if not self.present(record):
-            raise CollectedError(
-                "its artifacts are not here, and no remote that is known has them",
-                where=f"{record.ref.name} {record.ref.short}", ref=record.ref,
-                hint="pylightnix remote --add URL notes one that has; or realize its stage, which makes them again",
-            )  # fmt: skip
-        return self.payload(record) / record.promises[name].path if name is not None else self.payload(record)
-
-    def _whole_or_kept(self, path: Path) -> Path:
-        inside = str(path).removeprefix(f"{self.layout.store}/")
-        kept = f"{self.layout.kept}/{inside}"
-        return Path(kept) if not os.path.lexists(path) and os.path.lexists(kept) else path
 
 
 def _noted(place: str, record: Record) -> list[str]:

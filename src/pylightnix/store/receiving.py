@@ -22,6 +22,7 @@ from pylightnix.store import changes
 from pylightnix.store.documents import parse_derivation, record_bytes
 from pylightnix.store.files import fresh_id, is_directory, read_small, write_new
 from pylightnix.store.layout import writing
+from pylightnix.store.manifests import EMPTY, Entry, read_manifest
 from pylightnix.store.publishing import (
     bring_back,
     is_registered,
@@ -30,7 +31,7 @@ from pylightnix.store.publishing import (
     remove_quietly,
     set_aside_unless_whole,
 )
-from pylightnix.store.trees import EMPTY, Entry, read_manifest, tree_of
+from pylightnix.store.trees import tree_of
 from pylightnix.store.writing import Writer
 
 LONGEST = 1.0

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from pylightnix.model.records import Record
 from pylightnix.names import RealizationRef
 from pylightnix.store.layout import Layout
-from pylightnix.store.trees import EMPTY
+from pylightnix.store.manifests import EMPTY
 
 
 class Change(NamedTuple):

@@ -27,6 +27,7 @@ from pylightnix.store.collection.holds import Holding, Holds
 from pylightnix.store.documents import check_times
 from pylightnix.store.files import NewFile, fresh_id, is_directory, write_new, write_once
 from pylightnix.store.layout import Layout, writing
+from pylightnix.store.manifests import EMPTY
 from pylightnix.store.past import PastRuns
 from pylightnix.store.pending import Durability, Pending, Ready
 from pylightnix.store.publishing import (
@@ -41,7 +42,7 @@ from pylightnix.store.publishing import (
 from pylightnix.store.reading import DAMAGED, LOST, Reader
 from pylightnix.store.recollection import Recollections
 from pylightnix.store.sealing import let_move
-from pylightnix.store.trees import EMPTY, Tree, hash_tree, is_empty
+from pylightnix.store.trees import Tree, hash_tree, is_empty
 from pylightnix.store.watching import Watch
 
 _UNWRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))

@@ -19,7 +19,7 @@ import pytest
 
 from pylightnix.errors import ExecutorError
 from pylightnix.model.build import BuildRequest, BuildResult
-from pylightnix.model.realization import VisibleInput
+from pylightnix.model.visible import VisibleInput
 from pylightnix.testing import builders, processes
 from pylightnix.testing.bench import TABLE, Bench, failure_of, value_of
 from pylightnix.testing.faults import FaultContract

@@ -28,7 +28,7 @@ _ROOT = Path("/in-memory")
 
 
 class MemoryShelf:
-    """Implements `model.realization.Shelf`. `put` notes a run; equal results fold into one realization.
+    """Implements `model.shelf.Shelf`. `put` notes a run; equal results fold into one realization.
 
     Example:
         shelf = MemoryShelf.of({"accuracy": 0.9}, {"accuracy": 0.8}, name="model")

@@ -16,8 +16,8 @@ from pylightnix.names import DerivationRef, RealizationRef
 from pylightnix.store.archives.format import BLOCK, END, HEAD, RECORD, Head, Header, Sum
 from pylightnix.store.archives.reading import Members
 from pylightnix.store.documents import parse_choice, record_bytes, run_bytes
+from pylightnix.store.manifests import EMPTY_MANIFEST, Entry
 from pylightnix.store.store import Store
-from pylightnix.store.trees import EMPTY_MANIFEST, Entry
 from tests.store.conftest import STARTED, Maker
 
 Member = tuple[str, bytes]

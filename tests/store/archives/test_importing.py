@@ -23,9 +23,9 @@ from pylightnix.model.selection import Selection, selection_of
 from pylightnix.store.archives.format import HEAD, Header
 from pylightnix.store.archives.importing import import_archive
 from pylightnix.store.archives.writing import export_closure
+from pylightnix.store.manifests import Entry
 from pylightnix.store.removal import remove_tree
 from pylightnix.store.store import Store
-from pylightnix.store.trees import Entry
 from tests.dying import EVERY, dies_at
 from tests.store.archives.conftest import Member, put_together, taken_apart
 from tests.store.conftest import Maker

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Protocol
 
 from pylightnix.errors import DamageError, StoreError
 from pylightnix.names import printable
-from pylightnix.store.trees import Sink
+from pylightnix.store.manifests import Sink
 
 ROOM = 1 << 30
 RATIO = 200

@@ -28,9 +28,9 @@ from pylightnix.store.copying import Copied, Moved
 from pylightnix.store.documents import LOG_NAME, parse_context, parse_derivation, parse_record, parse_run
 from pylightnix.store.files import NewFile, open_plain
 from pylightnix.store.layout import writing
+from pylightnix.store.manifests import EMPTY, EMPTY_MANIFEST, Entry, check_manifest, read_manifest
 from pylightnix.store.reading import is_context, is_home, is_run
 from pylightnix.store.receiving import Arrival, Receiver
-from pylightnix.store.trees import EMPTY, EMPTY_MANIFEST, Entry, check_manifest, read_manifest
 from pylightnix.store.writing import Writer
 
 _DERIVATION = re.compile(r"derivations/(.+)\.json")

@@ -26,8 +26,8 @@ from pylightnix.store.closures import (
 from pylightnix.store.copying import whole_closure
 from pylightnix.store.documents import record_bytes
 from pylightnix.store.files import NewFile, fresh_id
+from pylightnix.store.manifests import EMPTY, EMPTY_MANIFEST, read_manifest
 from pylightnix.store.reading import Reader
-from pylightnix.store.trees import EMPTY, EMPTY_MANIFEST, read_manifest
 
 _CHUNK = 1 << 20
 

@@ -30,7 +30,8 @@ from pylightnix.store.files import fresh_id
 from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
 from pylightnix.store.removal import remove_tree
-from pylightnix.store.trees import hash_tree, seal_top
+from pylightnix.store.sealing import seal_top
+from pylightnix.store.trees import hash_tree
 
 
 class Collected(NamedTuple):

@@ -15,9 +15,10 @@ from pylightnix.store import changes
 from pylightnix.store.aside import set_aside
 from pylightnix.store.files import NewFile, fresh_id, is_directory, read_start, write_once
 from pylightnix.store.layout import writing
+from pylightnix.store.manifests import Entry
 from pylightnix.store.reading import Reader
 from pylightnix.store.removal import remove_tree
-from pylightnix.store.trees import Entry, tree_of
+from pylightnix.store.trees import tree_of
 
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 

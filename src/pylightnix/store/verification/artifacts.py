@@ -11,8 +11,9 @@ from pylightnix.errors import StoreError
 from pylightnix.model.records import PromiseRecord, Record
 from pylightnix.store.filehash import go_on, hash_file
 from pylightnix.store.files import open_plain
+from pylightnix.store.manifests import EMPTY, Entry, read_manifest
 from pylightnix.store.sealing import Walk
-from pylightnix.store.trees import EMPTY, NEVER, Entry, Tree, describe, hash_tree, read_manifest, tree_of
+from pylightnix.store.trees import NEVER, Tree, describe, hash_tree, tree_of
 from pylightnix.store.verification.findings import Kind
 from pylightnix.store.verification.newer import newer_manifest
 from pylightnix.store.verification.refusals import BarredError, damage, status

@@ -19,8 +19,9 @@ from pylightnix.model.records import Context, PromiseRecord, Record, Run, hash_r
 from pylightnix.names import KeyRef, RealizationRef
 from pylightnix.store.documents import parse_context, parse_record, parse_run, record_bytes
 from pylightnix.store.files import decode_json, is_directory, read_small
+from pylightnix.store.manifests import read_manifest
 from pylightnix.store.reading import Reader
-from pylightnix.store.trees import Tree, hash_tree, read_manifest, tree_of
+from pylightnix.store.trees import Tree, hash_tree, tree_of
 from pylightnix.store.verification.checking import promised_paths
 from pylightnix.store.verification.refusals import damage, read_if_sound
 from pylightnix.store.verification.rekeying import key_of

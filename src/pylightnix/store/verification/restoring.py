@@ -18,9 +18,10 @@ from pylightnix.store import changes
 from pylightnix.store.documents import parse_run, run_bytes
 from pylightnix.store.files import read_small, write_new, write_once
 from pylightnix.store.layout import Layout, writing
+from pylightnix.store.manifests import read_manifest
 from pylightnix.store.reading import DAMAGED, Reader, is_run
 from pylightnix.store.sealing import Walk, let_owner_read, open_file, reading_rights, seal_top
-from pylightnix.store.trees import hash_tree, read_manifest
+from pylightnix.store.trees import hash_tree
 from pylightnix.store.verification.artifacts import differences
 from pylightnix.store.verification.checking import is_file
 from pylightnix.store.verification.refusals import damage, status
