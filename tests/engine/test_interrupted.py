@@ -46,6 +46,13 @@ def nothing_left(store: Store) -> None:
 def test_twice_ends_builders_at_once(tmp_path: Path) -> None:
     """The second interruption comes while a builder that is deaf to SIGTERM has its two seconds."""
     store, begun = Store(tmp_path / "store"), tmp_path / "begun"
+    came: list[str] = []
+    where = "inside"
+
+    def come(*_: object) -> None:
+        came.append(where)
+        if where == "inside":
+            raise KeyboardInterrupt
 
     def twice() -> None:
         wait_for(begun.exists)
@@ -53,11 +60,17 @@ def test_twice_ends_builders_at_once(tmp_path: Path) -> None:
         time.sleep(0.3)
         interrupt()
 
-    thread = threading.Thread(target=twice)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        pylightnix.realize(stubborn(str(begun)), store=store, executor="process", quiet=True)
-    thread.join()
+    before = signal.signal(signal.SIGINT, come)
+    try:
+        thread = threading.Thread(target=twice)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            pylightnix.realize(stubborn(str(begun)), store=store, executor="process", quiet=True)
+        where = "after"
+        thread.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert came == ["inside", "inside"]
     pid = int(begun.read_text())
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
