@@ -1,12 +1,14 @@
-"""What `bench.undeclared` measures, in a process of its own: `watched|plain COUNT DIRECTORY`; prints seconds.
+"""What `bench.undeclared` measures, in a process of its own: `watched|plain bare|json COUNT DIRECTORY`; prints seconds.
 
 In a process that is to be plain nobody ever sets the hook: once it is there it costs, whether anybody looks or not.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any, Self
@@ -28,16 +30,31 @@ class Unwatching:
     def __exit__(self, *_: object) -> None: ...
 
 
-def main(kind: str, count: int, data: Path) -> float:
+def bare(data: Path, count: int) -> None:
+    """Opens, reads and closes, and nothing else."""
+    for number in range(count):
+        with open(f"{data}/{number}", "rb") as stream:
+            stream.read()
+
+
+def as_json(data: Path, count: int) -> None:
+    """What builders do with many small files: reach them by the input's path, parse them, use them."""
+    total = 0
+    for number in range(count):
+        total += json.loads((data / str(number)).read_text())["number"]
+
+
+BUILDERS: dict[str, Callable[[Path, int], None]] = {"bare": bare, "json": as_json}
+
+
+def main(kind: str, how: str, count: int, data: Path) -> float:
     """Seconds that a builder takes which opens so many files of an input."""
     if kind == "plain":
         home: Any = work
         home.Watch = Unwatching
 
     def read() -> None:
-        for number in range(count):
-            with open(f"{data}/{number}", "rb") as stream:
-                stream.read()
+        BUILDERS[how](data, count)
 
     out, scratch, checkpoint, log = (str(data / name) for name in ("out", "scratch", "checkpoint", "log"))
     request = BuildRequest(
@@ -54,4 +71,4 @@ def main(kind: str, count: int, data: Path) -> float:
 
 
 if __name__ == "__main__":
-    print(main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])))
+    print(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])))

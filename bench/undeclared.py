@@ -1,11 +1,12 @@
 """What it costs a builder that opens 10,000 files of an input that these are watched, and judged afterwards.
 
-The floor is the same builder in a process in which nothing is watched. Its files are as small as files can be, so this
-is the most that watching can cost: a builder that does something with them takes longer, and what it costs does not.
+The floor is the same builder in a process in which nothing is watched. One builder only opens and reads, which is the
+most that watching can cost; the other parses what it reads, as builders do: it takes longer, and watching it does not.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from bench.processes import HERE, python
@@ -22,10 +23,14 @@ def measure(scale: float, place: Path) -> list[Row]:
     data = place / "undeclared"
     (data / "out").mkdir(parents=True)
     for number in range(count):
-        (data / str(number)).write_bytes(b"x" * 100)
+        (data / str(number)).write_text(json.dumps({"number": number, "text": "x" * 70}))
+    names = {"bare": f"opening {count:,} files, watched, per file", "json": "the same, each parsed as JSON"}
+    return [_compared(name, how, count, data) for how, name in names.items()]
 
+
+def _compared(name: str, how: str, count: int, data: Path) -> Row:
     def took(kind: str) -> float:
-        return python([str(HERE / "opening.py"), kind, str(count), str(data)]).inside
+        return python([str(HERE / "opening.py"), kind, how, str(count), str(data)]).inside
 
     ours, plain = interleaved([lambda: took("watched"), lambda: took("plain")], TIMES)
-    return [against(f"opening {count:,} files, watched, per file", ours, plain, LIMIT, per=count)]
+    return against(name, ours, plain, LIMIT, per=count)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
+from collections.abc import Collection
 from typing import Any
 
 from pylightnix.executors.places import as_places, is_base_variable, is_installed, places_of_the_machine
@@ -55,6 +57,16 @@ def _is_number(host: str) -> bool:
     return ":" in host or host.replace(".", "").isdigit()
 
 
+def _folders(paths: Collection[Any]) -> Collection[str]:
+    """The directories of all paths that are texts; a builder that opens many files finds most of them in one."""
+    with contextlib.suppress(TypeError, ValueError):  # some are no texts, or there is none
+        first, last = min(paths), max(paths)  # what both begin with, all between them do
+        folder = first[: first.rfind(os.sep) + 1]
+        if last.startswith(folder) and "".join(paths).count(os.sep) == len(paths) * folder.count(os.sep):
+            return [folder[:-1]]
+    return {path[: path.rfind(os.sep)] for path in paths if type(path) is str}
+
+
 class _Files:
     """Holds opened files against what was declared, by directory: most have many files."""
 
@@ -76,8 +88,7 @@ class _Files:
         found: dict[str, Finding] = {}
         more = 0
         opened, changed = self._watch.opened, self._watch.changed
-        folders = {path[: path.rfind(os.sep)] for path in opened if type(path) is str}
-        if all(map(self._is_clear, folders)):
+        if all(map(self._is_clear, _folders(opened))):
             return [], 0
         for path, own in opened.items():
             if own or type(path) is not str or path in self._single or self._is_clear(path[: path.rfind(os.sep)]):
