@@ -20,7 +20,8 @@ from pylightnix.errors import RemoteError
 from pylightnix.model.plan import Step
 from pylightnix.remotes.directory import Directory
 from pylightnix.remotes.keyring import DIRECTORY, Keys
-from pylightnix.session.substituting import VARIABLE, RemoteWarning
+from pylightnix.session.elsewhere import VARIABLE
+from pylightnix.session.substituting import RemoteWarning
 
 RUNS: list[str] = []
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from pylightnix.model.promises import Promise
 from pylightnix.model.realization import Realization
-from pylightnix.session.verbs import StoreLike, realize
+from pylightnix.session.location import StoreLike
+from pylightnix.session.verbs import realize
 from pylightnix.stages.adopted import adopted
 from pylightnix.stages.local import Place
 

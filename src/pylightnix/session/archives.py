@@ -8,8 +8,8 @@ from pathlib import Path
 from pylightnix.errors import ArgumentError
 from pylightnix.model.amounts import Size, parse_size
 from pylightnix.session.copying import Refs, held
-from pylightnix.session.location import as_store
-from pylightnix.session.verbs import StoreLike, see_root
+from pylightnix.session.location import StoreLike, as_store
+from pylightnix.session.rooting import see_root
 from pylightnix.store.archives import importing
 from pylightnix.store.archives.importing import Imported
 from pylightnix.store.archives.writing import Exported, export_closure

@@ -23,11 +23,10 @@ from pylightnix.model.records import Run
 from pylightnix.names import RealizationRef, printable
 from pylightnix.session.executing import ExecutorLike, call_for, executor_for
 from pylightnix.session.facts import Facts
-from pylightnix.session.location import as_store
+from pylightnix.session.location import StoreLike, as_store
 from pylightnix.session.standing import standing
 from pylightnix.session.targets import Targets
 from pylightnix.session.telling import PlainTelling
-from pylightnix.session.verbs import StoreLike
 from pylightnix.store.store import Store
 
 

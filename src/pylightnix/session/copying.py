@@ -11,8 +11,7 @@ from pylightnix.errors import ArgumentError
 from pylightnix.model.holding import Holding
 from pylightnix.model.realization import Realization
 from pylightnix.model.selection import Selection, selection_of
-from pylightnix.session.location import as_store
-from pylightnix.session.verbs import StoreLike
+from pylightnix.session.location import StoreLike, as_store
 from pylightnix.store.copying import Copied, Moved, copy_closure
 from pylightnix.store.store import Store
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pylightnix.errors import PylightnixError
 from pylightnix.model.records import PromiseRecord, Record
-from pylightnix.session.substituting import VARIABLE
+from pylightnix.session.elsewhere import VARIABLE
 from pylightnix.store.signed import signed_of
 from pylightnix.store.writing import Writer
 

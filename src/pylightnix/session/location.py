@@ -14,6 +14,9 @@ VARIABLE = "PYLIGHTNIX_STORE"
 DURABILITY = "PYLIGHTNIX_DURABILITY"
 DIRECTORY = ".pylightnix"
 
+StoreLike = Store | Path | str | None
+"""A store, its path, or None for the one that is found."""
+
 
 def locate() -> Path:
     """`$PYLIGHTNIX_STORE`, else a `.pylightnix` at or above the working directory, else the user data directory.
@@ -45,7 +48,7 @@ def _working_directory() -> Path:
         ) from error
 
 
-def as_store(store: Store | Path | str | None) -> Store:
+def as_store(store: StoreLike) -> Store:
     """The store that is meant: the one given, the one at a path, or the one that is found."""
     if isinstance(store, Store):
         return store

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pylightnix.errors import ArgumentError, DamageError, RemoteError
-from pylightnix.model.claims import Claim, Signature
 from pylightnix.model.named import unknown_attribute
 from pylightnix.model.realization import Realization
 from pylightnix.names import RealizationRef
 from pylightnix.remotes.fetching import Fetcher
-from pylightnix.remotes.finding import Doubt, Finder, Wanted
+from pylightnix.remotes.finding import Finder, Wanted
 from pylightnix.remotes.keyring import Keys
 from pylightnix.remotes.keys import SecretKey
 from pylightnix.remotes.memory import Memory
@@ -23,10 +22,10 @@ from pylightnix.remotes.pushing import Manner, Pushed, push_closure
 from pylightnix.remotes.remote import Remote, opened
 from pylightnix.remotes.secrets import looks_secret
 from pylightnix.session.copying import Refs, held
-from pylightnix.session.location import as_store
+from pylightnix.session.location import StoreLike, as_store
 from pylightnix.session.merging import Change, Fresh, changes, fresh
-from pylightnix.session.signing import own_key, verdict_of
-from pylightnix.session.verbs import StoreLike, see_root
+from pylightnix.session.rooting import see_root
+from pylightnix.session.signing import doubt_at, own_key
 from pylightnix.store.copying import Moved, whole_closure
 from pylightnix.store.store import Store
 
@@ -193,23 +192,6 @@ def _damage_in(remote: Remote) -> Iterator[None]:
 
 def _key(sign: bool | None) -> SecretKey | None:
     return own_key() if sign else Keys().own() if sign is None else None
-
-
-def doubt_at(remote: Remote, *, unsigned: bool = False) -> Doubt:
-    """What this user thinks of claims in a remote.
-
-    Args:
-        remote: which.
-        unsigned: whether all is believed, for this time.
-    """
-    if unsigned:
-        return lambda *_: ""
-    ring = Keys().believed()
-
-    def doubt(claim: Claim, signatures: frozenset[Signature]) -> str:
-        return verdict_of(ring, claim, signatures, remote.address).doubt
-
-    return doubt
 
 
 def _fetch(store: Store, fetcher: Fetcher, wanted: Wanted, only: Iterable[str]) -> None:

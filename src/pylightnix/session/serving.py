@@ -15,8 +15,7 @@ from pylightnix.remotes.keyring import Keys
 from pylightnix.remotes.secrets import looks_secret
 from pylightnix.remotes.served import Served
 from pylightnix.session.answering import App
-from pylightnix.session.location import as_store
-from pylightnix.session.verbs import StoreLike
+from pylightnix.session.location import StoreLike, as_store
 from pylightnix.store.collection.reach import reach
 from pylightnix.store.collection.roots import Roots
 from pylightnix.store.store import Store

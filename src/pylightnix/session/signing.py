@@ -9,11 +9,12 @@ from pylightnix.errors import TrustError
 from pylightnix.model.claims import Claim, Signature
 from pylightnix.model.trust import Keyring, Verdict
 from pylightnix.names import RealizationRef
+from pylightnix.remotes.finding import Doubt
 from pylightnix.remotes.keyring import Keys
 from pylightnix.remotes.keys import SecretKey, is_right
+from pylightnix.remotes.remote import Remote
 from pylightnix.session.copying import Refs, held
-from pylightnix.session.location import as_store
-from pylightnix.session.verbs import StoreLike
+from pylightnix.session.location import StoreLike, as_store
 from pylightnix.store.closures import member
 from pylightnix.store.copying import whole_closure
 from pylightnix.store.signed import Signed, note_signed, signed_of, together
@@ -72,6 +73,23 @@ def own_key() -> SecretKey:
 def verdict_of(ring: Keyring, claim: Claim, signatures: frozenset[Signature], url: str) -> Verdict:
     """What somebody with this keyring thinks of a claim that was found at an address."""
     return ring.judge((one.key for one in signatures if is_right(claim, one)), url)
+
+
+def doubt_at(remote: Remote, *, unsigned: bool = False) -> Doubt:
+    """What this user thinks of claims in a remote.
+
+    Args:
+        remote: which.
+        unsigned: whether all is believed, for this time.
+    """
+    if unsigned:
+        return lambda *_: ""
+    ring = Keys().believed()
+
+    def doubt(claim: Claim, signatures: frozenset[Signature]) -> str:
+        return verdict_of(ring, claim, signatures, remote.address).doubt
+
+    return doubt
 
 
 def doubted(store: StoreLike = None) -> Iterator[Doubted]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Generic, TypedDict, TypeVar, Unpack, overload
 
 from pylightnix.dsl.closure import pin
@@ -25,7 +24,8 @@ from pylightnix.model.realization import Realization
 from pylightnix.names import DerivationRef, RealizationRef
 from pylightnix.session.executing import ExecutorLike, Jobs, call_for, executor_for
 from pylightnix.session.facts import Facts
-from pylightnix.session.location import as_store
+from pylightnix.session.location import StoreLike, as_store
+from pylightnix.session.rooting import keep_under, see_root
 from pylightnix.session.substituting import supply_for
 from pylightnix.session.targets import Targets
 from pylightnix.session.telling import PlainTelling
@@ -36,7 +36,6 @@ R = TypeVar("R")
 T_co = TypeVar("T_co", covariant=True)
 
 Asked = Any
-StoreLike = Store | Path | str | None
 
 
 class Options(TypedDict, total=False):
@@ -266,7 +265,7 @@ def _realize(targets: Targets, store: Store, given: Options) -> list[tuple[Reali
     ):
         listener = _listener(given.get("listener"), quiet=given.get("quiet", False))
         results = _run(targets, store, given, runner, listener, call)
-    _keep(root, store, results)
+    keep_under(root, store, results)
     return results
 
 
@@ -298,22 +297,6 @@ def _run(
 
 class _Hand:
     """Whoever has what a realize returned has this: until it is gone, nothing of that is collected."""
-
-
-def see_root(root: str | None) -> None:
-    """See that a root can have this name, before anything is built."""
-    if root is not None:
-        from pylightnix.store.collection.roots import check_root_name  # few name one, and all pay for imports
-
-        check_root_name(root)
-
-
-def _keep(root: str | None, store: Store, results: list[tuple[Realization[Any], ...]]) -> None:
-    """Keep results under a name, while they are held."""
-    if root is not None:
-        from pylightnix.store.collection.rooting import set_root
-
-        set_root(store.keeper, root, [one for chosen in results for one in chosen], held=True)
 
 
 def _push(
