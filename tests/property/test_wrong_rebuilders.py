@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import FlakyFailure
 
 from pylightnix.dsl import closure as closing
 from pylightnix.dsl.code import CodeIdentity, identify
@@ -310,9 +311,12 @@ RARE = (gives_inputs_without_artifacts,)
 @pytest.mark.filterwarnings("ignore::pylightnix.engine.events.LossWarning")
 @pytest.mark.parametrize("system", [one for one in WRONG if LONG or one.values[0].patch not in RARE])
 def test_caught_by_chance(system: Wrong, monkeypatch: Patch) -> None:
+    """Whether a choice is remembered hangs on the clock of the file system: the same history may be right once more."""
     system.patch(monkeypatch)
-    with pytest.raises(Violation):
+    with pytest.raises((Violation, FlakyFailure)) as caught:
         search()
+    if isinstance(caught.value, FlakyFailure):
+        assert caught.value.split(Violation)[1] is None
 
 
 @settings(
