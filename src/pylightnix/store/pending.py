@@ -29,7 +29,7 @@ LONGEST = 1.0
 """Seconds that a finished result waits at most for others, in a batch."""
 
 DUE = 0.9
-"""Seconds after which whoever adds one more result settles all. So the timer, a thread of its own, is left to batches
+"""Of that time after which whoever adds one more result settles all. So the timer, a thread of its own, is left to batches
 to which nobody adds: while builders run one after the other, two threads would wait for each other at every call."""
 
 
@@ -113,7 +113,7 @@ class Pending:
                 self._timer.daemon = True
                 self._timer.start()
                 self._since = time.monotonic()
-            due = waits and time.monotonic() - self._since > DUE
+            due = waits and time.monotonic() - self._since > DUE * LONGEST
         if not waits:
             self.settle()
         elif due:
