@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from pylightnix.executors.desk import Desk
-from pylightnix.executors.waiting import SILENCE, Waiter, waiter
+from pylightnix.executors.waiting import BEAT, SILENCE, Waiter, waiter
 
 ELSEWHERE = ("another machine", 1, "1")
 ASK = "from pylightnix.executors.waiting import waiter; print(repr(waiter())); input()"
@@ -46,3 +46,18 @@ def test_what_never_said_that_it_waits_is_waited_for(tmp_path: Path) -> None:
     assert not any(one.is_gone() for one in seen)
     now[0] = 10 * SILENCE
     assert not any(one.is_gone() for one in seen)
+
+
+def test_a_run_that_need_not_be_waited_for_says_itself_that_it_is_there(tmp_path: Path) -> None:
+    """Its desk is taken for abandoned otherwise."""
+    desk, now = Desk.make(str(tmp_path)), [0.0]
+    run = Waiter(None, desk, lambda: now[0])
+    run.keep_the_desk()
+    assert desk.heard() is None
+    now[0] += BEAT
+    run.keep_the_desk()
+    first = desk.heard()
+    assert first is not None
+    now[0] += BEAT
+    run.keep_the_desk()
+    assert (desk.heard() or 0) > first

@@ -120,6 +120,7 @@ def _listen(desk: Desk, waiter: Waiter, launch: Launch, over: threading.Event) -
     """End the run when the executor wants that, or does not wait any more."""
     heard = ""
     while not over.wait(LOOK):
+        waiter.keep_the_desk()
         wanted = "stop" if waiter.is_gone() else desk.wanted()
         if wanted and wanted != heard:
             launch.end(now=wanted == "now")

@@ -81,6 +81,12 @@ class Waiter:
             self._heard, self._since = heard, self._clock()
         return heard is not None and self._clock() - self._since > SILENCE
 
+    def keep_the_desk(self) -> None:
+        """Where nobody need wait, let whoever clears up see that there is a run; call it often."""
+        if self._told is None and self._clock() - self._since >= BEAT:
+            self._since = self._clock()
+            self._desk.beat()
+
     def end_pool_with_it(self) -> None:
         """End this process when that one has ended, if it is a worker of a pool there, and has nothing else to do.
 
