@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pylightnix.engine.scheduler import Scheduler
+import pytest
+
+from pylightnix.engine.room import Demand, Room
+from pylightnix.engine.scheduler import PASSED, Scheduler
 from pylightnix.names import DerivationRef
 
 
@@ -131,3 +134,77 @@ def test_of_what_has_failed_nothing_more_comes_than_what_was_asked_for() -> None
     scheduler.finished(A)
     assert drain(scheduler) == [A], "to be decided, which whoever knows of the failure leaves"
     scheduler.failed(A)
+
+
+ONE: Demand = (("cpus", 1.0),)
+ALL: Demand = (("cpus", 2.0),)
+
+
+def order_of_starts(scheduler: Scheduler[str], room: Room, lasts: dict[str, float]) -> list[str]:
+    """Play runs on a machine with such room: a letter each, in the order in which they start."""
+    demands = {"s": ONE, "l": ONE, "b": ALL, "g": (("gpus", 1.0),)}
+    under_way: list[tuple[float, DerivationRef, str]] = []
+    started, now = "", 0.0
+    while True:
+        while (following := scheduler.next_task(room.fits)) is not None:
+            of, task = following
+            room.take(demands[task])
+            # the first of two that start together ends half-way through the other
+            under_way.append((now + lasts[task] * (0.5 if not under_way else 1), of, task))
+            started += task
+        if not under_way:
+            return list(started)
+        under_way.sort()
+        now, of, task = under_way.pop(0)
+        room.give(demands[task])
+        scheduler.finished(of)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_one_that_needs_much_is_not_passed_for_ever_by_those_that_need_little(known: bool) -> None:
+    scheduler = Scheduler[str]({A: [], B: []})
+    drain(scheduler)
+    scheduler.want(A, ["s"] * 2, 1.0 if known else None, ONE)
+    assert scheduler.next_task() == (A, "s")
+    assert scheduler.next_task() == (A, "s")
+    room = Room({"cpus": 2})
+    room.take(ONE)
+    scheduler.finished(A)
+    scheduler.want(B, ["b"], 5.0 if known else None, ALL)
+    scheduler.want(A, ["s"] * 100, 1.0 if known else None, ONE)
+    for _ in range(PASSED):
+        assert scheduler.next_task(room.fits) == (A, "s")
+        scheduler.finished(A)
+    assert scheduler.next_task(room.fits) is None, "what it lacks is kept for it"
+    scheduler.finished(A)
+    room.give(ONE)
+    assert scheduler.next_task(room.fits) == (B, "b")
+
+
+def test_short_runs_pass_one_that_waits_for_a_long_one() -> None:
+    """Else a processor would be idle for all that time."""
+    scheduler = Scheduler[str]({A: [], B: [], C: []})
+    drain(scheduler)
+    scheduler.want(C, ["l"], 1000.0, ONE)
+    scheduler.want(B, ["b"], 900.0, ALL)
+    scheduler.want(A, ["s"] * 100, 1.0, ONE)
+    started = order_of_starts(scheduler, Room({"cpus": 2}), {"l": 1000.0, "b": 900.0, "s": 1.0})
+    assert started == ["l", *"s" * 100, "b"]
+
+
+def test_what_is_kept_for_one_is_only_what_it_lacks() -> None:
+    scheduler = Scheduler[str]({A: [], B: [], C: []})
+    drain(scheduler)
+    room = Room({"cpus": 2, "gpus": 1})
+    room.take((("cpus", 2.0),))
+    scheduler.want(B, ["b"], None, (("cpus", 1.0), ("gpus", 1.0)))
+    scheduler.want(C, ["g"] * 100, 1.0, (("gpus", 1.0),))
+    assert start_all_that_fit(scheduler, room) == 100
+
+
+def start_all_that_fit(scheduler: Scheduler[str], room: Room) -> int:
+    count = 0
+    while (following := scheduler.next_task(room.fits)) is not None:
+        scheduler.finished(following[0])
+        count += 1
+    return count

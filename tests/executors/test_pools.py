@@ -255,18 +255,24 @@ def test_what_is_no_engine(tmp_path: Path) -> None:
 
 
 SCRIPT = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from concurrent.futures import ProcessPoolExecutor
 from pylightnix import realize, stage
 
 @stage
 def long(place: str, number: int) -> None:
-    (Path(place) / f"ready{number}").touch()
+    (Path(place) / f"new{number}").write_text(str(os.getpid()))
+    os.rename(f"{place}/new{number}", f"{place}/ready{number}")
     time.sleep(60)
 
 if __name__ == "__main__":
-    pool = ProcessPoolExecutor(2) if sys.argv[2] == "pool" else __import__("loky").get_reusable_executor(2)
+    if sys.argv[2] == "pool":
+        pool = ProcessPoolExecutor(2)
+    elif sys.argv[2] == "loky":
+        pool = __import__("loky").get_reusable_executor(2)
+    else:
+        pool = __import__("distributed").Client(sys.argv[2]).get_executor()
     try:
         realize([long(sys.argv[1], n) for n in range(4)], store=sys.argv[1] + "/store", executor=pool, quiet=True)
     finally:
@@ -292,6 +298,31 @@ def test_ctrl_c_leaves_no_process(engine: str, tmp_path: Path) -> None:
     assert parent.wait(20) != 0
     wait_for(lambda: not family(marker))
     assert not list((tmp_path / "store" / "tmp").glob("*-*"))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_killed_realize_leaves_no_builder_and_no_worker(
+    engine: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """The workers of pools end with it, and the runs that it gave to a cluster, which goes on for others."""
+    import subprocess
+
+    given = request.getfixturevalue(engine)
+    (tmp_path / "script.py").write_text(SCRIPT)
+    where = given.scheduler.address if engine == "client" else engine
+    marker = f"{tmp_path}-{os.getpid()}"
+    parent = subprocess.Popen(
+        [sys.executable, str(tmp_path / "script.py"), str(tmp_path), where],
+        env={**os.environ, "PYLIGHTNIX_FAMILY": marker}, start_new_session=True, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    ready = [tmp_path / "ready0", tmp_path / "ready1"]
+    wait_for(lambda: all(file.exists() for file in ready))
+    builders = [int(file.read_text()) for file in ready]
+    parent.kill()
+    parent.wait(20)
+    wait_for(lambda: not any(map(processes.is_alive, builders)), 10)
+    wait_for(lambda: not family(marker), 15)
+    assert not (tmp_path / "ready2").exists() or engine == "client", "what waited in the pool was begun"
 
 
 def family(marker: str) -> list[str]:

@@ -6,6 +6,8 @@ under way), done (a choice was made).
 Of the runs that can start the one with the greatest weight does, which is how long it is likely to take: where a long
 one starts last, all but one slot are idle at the end. One whose weight is not known goes first, for it may be the
 longest of all, and once it has ended more is known. Among equals the order is that of asking.
+
+One for which there is no room lets others pass, but not for ever: see `PASSED`.
 """
 
 from __future__ import annotations
@@ -19,6 +21,10 @@ from pylightnix.engine.room import NOTHING, Demand
 from pylightnix.names import DerivationRef
 
 Task = TypeVar("Task")
+
+PASSED = 16
+"""How many runs may take of what another one, whose turn it is, waits for. Then what it lacks is kept for it, and only
+what is likely to have ended long before passes: what takes less than half of the time of a run for which it waits."""
 
 
 def _always(_: Demand) -> bool:
@@ -40,6 +46,8 @@ class Scheduler(Generic[Task]):
         self._ready: list[int] = []
         self._tasks: dict[Demand, list[tuple[float, int, DerivationRef, Task]]] = {}  # heaps, none of them empty
         self._asked = 0
+        self._passed: dict[Demand, int] = {}
+        self._out: dict[DerivationRef, list[tuple[float, Demand]]] = {}  # those handed out that take something
         self._open: dict[DerivationRef, int] = {}
         self._waiting: dict[DerivationRef, list[DerivationRef]] = {}
         self._stopped = False
@@ -112,21 +120,56 @@ class Scheduler(Generic[Task]):
         """A run to start now, of those that fit; None if there is none."""
         if self._stopped or not self._tasks:
             return None
-        fitting = [(heap[0][:2], demand) for demand, heap in self._tasks.items() if fits(demand)]
-        if not fitting:
+        demand = self._next_demand(fits)
+        if demand is None:
             return None
-        _, demand = min(fitting)
         heap = self._tasks[demand]
-        _, _, ref, task = heapq.heappop(heap)
+        rank, _, ref, task = heapq.heappop(heap)
         if not heap:
             del self._tasks[demand]
+        if demand:
+            self._passed.pop(demand, None)
+            self._out.setdefault(ref, []).append((rank, demand))
         return ref, task
+
+    def _next_demand(self, fits: Callable[[Demand], bool]) -> Demand | None:
+        """What the run takes that is to start; those whose turn it is before, and that lack something, are passed."""
+        if len(self._tasks) == 1:
+            (only,) = self._tasks
+            return only if fits(only) else None
+        lacking: list[tuple[Demand, set[str]]] = []
+        for (rank, _), demand in sorted((heap[0][:2], demand) for demand, heap in self._tasks.items()):
+            if not fits(demand):
+                lacking.append((demand, {name for name, amount in demand if not fits(((name, amount),))}))
+                continue
+            names = {name for name, _ in demand}
+            passed = [(other, missing) for other, missing in lacking if missing & names]
+            if all(self._lets_pass(other, missing, rank) for other, missing in passed):
+                for other, _ in passed:
+                    self._passed[other] = self._passed.get(other, 0) + 1
+                return demand
+        return None
+
+    def _lets_pass(self, waiting: Demand, missing: set[str], rank: float) -> bool:
+        if self._passed.get(waiting, 0) < PASSED:
+            return True
+        out = (one for runs in self._out.values() for one in runs)
+        return any(theirs < 2 * rank and any(name in missing for name, _ in taken) for theirs, taken in out)
+
+    def _back(self, ref: DerivationRef) -> None:
+        """One that was handed out takes nothing any more; which of its derivation makes no difference."""
+        runs = self._out.get(ref)
+        if runs is not None:
+            runs.pop()
+            if not runs:
+                del self._out[ref]
 
     def withdraw(self, ref: DerivationRef) -> bool:
         """Take a run back that was handed out and not started, and those not handed out yet; whether others go on.
 
         If so, the derivation is ready when the last of them has finished; else when `again` says so.
         """
+        self._back(ref)
         self._open[ref] -= 1 + self._take_back(ref)
         if self._open[ref]:
             return True
@@ -154,6 +197,7 @@ class Scheduler(Generic[Task]):
 
     def finished(self, ref: DerivationRef) -> None:
         """A run of this derivation has ended well."""
+        self._back(ref)
         self._open[ref] -= 1
         if self._open[ref] == 0:
             del self._open[ref]

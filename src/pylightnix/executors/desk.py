@@ -18,7 +18,8 @@ class Desk:
     """A directory, made for one run and removed after it; its name cannot be guessed, so who finds it sees our files.
 
     Files: `orders` (its own name in the first line, then what the executor wants: `stop` or `now`), `begun` (made once:
-    by the worker that begins the run, or by the executor that takes it back), `progress`, `parcel`.
+    by the worker that begins the run, or by the executor that takes it back), `progress`, `parcel`, and `beat`, whose
+    time is when the executor was last known to wait.
 
     Args:
         path: absolute.
@@ -63,6 +64,18 @@ class Desk:
         """What the executor wants last: empty, `stop`, `now`, or `gone` if nobody waits any more."""
         lines = self._lines("orders")
         return _GONE if not lines else lines[-1] if len(lines) > 1 else ""
+
+    def beat(self) -> None:
+        """Let the worker know that somebody waits; who never does is not expected to."""
+        with contextlib.suppress(OSError), open(f"{self.path}/beat", "ab"):
+            os.utime(f"{self.path}/beat")
+
+    def heard(self) -> float | None:
+        """When `beat` was called last, by a clock that is not ours; None if it never was."""
+        try:
+            return os.stat(f"{self.path}/beat").st_mtime
+        except OSError:
+            return None
 
     def tell(self, done: float, total: float | None) -> None:
         """Tell the executor how far the run is."""

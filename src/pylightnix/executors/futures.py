@@ -24,6 +24,7 @@ from pylightnix.executors.modules import Modules
 from pylightnix.executors.remote import LOOK, PYTHON, carry
 from pylightnix.executors.telling import describe, host_facts, utc_now
 from pylightnix.executors.transport import NotPortableError, pack
+from pylightnix.executors.waiting import BEAT, waiter
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ class FuturesExecutor:
         capacity: what runs may take together, see `Executor`; None where the pool itself sees to that.
         options: keywords for `pool.submit`, from a request; may raise ExecutorError.
     """
+
+    _outlasted = False
+    """Whether runs go on when this process has died."""
 
     def __init__(
         self,
@@ -111,7 +115,7 @@ class FuturesExecutor:
         with self._lock:
             self._refuse_if_stopped()
             self._open.add(order)
-            self._listen_if_needed(progress)
+            self._listen_if_needed()
         try:
             if len(parcel) > INLINE:
                 desk.put(parcel)
@@ -132,7 +136,10 @@ class FuturesExecutor:
         return packed(request, self._modules)
 
     def _desk(self, request: BuildRequest) -> Desk:
-        return Desk.make(os.path.dirname(request.scratch))
+        desk = Desk.make(os.path.dirname(request.scratch))
+        if not self._outlasted:
+            desk.beat()
+        return desk
 
     def _lost(self, error: BaseException, begun: str) -> Failure:
         return lost(error, begun)
@@ -150,6 +157,7 @@ class FuturesExecutor:
             "python": PYTHON,
             "desk": desk.path,
             "name": self.name,
+            "waiter": None if self._outlasted else waiter(),
             "path": project_path(),
             "variables": {**{name: os.environ.get(name) for name in names}, **making_variable(request.key)},
         }
@@ -229,13 +237,14 @@ class FuturesExecutor:
                 self._open.discard(order)
                 self._ended.notify_all()
 
-    def _listen_if_needed(self, progress: Progress | None) -> None:
-        if progress is not None and self._listener is None:
+    def _listen_if_needed(self) -> None:
+        if self._listener is None:
             self._listener = threading.Thread(target=self._listen, name=f"pylightnix-{self.name}", daemon=True)
             self._listener.start()
 
     def _listen(self) -> None:
-        """Pass on how far runs are, as long as there are some."""
+        """Pass on how far runs are, and let workers know that somebody waits, as long as there are runs."""
+        beat = time.monotonic() + BEAT
         while True:
             time.sleep(LOOK)
             with self._lock:
@@ -243,8 +252,12 @@ class FuturesExecutor:
                 if not orders:
                     self._listener = None
                     return
+            beats = time.monotonic() >= beat and not self._outlasted
+            beat = time.monotonic() + BEAT if beats else beat
             for order in orders:
                 self._pass_on(order)
+                if beats:
+                    order.desk.beat()
 
     @staticmethod
     def _pass_on(order: _Order) -> None:

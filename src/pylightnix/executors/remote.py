@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pylightnix.executors.desk import Desk
 from pylightnix.executors.telling import describe, host_facts, utc_now
+from pylightnix.executors.waiting import Waiter
 from pylightnix.model.build import BuildRequest, BuildResult, Failure
 
 if TYPE_CHECKING:
@@ -33,17 +34,19 @@ def carry(about: Mapping[str, Any], request: bytes, parcel: bytes | None) -> Bui
     """Carry a run; never raises for what can be told.
 
     Args:
-        about: python (version), desk (its path), name (of the executor), path (of the project, for imports), variables
-            (of the environment; None: not set).
+        about: python (version), desk (its path), name (of the executor), waiter (who waits; None: nobody need), path
+            (of the project, for imports), variables (of the environment; None: not set).
         request: pickled, without what is the user's: builder, arguments, checks.
         parcel: the whole request as a worker process reads it; None if it lies on the desk.
     """
     name = str(about["name"])
     desk = Desk(str(about["desk"]))
     try:
-        failure = _refusal(about, desk)
+        waiter = Waiter(about["waiter"], desk)
+        waiter.end_pool_with_it()
+        failure = _refusal(about, desk, waiter)
         if failure is None:
-            return _carry(about, desk, pickle.loads(request), desk.parcel() if parcel is None else parcel)
+            return _carry(about, desk, waiter, pickle.loads(request), desk.parcel() if parcel is None else parcel)
     except KeyboardInterrupt:  # of a terminal that this worker shares with whoever interrupts the work
         failure = Failure("killed", "the worker of the engine was interrupted", fields={"stopped": True})
     except Exception as error:
@@ -51,8 +54,10 @@ def carry(about: Mapping[str, Any], request: bytes, parcel: bytes | None) -> Bui
     return BuildResult(failure, None, utc_now(), 0.0, {**host_facts(), "executor": name})
 
 
-def _refusal(about: Mapping[str, Any], desk: Desk) -> Failure | None:
+def _refusal(about: Mapping[str, Any], desk: Desk, waiter: Waiter) -> Failure | None:
     """Why this worker cannot carry the run, or may not any more."""
+    if waiter.is_gone():
+        return Failure("killed", "nobody waits for the run any more", fields={"stopped": True})
     if about["python"] != PYTHON:
         return Failure(
             "transport",
@@ -76,7 +81,7 @@ def _refusal(about: Mapping[str, Any], desk: Desk) -> Failure | None:
     return None
 
 
-def _carry(about: Mapping[str, Any], desk: Desk, request: BuildRequest, parcel: bytes) -> BuildResult:
+def _carry(about: Mapping[str, Any], desk: Desk, waiter: Waiter, request: BuildRequest, parcel: bytes) -> BuildResult:
     from pylightnix.executors.launch import Launch
     from pylightnix.executors.surroundings import environment, fence_for
     from pylightnix.executors.transport import with_path
@@ -92,7 +97,9 @@ def _carry(about: Mapping[str, Any], desk: Desk, request: BuildRequest, parcel: 
         fence_for(request.conditions), _nurseries(), path,
     )  # fmt: skip
     over = threading.Event()
-    listener = threading.Thread(target=_listen, args=(desk, launch, over), name="pylightnix-orders", daemon=True)
+    listener = threading.Thread(
+        target=_listen, args=(desk, waiter, launch, over), name="pylightnix-orders", daemon=True
+    )
     listener.start()
     try:
         return launch.carry()
@@ -109,11 +116,12 @@ def _nurseries() -> Nurseries:
     return Nurseries()
 
 
-def _listen(desk: Desk, launch: Launch, over: threading.Event) -> None:
+def _listen(desk: Desk, waiter: Waiter, launch: Launch, over: threading.Event) -> None:
     """End the run when the executor wants that, or does not wait any more."""
     heard = ""
     while not over.wait(LOOK):
-        wanted = desk.wanted()
+        waiter.keep_the_desk()
+        wanted = "stop" if waiter.is_gone() else desk.wanted()
         if wanted and wanted != heard:
             launch.end(now=wanted == "now")
             heard = wanted

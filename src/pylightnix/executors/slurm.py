@@ -50,6 +50,8 @@ class SlurmExecutor(FuturesExecutor):
         ExecutorError: there is no Slurm here, or no submitit.
     """
 
+    _outlasted = True
+
     def __init__(self, *, slots: int = SLOTS, leave: bool = False, **options: Any) -> None:
         if shutil.which("sbatch") is None:
             raise ExecutorError("there is no sbatch here", hint="realize where jobs can be submitted", executor="slurm")

@@ -23,6 +23,7 @@ from pylightnix.store.checkpoints import FORM, is_alive, is_dead
 from pylightnix.store.claims import Claims
 from pylightnix.store.collection.gate import Gate
 from pylightnix.store.collection.holds import Held, held_now
+from pylightnix.store.collection.jobs import abandoned_places, remove_place
 from pylightnix.store.collection.trash import Trash
 from pylightnix.store.files import ID, fresh_id
 from pylightnix.store.layout import Layout
@@ -89,7 +90,7 @@ class Sweeper:
             held = held_now(self._layout)
         due = [f"{self._layout.trash}/{one.name}" for one in trash.due_now(everything=whole_trash)]
         return Swept(
-            self._away([*self._left(made, held), *self._kept()]),
+            self._away([*self._left(made, held), *self._kept()]) + self._jobs(failed_days),
             self._away([*self._failed(failed_days), *self._checkpoints(failed_days)]),
             tuple(self._artifacts(held, known)),
             self._away(due),
@@ -110,6 +111,18 @@ class Sweeper:
                     self._refused.append(inside)
             else:
                 gone.append(inside)
+        return tuple(gone)
+
+    def _jobs(self, days: float) -> tuple[str, ...]:
+        """Places of Slurm's jobs."""
+        gone = []
+        for path in abandoned_places(self._layout, days):
+            inside = path.removeprefix(f"{self._layout.root}/")
+            try:
+                if self._dry or remove_place(self._layout, path):
+                    gone.append(inside)
+            except (OSError, StoreError):
+                self._refused.append(inside)
         return tuple(gone)
 
     def _locks(self) -> int:
