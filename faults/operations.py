@@ -1,60 +1,17 @@
-"""What is disturbed: each operation with the store that it begins with. One entry here puts another one into all kinds.
-
-An act may be done again after whatever happened to it, and then leaves what it leaves undisturbed.
-"""
+"""What is disturbed: each operation with the store that it begins with. One entry puts another one into all kinds."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
-from faults.stages import data, failing, lucky, model, report, same_data
+from faults.moving import MOVING
+from faults.operation import Operation
+from faults.stages import build_all, data, failing, lucky, model, report, same_data
 from pylightnix import Store, match, realize
 from pylightnix.errors import BuildError, CollectionError, UnknownReferenceError
 from pylightnix.store.collection.trash import Trash
 from pylightnix.store.removal import remove_tree
-
-Act = Callable[[Store], object]
-"""What it returns is what it has in hand; the artifacts of realizations among that must be there."""
-
-
-def _nothing(store: Store) -> None:
-    """Leave it as it is."""
-
-
-class Operation(NamedTuple):
-    """Something that is done to a store.
-
-    Attributes:
-        name: of it.
-        act: does it.
-        prepare: makes the store that it begins with.
-        holds: raises unless the store, after all, is as it must be; beside what must hold of every store.
-        rival: what another process does meanwhile, beside verifying; None: the same.
-        differs: whether results differ with the index of their run, so that only their number can be foretold.
-        spare: runs of a realization that may be missing in the end, since they were made and not noted.
-        thin: stages of which the artifacts may be gone, since it collects them.
-        lasts: whether all results must be there after power was lost once it had returned.
-    """
-
-    name: str
-    act: Act
-    prepare: Act = _nothing
-    holds: Act = _nothing
-    rival: Act | None = None
-    differs: bool = False
-    spare: int = 0
-    thin: tuple[str, ...] = ()
-    lasts: bool = True
-
-
-def build_all(store: Store) -> object:
-    """From nothing to a report."""
-    return realize(report(), store=store, quiet=True)
 
 
 def _init(store: Store) -> None:
@@ -234,10 +191,5 @@ OPERATIONS = (
     Operation("unroot", _unroot, _rooted),
     Operation("repair", _repair, _damaged),
     Operation("verify", _verify, _with_a_stopped_verify),
+    *MOVING,
 )
-
-
-def copy_store(source: Path, target: Path) -> None:
-    """A store as `cp -a` would copy it; nothing if there is none."""
-    if os.path.lexists(source):
-        shutil.copytree(source, target, symlinks=True)

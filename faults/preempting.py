@@ -142,7 +142,7 @@ class _Pair:
             os.write(stopped, b"x")
             os.read(go, 1)
 
-        Watch(self._path).disturb(point, stop, lambda: self._stand.do(self._path))
+        Watch(self._path.parent).disturb(point, stop, lambda: self._stand.do(self._path))
 
 
 def _next(reader: int) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pylightnix import Build, Dep, match, promise, stage
+from pylightnix import Build, Dep, Store, match, promise, realize, stage
 
 LEDGER = "PYLIGHTNIX_FAULTS_LEDGER"
 """The environment variable with the file into which builders write their names; they write none without it."""
@@ -82,3 +82,13 @@ def failing(build: Build, out: Path = promise("out.txt")) -> None:
     (build.checkpoint / "x").write_text("x")
     out.write_text("half")
     raise ValueError("on purpose")
+
+
+def build_data(store: Store) -> object:
+    """Only what all begins with."""
+    return realize(data(), store=store, quiet=True)
+
+
+def build_all(store: Store) -> object:
+    """From nothing to a report."""
+    return realize(report(), store=store, quiet=True)

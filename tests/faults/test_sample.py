@@ -9,21 +9,30 @@ from pathlib import Path
 import pytest
 
 from faults.campaign import KINDS, stand_for
-from faults.operations import OPERATIONS, Operation
+from faults.operation import Operation
+from faults.operations import OPERATIONS
 from faults.stand import Stand, quick_place
 
 POINTS = {
-    "kill": 4,
+    "kill": 3,
     "kill-again": 2,
-    "refusal": 4,
+    "refusal": 3,
     "lasting-refusal": 2,
-    "preemption": 3,
+    "preemption": 2,
     "preemption-verify": 2,
     "preemption-collect": 2,
     "loss-of-power": 1,
     "loss-of-power-full": 1,
 }
-SLOW = {"realize in a process": {"kill", "preemption"}}
+SLOW = {
+    "realize in a process": {"kill", "preemption"},
+    "copy": {"kill", "kill-again", "refusal", "preemption-collect"},
+    "push": {"kill", "lasting-refusal", "preemption", "preemption-collect", "loss-of-power"},
+    "push the rest": {"preemption-verify"},
+    "pull": {"kill", "refusal", "preemption", "loss-of-power"},
+    "export": {"kill", "refusal", "loss-of-power"},
+    "import": {"kill", "preemption-collect"},
+}
 """Operations of which each point takes long, and the kinds of faults that are tried nevertheless."""
 
 FULL = {"realize", "make again"}

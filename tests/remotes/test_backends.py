@@ -16,6 +16,7 @@ from pylightnix.remotes.backend import Backend
 from pylightnix.remotes.directory import Directory
 from pylightnix.remotes.objects import Objects
 from pylightnix.remotes.retrying import Retrying
+from pylightnix.store import changes
 from pylightnix.testing.faulty import Faulty
 from pylightnix.testing.memory_remote import MemoryBackend
 from pylightnix.testing.remotes import BackendContract
@@ -62,6 +63,22 @@ class TestDirectory(BackendContract):
         backend.put("b", b"x")
         assert not left.exists()
         assert young.exists()
+
+    def test_the_names_of_all_that_is_made_are_synced(self, backend: Backend, tmp_path: Path) -> None:
+        """Else a loss of power takes a directory with all that is in it, synced or not."""
+        made: list[str] = []
+        synced: list[str] = []
+
+        def note(name: str, about: tuple[object, ...]) -> None:
+            if name in ("mkdir", "rename"):
+                made.append(str(about[-1]))
+            elif name == "fsync" and isinstance(about[0], str):
+                synced.append(about[0])
+
+        with changes.observed(note):
+            backend.put("a/b/c", b"x")
+        assert {os.path.dirname(path) for path in made} == set(synced)
+        assert str(tmp_path) in synced
 
     def test_where_nothing_can_be_written(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("x")
