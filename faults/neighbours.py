@@ -1,4 +1,4 @@
-"""What may stand beside a store: another store, a remote, an archive; what must hold of them, and what they say.
+"""What may stand beside a store: another one, a remote, an archive, what a person has; what they say and must have.
 
 Unaware of faults.
 """
@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pylightnix import PylightnixError, Store, import_archive, pull
+from pylightnix.errors import DamageError
 from pylightnix.hashing import digest_bytes
 from pylightnix.remotes import directory
 from pylightnix.remotes.directory import Directory
 from pylightnix.remotes.format import HEAD
+from pylightnix.store.collection.roots import parse_lock
 from pylightnix.store.verification.verifying import verify
 
-OTHER, REMOTE, ARCHIVE = "other", "remote", "all.plx"
+OTHER, REMOTE, ARCHIVE, MINE = "other", "remote", "all.plx", "mine"
 """Their names beside the store."""
 
 
@@ -37,8 +39,13 @@ def archive_of(store: Store) -> Path:
     return store.path.parent / ARCHIVE
 
 
+def mine_of(store: Store) -> Path:
+    """The directory of a person."""
+    return store.path.parent / MINE
+
+
 def half_made(above: Path) -> Iterator[tuple[str, str]]:
-    """What a remote and an archive show and do not have: where, and what is wrong there.
+    """What a remote, an archive and a lock file show and do not have: where, and what is wrong there.
 
     Args:
         above: the directory in which all of them stand.
@@ -50,6 +57,12 @@ def half_made(above: Path) -> Iterator[tuple[str, str]]:
     if os.path.lexists(above / ARCHIVE):
         with _emptied(above) as store:
             yield from _wrong(ARCHIVE, lambda: import_archive(above / ARCHIVE, store=store), store)
+
+    for path in above.glob(f"{MINE}/lock"):
+        try:
+            parse_lock(str(path), path.read_bytes())
+        except DamageError as error:
+            yield f"{MINE}/lock", error.what
 
 
 @contextlib.contextmanager
@@ -68,16 +81,17 @@ def _wrong(where: str, take: object, store: Store) -> Iterator[tuple[str, str]]:
 
 
 def said(above: Path) -> list[str]:
-    """What a remote and an archive have, but for the identity of the remote; empty if there is neither."""
-    paths = [path for path in sorted(above.glob(f"{REMOTE}/**/*")) if path.is_file()]
-    paths = [path for path in [*paths, above / ARCHIVE] if path.is_file() and not path.name.startswith(".")]
+    """What all but another store have, without the identity of the remote; empty if there is nothing."""
+    links = [f"{MINE}/{path.name} {os.path.basename(os.readlink(path))}" for path in above.glob(f"{MINE}/link")]
+    paths = [*sorted(above.glob(f"{REMOTE}/**/*")), above / ARCHIVE, above / MINE / "lock"]
+    paths = [path for path in paths if path.is_file() and not path.name.startswith(".")]
     contents = ["" if path.name == HEAD else digest_bytes(path.read_bytes()) for path in paths]
-    return [f"{path.relative_to(above)} {content}" for path, content in zip(paths, contents, strict=True)]
+    return links + [f"{path.relative_to(above)} {content}" for path, content in zip(paths, contents, strict=True)]
 
 
 def unfinished(above: Path) -> list[str]:
-    """What was being written to a remote, and to an archive."""
-    found = [*above.glob(f"{REMOTE}/**/.*"), *above.glob(f".{ARCHIVE}.*")]
+    """What was being written to these."""
+    found = [*above.glob(f"{REMOTE}/**/.*"), *above.glob(f".{ARCHIVE}.*"), *above.glob(f"{MINE}/.*")]
     return sorted(str(path.relative_to(above)) for path in found)
 
 

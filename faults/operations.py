@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from faults.moving import MOVING
+from faults.beside import BESIDE
 from faults.operation import Operation
-from faults.stages import build_all, data, failing, lucky, model, report, same_data
+from faults.stages import build_all, data, drawn, failing, lucky, model, report, same_data, using
 from pylightnix import Store, match, realize
 from pylightnix.errors import BuildError, CollectionError, UnknownReferenceError
 from pylightnix.store.collection.trash import Trash
@@ -36,6 +36,22 @@ def _second_model(store: Store) -> object:
 
 def _by_other_code(store: Store) -> object:
     return realize(report(best=model(source=same_data())), store=store, quiet=True)
+
+
+def _first_key(store: Store) -> object:
+    return realize(using(), store=store, quiet=True)
+
+
+def _second_key(store: Store) -> object:
+    """What it is made from is made anew, and is better."""
+    return realize(using(drawn().with_matcher(match.best("later", of=2))), store=store, quiet=True)
+
+
+def _has_two_keys(store: Store) -> None:
+    found = store.realizations(name="using")
+    derivations = {run.context.derivation for one in found for run in one.runs}
+    if (len({one.record.key for one in found}), len(derivations)) != (2, 1):
+        raise AssertionError(f"one derivation was to be built under two keys: {found}")
 
 
 def _fail(store: Store) -> None:
@@ -178,6 +194,7 @@ OPERATIONS = (
     Operation("realize three runs", _three_runs, differs=True),
     Operation("fold an equal result", _second_model, _one_model),
     Operation("reuse in a new context", _by_other_code, build_all),
+    Operation("build under a second key", _second_key, _first_key, _has_two_keys),
     Operation("make again", build_all, _without_artifacts),
     Operation("adopt artifacts", build_all, _without_record),
     Operation("replace artifacts", build_all, _half_made),
@@ -191,5 +208,5 @@ OPERATIONS = (
     Operation("unroot", _unroot, _rooted),
     Operation("repair", _repair, _damaged),
     Operation("verify", _verify, _with_a_stopped_verify),
-    *MOVING,
+    *BESIDE,
 )

@@ -29,6 +29,10 @@ STAYING = ("key.lock", "collect.lock", "roots.lock")
 _SUBJECT = re.compile(rf"(?:{OTHER}/)?(?:store/|records/[^/]+/)?([0-9a-f]{{{DIGITS}}})")
 
 
+_OF_A_PLACE = re.compile(r"^(link|lock)-.*")
+"""The name of a root that tells where the store stands, which differs from one disturbance to the next."""
+
+
 class Problem(NamedTuple):
     """Something that is wrong with a store: where, and what."""
 
@@ -121,7 +125,7 @@ def _of_store(path: Path, *, differs: bool) -> State:
     return {
         "derivations": [str(ref) for ref in store.derivations()],
         "environments": sorted(_names(f"{path}/environments")),
-        "roots": sorted(_names(f"{path}/roots")),
+        "roots": sorted({_OF_A_PLACE.sub(r"\1", name) for name in _names(f"{path}/roots")}),
         "realizations": sorted(one["name"] for one in said) if differs else [one["is"] for one in said],
         "contexts": [] if differs else [one["contexts"] for one in said],
         "runs": sorted((one["name"] if differs else one["ref"], one["runs"]) for one in said),
@@ -167,10 +171,15 @@ def _debris(path: Path) -> list[str]:
     return found + [f"store/{name}" for name in _names(f"{path}/store") if name not in known]
 
 
-def gone(realization: Realization[Any]) -> list[str]:
-    """Of a realization and all that it was made from: the references of those that have no artifacts any more."""
+def gone(realization: Realization[Any], *, alone: bool = False) -> list[str]:
+    """Of a realization, and all that it was made from: the references of those that have no artifacts any more.
+
+    Args:
+        realization: of which.
+        alone: whether to look at nothing that it was made from.
+    """
     found = [] if realization.path.exists() else [str(realization.ref)]
-    for one in realization.deps.values():
+    for one in () if alone else realization.deps.values():
         found += gone(one)
     return found
 

@@ -87,14 +87,20 @@ class Stand:
         new.parent.mkdir()
         return new
 
-    def do(self, path: Path, act: Act | None = None) -> None:
-        """The operation itself, or another act, in this process. A warning that nobody expects is an error."""
+    def do(self, path: Path, act: Act | None = None, *, after_a_collection: bool = False) -> None:
+        """The operation itself, or another act, in this process. A warning that nobody expects is an error.
+
+        Args:
+            path: of the store.
+            act: the other act.
+            after_a_collection: whether only that must be there which was asked for, and not what it was made from.
+        """
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             if self._before:
                 warnings.simplefilter("ignore", DamageWarning)
             in_hand = (act or self.operation.act)(Store(path, durability=self.durability))
-            if isinstance(in_hand, Realization) and (missing := gone(in_hand)):
+            if isinstance(in_hand, Realization) and (missing := gone(in_hand, alone=after_a_collection)):
                 raise AssertionError(f"in hand, and not there: {missing}")
             del in_hand
         gc.collect()  # what a program has no more in hand, it holds no more

@@ -612,6 +612,16 @@ def test_killed_at_a_change(what: str, source: Store, target: Store, place: Path
     assert died > 3
 
 
+def test_what_a_push_remembers_is_written_where_a_collection_sweeps(source: Store, place: Path) -> None:
+    done = realize(nothing(), store=source, quiet=True)
+    opened: list[str] = []
+    with changes.observed(lambda name, about: opened.append(str(about[0])) if name == "open" else None):
+        push(done, place, store=source)
+    inside = [path.removeprefix(f"{source.path}/") for path in opened if path.startswith(f"{source.path}/")]
+    assert {path.partition("/")[0] for path in inside} <= {"tmp", "locks"}
+    assert any(path.startswith("tmp/") for path in inside)
+
+
 def test_a_rename_that_is_refused(source: Store, target: Store, place: Path) -> None:
     """Whichever it is, it is told as what happened to the store."""
     done = realize(nothing(), store=source, quiet=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from pylightnix.errors import CollectionError, StoreError
+from pylightnix.store import changes
 from pylightnix.store.collection.collecting import Collector
 from pylightnix.store.collection.rooting import set_link, set_lock
 from pylightnix.store.collection.roots import Roots
@@ -198,3 +200,36 @@ def test_a_lock_file_can_be_a_link(plant: Any, tmp_path: Path) -> None:
     lock.symlink_to("real.lock")
     plant.store.gc(unreachable=True)
     assert plant.present() == {"a"}
+
+
+def test_a_lock_file_is_synced_before_it_has_its_name(plant: Any, tmp_path: Path) -> None:
+    """Else a loss of power leaves an empty one, in the place of one that was whole, and it stops each collection."""
+    a = plant.realization(plant.one("a"))
+    path = tmp_path / "paper.lock"
+    set_lock(plant.store.keeper, str(path), [a])
+    made: list[str] = []
+    with changes.observed(lambda name, about: made.append(f"{name} {about[-1]}")):
+        set_lock(plant.store.keeper, str(path), [a])
+    renamed = made.index(f"rename {path}")
+    assert made[renamed - 1].startswith("fsync ")
+    assert made[renamed + 1] == f"fsync {tmp_path}"
+
+
+@pytest.mark.parametrize("what", ["link", "lock file"])
+def test_what_cannot_be_put_in_its_place_leaves_nothing_beside(what: str, plant: Any, tmp_path: Path) -> None:
+    a = plant.realization(plant.one("a"))
+    mine = tmp_path / "mine"
+    mine.mkdir()
+
+    def refuse(name: str, about: tuple[object, ...]) -> None:
+        if name == "rename" and str(about[-1]).startswith(str(mine)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    act: Callable[[], object] = (
+        (lambda: set_link(plant.store.keeper, str(mine / "x"), a))
+        if what == "link"
+        else (lambda: set_lock(plant.store.keeper, str(mine / "x"), [a]))
+    )
+    with changes.observed(refuse), pytest.raises(StoreError):
+        act()
+    assert list(mine.iterdir()) == []

@@ -1,15 +1,16 @@
-"""Operations that move results between a store and what stands beside it: another store, a remote, an archive."""
+"""Operations on a store and what stands beside it: another store, a remote, an archive, what a person has."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 
-from faults.neighbours import archive_of, other_of, remote_of
+from faults.neighbours import archive_of, mine_of, other_of, remote_of
 from faults.operation import Operation
 from faults.stages import build_all, build_data
 from pylightnix import Realization, Store, copy, export, import_archive, pull, push
-from pylightnix.errors import CollectedError
+from pylightnix.errors import CollectedError, CollectionError
+from pylightnix.store.collection.rooting import set_link, set_lock
 from pylightnix.store.removal import remove_tree
 
 
@@ -69,11 +70,35 @@ def _import(store: Store) -> object:
     return there
 
 
-MOVING = (
+def _with_a_person(store: Store) -> None:
+    build_all(store)
+    mine_of(store).mkdir()
+
+
+def _link(store: Store) -> None:
+    with contextlib.suppress(CollectionError):  # a collection was faster
+        set_link(store.keeper, str(mine_of(store) / "link"), _reports(store)[0])
+
+
+def _lock(store: Store) -> None:
+    with contextlib.suppress(CollectionError):
+        set_lock(store.keeper, str(mine_of(store) / "lock"), _reports(store))
+
+
+def _with_another_lock(store: Store) -> None:
+    _with_a_person(store)
+    set_lock(store.keeper, str(mine_of(store) / "lock"), store.realizations(name="model"))
+    for root in store.roots():
+        store.unroot(root.name)
+
+
+BESIDE = (
     Operation("copy", _copy, _beside_a_full_one),
     Operation("push", _push, build_all),
     Operation("push the rest", _push, _with_a_part_pushed),
     Operation("pull", _pull, _beside_a_remote),
     Operation("export", _export, build_all),
     Operation("import", _import, _beside_an_archive),
+    Operation("keep by a link", _link, _with_a_person),
+    Operation("keep by a lock file", _lock, _with_another_lock),
 )
