@@ -39,7 +39,7 @@ def test_a_root_that_is_there_is_not_set_again_for_what_is_collected(plant: Any)
     made = plant.one("a")
     plant.root("paper", made)
     os.rename(plant.store.keeper.payload(made[0]), plant.store.path / "away")
-    with pytest.raises(CollectionError, match="its artifacts are collected"):
+    with pytest.raises(CollectionError, match="its artifacts are not here"):
         plant.root("paper", made)
 
 
@@ -97,7 +97,7 @@ def test_a_link_that_cannot_be_made_leaves_the_one_that_is_there(plant: Any, tmp
     before = os.readlink(link)
     plant.store.remove(b[0].ref)
     for path in (link, tmp_path / "other"):
-        with pytest.raises(CollectionError, match="its artifacts are collected"):
+        with pytest.raises(CollectionError, match="its artifacts are not here"):
             set_link(plant.store.keeper, str(path), plant.realization(b))
     assert os.readlink(link) == before
     assert [one.name for one in tmp_path.iterdir() if one.is_symlink()] == ["result"]

@@ -172,7 +172,7 @@ def _see(reader: Reader, root: Root, realizations: Iterable[Realization[Any]]) -
     for one in realizations:
         if not reader.present(one.record):
             raise CollectionError(
-                "its artifacts are collected", where=f"{one.name} {one.ref.short}",
+                "its artifacts are not here, only its record is", where=f"{one.name} {one.ref.short}",
                 hint="realize its stage again, then it can be kept", ref=one.ref,
             )  # fmt: skip
     reach(reader, [root._replace(kind="named")])  # a lock file passes over what is not there
