@@ -8,9 +8,10 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from faults.campaign import KINDS, run
+from faults.eager import eager
 from faults.kinds import table
 from faults.operations import OPERATIONS
-from faults.stand import eager, quick_place
+from faults.stand import quick_place
 
 SHOWN = 20
 

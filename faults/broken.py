@@ -10,7 +10,10 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pylightnix.remotes import directory
+from pylightnix.remotes.sending import Sender
 from pylightnix.store import changes, claims, files, layout, pending, publishing, writing
+from pylightnix.store.archives import writing as writing_archives
 from pylightnix.store.claims import HeldSlot
 from pylightnix.store.collection import holds
 
@@ -100,3 +103,28 @@ def visible_at_once() -> contextlib.AbstractContextManager[None]:
 def nothing_held() -> contextlib.AbstractContextManager[None]:
     """What is chosen is kept from no collection."""
     return _instead([holds.Holds], "note", lambda self, refs: True)
+
+
+@contextlib.contextmanager
+def content_sent_last() -> Iterator[None]:
+    """What claims of a remote refer to is sent after them."""
+    send, close = Sender.send, Sender.close
+    waiting: list[tuple[Any, ...]] = []
+
+    def at_last(self: Sender) -> None:
+        for one in waiting:
+            send(*one)
+        close(self)
+
+    with _instead([Sender], "send", lambda *one: waiting.append(one)), _instead([Sender], "close", at_last):
+        yield
+
+
+def new_directories_forgotten() -> contextlib.AbstractContextManager[None]:
+    """The names of directories that a remote gets are not synced."""
+    return _instead([directory], "sync_name", lambda path: None)
+
+
+def archives_in_their_place() -> contextlib.AbstractContextManager[None]:
+    """An archive has its name while it is written."""
+    return _instead([writing_archives], "finished", contextlib.nullcontext)

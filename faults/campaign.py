@@ -10,7 +10,7 @@ from typing import NamedTuple
 from faults.killing import kill, kill_again
 from faults.kinds import Row
 from faults.losing_power import lose_power
-from faults.operations import Operation
+from faults.operation import Operation
 from faults.preempting import preempt, preempt_by_collect, preempt_by_verify
 from faults.refusing import refuse, refuse_on
 from faults.stand import Stand

@@ -50,7 +50,7 @@ def kill_again(stand: Stand, most: int | None = None) -> Row:
 def _recovery(stand: Stand, died: Path) -> int:
     """How many changes it takes to do it again."""
     path = stand.copy(died)
-    watch = Watch(path, foreign=True)
+    watch = Watch(path.parent, foreign=True)
     ended = in_child(lambda: watch.count(lambda: stand.do(path)))
     stand.discard(path)
     return int(ended.told or 0)
@@ -58,7 +58,7 @@ def _recovery(stand: Stand, died: Path) -> int:
 
 def _die(stand: Stand, path: Path, point: int) -> str:
     """Do it in a process that dies at a point; what is wrong with that, empty if it died there."""
-    watch = Watch(path, foreign=True)
+    watch = Watch(path.parent, foreign=True)
 
     def act() -> None:
         watch.disturb(point, lambda name, about: os.kill(os.getpid(), signal.SIGKILL), lambda: stand.do(path))

@@ -1,60 +1,17 @@
-"""What is disturbed: each operation with the store that it begins with. One entry here puts another one into all kinds.
-
-An act may be done again after whatever happened to it, and then leaves what it leaves undisturbed.
-"""
+"""What is disturbed: each operation with the store that it begins with. One entry puts another one into all kinds."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
-from faults.stages import data, failing, lucky, model, report, same_data
+from faults.beside import BESIDE
+from faults.operation import Operation
+from faults.stages import build_all, data, drawn, failing, lucky, model, report, same_data, using
 from pylightnix import Store, match, realize
 from pylightnix.errors import BuildError, CollectionError, UnknownReferenceError
 from pylightnix.store.collection.trash import Trash
 from pylightnix.store.removal import remove_tree
-
-Act = Callable[[Store], object]
-"""What it returns is what it has in hand; the artifacts of realizations among that must be there."""
-
-
-def _nothing(store: Store) -> None:
-    """Leave it as it is."""
-
-
-class Operation(NamedTuple):
-    """Something that is done to a store.
-
-    Attributes:
-        name: of it.
-        act: does it.
-        prepare: makes the store that it begins with.
-        holds: raises unless the store, after all, is as it must be; beside what must hold of every store.
-        rival: what another process does meanwhile, beside verifying; None: the same.
-        differs: whether results differ with the index of their run, so that only their number can be foretold.
-        spare: runs of a realization that may be missing in the end, since they were made and not noted.
-        thin: stages of which the artifacts may be gone, since it collects them.
-        lasts: whether all results must be there after power was lost once it had returned.
-    """
-
-    name: str
-    act: Act
-    prepare: Act = _nothing
-    holds: Act = _nothing
-    rival: Act | None = None
-    differs: bool = False
-    spare: int = 0
-    thin: tuple[str, ...] = ()
-    lasts: bool = True
-
-
-def build_all(store: Store) -> object:
-    """From nothing to a report."""
-    return realize(report(), store=store, quiet=True)
 
 
 def _init(store: Store) -> None:
@@ -79,6 +36,22 @@ def _second_model(store: Store) -> object:
 
 def _by_other_code(store: Store) -> object:
     return realize(report(best=model(source=same_data())), store=store, quiet=True)
+
+
+def _first_key(store: Store) -> object:
+    return realize(using(), store=store, quiet=True)
+
+
+def _second_key(store: Store) -> object:
+    """What it is made from is made anew, and is better."""
+    return realize(using(drawn().with_matcher(match.best("later", of=2))), store=store, quiet=True)
+
+
+def _has_two_keys(store: Store) -> None:
+    found = store.realizations(name="using")
+    derivations = {run.context.derivation for one in found for run in one.runs}
+    if (len({one.record.key for one in found}), len(derivations)) != (2, 1):
+        raise AssertionError(f"one derivation was to be built under two keys: {found}")
 
 
 def _fail(store: Store) -> None:
@@ -221,6 +194,7 @@ OPERATIONS = (
     Operation("realize three runs", _three_runs, differs=True),
     Operation("fold an equal result", _second_model, _one_model),
     Operation("reuse in a new context", _by_other_code, build_all),
+    Operation("build under a second key", _second_key, _first_key, _has_two_keys),
     Operation("make again", build_all, _without_artifacts),
     Operation("adopt artifacts", build_all, _without_record),
     Operation("replace artifacts", build_all, _half_made),
@@ -234,10 +208,5 @@ OPERATIONS = (
     Operation("unroot", _unroot, _rooted),
     Operation("repair", _repair, _damaged),
     Operation("verify", _verify, _with_a_stopped_verify),
+    *BESIDE,
 )
-
-
-def copy_store(source: Path, target: Path) -> None:
-    """A store as `cp -a` would copy it; nothing if there is none."""
-    if os.path.lexists(source):
-        shutil.copytree(source, target, symlinks=True)

@@ -62,7 +62,7 @@ def preempt_by_collect(stand: Stand, most: int | None = None) -> Row:
 
 def _again(stand: Stand, path: Path) -> str:
     """Do it once more; what is wrong then, but for what was collected."""
-    ended = in_child(lambda: stand.do(path))
+    ended = in_child(lambda: stand.do(path, after_a_collection=True))
     return f"done again, it fails: {ended.problem}" if ended.problem else stand.visible(path, thin=STAGES)
 
 
@@ -142,7 +142,7 @@ class _Pair:
             os.write(stopped, b"x")
             os.read(go, 1)
 
-        Watch(self._path).disturb(point, stop, lambda: self._stand.do(self._path))
+        Watch(self._path.parent).disturb(point, stop, lambda: self._stand.do(self._path))
 
 
 def _next(reader: int) -> bytes:

@@ -102,7 +102,7 @@ class _Refusal:
         return {"wrong": [text for text in wrong if text], "change": self._refused}
 
     def _first(self, store: Store, point: int) -> str:
-        watch = Watch(self._path)
+        watch = Watch(self._path.parent)
         try:
             watch.disturb(point, self._refuse, lambda: self._stand.operation.act(store), onward=self._lasting)
         except PylightnixError as error:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pylightnix import Build, Dep, match, promise, stage
+from pylightnix import Build, Dep, Store, match, promise, realize, stage
 
 LEDGER = "PYLIGHTNIX_FAULTS_LEDGER"
 """The environment variable with the file into which builders write their names; they write none without it."""
 
-STAGES = ("data", "model", "report", "lucky", "failing")
+STAGES = ("data", "model", "report", "lucky", "failing", "drawn", "using")
 """The names of all."""
 
 
@@ -82,3 +82,28 @@ def failing(build: Build, out: Path = promise("out.txt")) -> None:
     (build.checkpoint / "x").write_text("x")
     out.write_text("half")
     raise ValueError("on purpose")
+
+
+@stage(code="ignore")
+def drawn(build: Build, out: Path = promise("out.txt")) -> dict[str, int]:
+    """The first run differs from all others, and these are equal, whatever indices they get."""
+    _tell("drawn")
+    out.write_text("later" if build.run else "first")
+    return {"later": int(build.run > 0)}
+
+
+@stage(code="ignore")
+def using(source: Dep = drawn(), out: Path = promise("out.txt")) -> None:
+    """One derivation, and a key for each result that it can be given."""
+    _tell("using")
+    out.write_text(source.out.read_text())
+
+
+def build_data(store: Store) -> object:
+    """Only what all begins with."""
+    return realize(data(), store=store, quiet=True)
+
+
+def build_all(store: Store) -> object:
+    """From nothing to a report."""
+    return realize(report(), store=store, quiet=True)

@@ -5,33 +5,30 @@ Unaware of the kinds of faults.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import itertools
 import os
 import re
+import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from faults.children import in_child
-from faults.operations import Act, Operation, copy_store
+from faults.neighbours import clear_up, other_of
+from faults.operation import Act, Operation
 from faults.points import Watch
 from faults.soundness import Problem, State, debris, gone, problems, state, told
 from pylightnix import Realization, Store
-from pylightnix.engine import recollection
-from pylightnix.session.facts import describe_environment
-from pylightnix.store import pending
 from pylightnix.store.collection import debris as debris_
 from pylightnix.store.files import DamageWarning
 from pylightnix.store.pending import Durability
 from pylightnix.store.removal import remove_tree
-from pylightnix.store.verification import verifying
 
 HELD = "locks/held/"
 """Where a process notes what it uses, until it ends; nothing here is locked then."""
 
-SPARE = re.compile(r"derivations/|environments/|records/[^/]+/[^/]+/context-")
+SPARE = re.compile(r"(?:other/)?(?:derivations/|environments/|records/[^/]+/[^/]+/context-)")
 """Documents that are named by their hash; those that the runs of a realization need are looked at with these."""
 
 
@@ -62,14 +59,14 @@ class Stand:
             raise RuntimeError(f"{operation.name} cannot begin: {prepared}")
         self._before = problems(self._template)
         undisturbed = self.fresh()
-        watch = Watch(undisturbed, foreign=foreign)
+        watch = Watch(undisturbed.parent, foreign=foreign)
         ended = in_child(lambda: watch.count(lambda: self.do(undisturbed)))
         if ended.problem:
             raise RuntimeError(f"{operation.name} fails undisturbed: {ended.problem}")
         self.calls = int(ended.told)
         self._expected = state(undisturbed, differs=operation.differs)
         wrong = self.judge(undisturbed)
-        left = [name for name in debris(undisturbed) if not name.startswith(HELD)]
+        left = [name for name in debris(undisturbed) if HELD not in name]
         if wrong or left:
             raise RuntimeError(f"{operation.name} undisturbed: {wrong}; left: {left}")
         self.discard(undisturbed)
@@ -79,10 +76,9 @@ class Stand:
         return self.copy(self._template)
 
     def copy(self, path: Path) -> Path:
-        """A copy of a store; each stands alone in a directory."""
+        """A copy of a store, as `cp -a` would make it, with what stands beside it."""
         new = self._place / str(next(self._numbers)) / "store"
-        new.parent.mkdir()
-        copy_store(path, new)
+        shutil.copytree(path.parent, new.parent, symlinks=True)
         return new
 
     def empty(self) -> Path:
@@ -91,14 +87,20 @@ class Stand:
         new.parent.mkdir()
         return new
 
-    def do(self, path: Path, act: Act | None = None) -> None:
-        """The operation itself, or another act, in this process. A warning that nobody expects is an error."""
+    def do(self, path: Path, act: Act | None = None, *, after_a_collection: bool = False) -> None:
+        """The operation itself, or another act, in this process. A warning that nobody expects is an error.
+
+        Args:
+            path: of the store.
+            act: the other act.
+            after_a_collection: whether only that must be there which was asked for, and not what it was made from.
+        """
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             if self._before:
                 warnings.simplefilter("ignore", DamageWarning)
             in_hand = (act or self.operation.act)(Store(path, durability=self.durability))
-            if isinstance(in_hand, Realization) and (missing := gone(in_hand)):
+            if isinstance(in_hand, Realization) and (missing := gone(in_hand, alone=after_a_collection)):
                 raise AssertionError(f"in hand, and not there: {missing}")
             del in_hand
         gc.collect()  # what a program has no more in hand, it holds no more
@@ -133,6 +135,7 @@ class Stand:
         """Nobody else works with the store: a process that has the number of a dead one by chance is no excuse."""
         debris_.ABANDONED = -1.0
         self.do(path, collect)
+        clear_up(path.parent)
 
     def judge(self, path: Path) -> str:
         """What is wrong with a store in which the operation was brought to its end; empty if nothing is."""
@@ -164,8 +167,10 @@ class Stand:
 
     def lasting(self, path: Path) -> str:
         """What is not there of what the operation returned; empty if all is."""
-        found = state(path, differs=self.operation.differs).get("realizations", [])
+        there = state(path, differs=self.operation.differs)
+        found = there.get("realizations", [])
         lost = [one for one in self._expected["realizations"] if one not in found]
+        lost += [one for one in self._expected["beside"] if one not in there["beside"]]
         return f"lost after it returned: {lost}" if lost and self.operation.lasts else ""
 
     def discard(self, path: Path) -> None:
@@ -174,21 +179,11 @@ class Stand:
 
 
 def collect(store: Store) -> None:
-    """Collect all that no root reaches and nobody holds."""
+    """Collect all that no root reaches and nobody holds, in another store beside it too."""
     store.gc(unreachable=True, trash="0d", failed="0d")
-
-
-@contextlib.contextmanager
-def eager() -> Iterator[None]:
-    """Let small closures be remembered, and what verify found be noted at once, so that these are disturbed too."""
-    before = recollection.FEWEST, verifying._NOTED, pending.LONGEST
-    recollection.FEWEST, verifying._NOTED = 1, -1.0
-    pending.LONGEST = 3600.0  # else what a slow machine does depends on the clock
-    describe_environment()  # once, instead of in each process
-    try:
-        yield
-    finally:
-        recollection.FEWEST, verifying._NOTED, pending.LONGEST = before
+    other = other_of(store)
+    if os.path.lexists(other.path):
+        other.gc(unreachable=True, trash="0d", failed="0d")
 
 
 def spread(count: int, most: int | None) -> list[int]:

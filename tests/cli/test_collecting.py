@@ -22,7 +22,7 @@ def test_what_a_target_gave_has_an_automatic_root(cli: Any) -> None:
     assert present(cli) == {"report", "model", "numbers"}
     collected = [one for one in cli.json("ls")["realizations"] if not one["present"]]
     assert [one["name"] for one in collected] == ["model"], "the worse of two"
-    assert "collected" in cli("ls", "model").stdout
+    assert "not here" in cli("ls", "model").stdout
     assert "3 of 3 reused" in cli("realize", "flow.py:report").stderr
 
 
@@ -183,7 +183,7 @@ def test_why_alive_names_the_chain(cli: Any) -> None:
     assert "gc --unreachable takes it" in told
     cli("gc", "--unreachable")
     told = cli("why-alive", ref[:10], code=1).stderr
-    assert "it is collected" in told
+    assert "its artifacts are not here" in told
     assert "takes it" not in told
 
 
@@ -345,4 +345,4 @@ def test_du_weighs_by_stage_and_by_root(cli: Any) -> None:
     assert cli("du", "--roots").stdout.splitlines()[-1].startswith("(no root)")
     cli("gc", "--unreachable")
     told = cli("du").stderr
-    assert "in the trash, 1 realization collected" in told
+    assert "in the trash, 1 realization of which only the record is here" in told

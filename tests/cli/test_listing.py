@@ -68,9 +68,9 @@ def test_artifacts_that_are_gone_are_marked(cli: Any) -> None:
     path.chmod(0o755)
     (path / "table.txt").unlink()
     path.rmdir()
-    assert "collected" in cli("ls").stdout
+    assert "not here" in cli("ls").stdout
     assert not cli.json("ls")["realizations"][0]["present"]
-    assert "artifacts are collected" in cli("path", cli.json("ls")["realizations"][0]["ref"], code=2).stderr
+    assert "artifacts are not here" in cli("path", cli.json("ls")["realizations"][0]["ref"], code=2).stderr
 
 
 def test_lines_fit_the_terminal(full: Any) -> None:

@@ -37,6 +37,12 @@ def test_there_and_back(cli: Cli) -> None:
     assert got["from"] == "lab"
     assert "got" in cli("root", "--store", "other").stdout
     cli("verify", "--store", "other")
+    cli("pull", ref, "--from", "lab", "--store", "thin", "--unsigned", "--records")
+    for told in (cli("ls", "--store", "thin").stdout, cli("show", ref, "--store", "thin").stdout):
+        assert "not here" in told
+        assert "collected" not in told, "nobody has collected it"
+    assert f"from        {cli.directory / 'lab'}\n" in told
+    assert cli.json("show", ref, "--store", "thin")["realizations"][0]["from"] == [str(cli.directory / "lab")]
     cli("pull", ref, "--from", "lab", "--store", "fourth", "--unsigned")
     assert "no root reaches" not in cli("gc", "--unreachable", "--dry-run", "--store", "fourth").stdout
     records = cli("pull", ref, "--from", "lab", "--store", "third", "--unsigned", "--records")

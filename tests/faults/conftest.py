@@ -11,7 +11,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from faults.stand import eager, quick_place
+from faults.eager import eager
+from faults.stand import quick_place
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -35,6 +35,9 @@ BY_NAME = {operation.name: operation for operation in OPERATIONS}
         ("preemption-verify", broken.record_before_artifacts, "realize three runs", "it has no run"),
         ("preemption-collect", broken.nothing_held, "realize", "not there"),
         ("loss-of-power", broken.visible_at_once, "realize three runs", "it has not the form of record/1"),
+        ("kill", broken.content_sent_last, "push", "what it offers cannot be had"),
+        ("kill", broken.archives_in_their_place, "export", "what it offers cannot be had"),
+        ("loss-of-power", broken.new_directories_forgotten, "push", "lost after it returned"),
         ("loss-of-power-full", broken.visible_at_once, "realize three runs", "it has not the form of record/1"),
     ],
 )

@@ -9,29 +9,41 @@ from pathlib import Path
 import pytest
 
 from faults.campaign import KINDS, stand_for
-from faults.operations import OPERATIONS, Operation
+from faults.operation import Operation
+from faults.operations import OPERATIONS
 from faults.stand import Stand, quick_place
 
 POINTS = {
-    "kill": 4,
+    "kill": 2,
     "kill-again": 2,
-    "refusal": 4,
+    "refusal": 2,
     "lasting-refusal": 2,
-    "preemption": 3,
+    "preemption": 2,
     "preemption-verify": 2,
     "preemption-collect": 2,
     "loss-of-power": 1,
     "loss-of-power-full": 1,
 }
-SLOW = {"realize in a process": {"kill", "preemption"}}
-"""Operations of which each point takes long, and the kinds of faults that are tried nevertheless."""
+SOME = {
+    "realize in a process": {"kill", "preemption"},
+    "copy": {"kill", "refusal", "preemption-collect"},
+    "push": {"kill", "lasting-refusal", "preemption", "loss-of-power"},
+    "push the rest": {"preemption-collect"},
+    "pull": {"kill", "refusal", "preemption", "loss-of-power"},
+    "export": {"kill", "refusal", "loss-of-power"},
+    "import": {"kill", "preemption-collect"},
+    "build under a second key": {"kill", "refusal", "preemption", "preemption-collect"},
+    "keep by a link": {"kill"},
+    "keep by a lock file": {"refusal", "loss-of-power"},
+}
+"""Operations of which not all is tried, since it takes long or is much like others: the kinds of faults that are."""
 
 FULL = {"realize", "make again"}
 """Operations that are tried in this durability too."""
 
 
 def is_sampled(kind: str, operation: Operation) -> bool:
-    return kind in SLOW.get(operation.name, POINTS) and (kind != "loss-of-power-full" or operation.name in FULL)
+    return kind in SOME.get(operation.name, POINTS) and (kind != "loss-of-power-full" or operation.name in FULL)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from pylightnix.remotes.backend import Backend
 from pylightnix.remotes.directory import Directory
 from pylightnix.remotes.objects import Objects
 from pylightnix.remotes.retrying import Retrying
+from pylightnix.store import changes
 from pylightnix.testing.faulty import Faulty
 from pylightnix.testing.memory_remote import MemoryBackend
 from pylightnix.testing.remotes import BackendContract
@@ -70,6 +71,23 @@ class TestDirectory(BackendContract):
 
     def test_its_address_shows_no_control_characters(self, tmp_path: Path) -> None:
         assert Directory(f"{tmp_path}/\x1b[31m").url.isprintable()
+
+
+def test_the_names_of_all_that_is_made_are_synced(tmp_path: Path) -> None:
+    """Else a loss of power takes a directory with all that is in it, synced or not."""
+    made: list[str] = []
+    synced: list[str] = []
+
+    def note(name: str, about: tuple[object, ...]) -> None:
+        if name in ("mkdir", "rename"):
+            made.append(str(about[-1]))
+        elif name == "fsync" and isinstance(about[0], str):
+            synced.append(about[0])
+
+    with changes.observed(note):
+        Directory(str(tmp_path / "remote")).put("a/b/c", b"x")
+    assert {os.path.dirname(path) for path in made} == set(synced)
+    assert str(tmp_path) in synced
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import pytest
 from pylightnix import Dep, Store, export, import_archive, plan, promise, realize, stage
 from pylightnix.errors import ArgumentError, BadNameError, CollectedError, StoreError
 from pylightnix.store.removal import remove_tree
+from tests.dying import dies_at
 
 
 @stage(code="ignore")
@@ -48,6 +49,29 @@ def test_from_one_to_the_other(tmp_path: Path, suffix: str) -> None:
     assert [(p.name, p.lstat().st_mode) for p in sorted((one.path / "store").rglob("*"))] == [
         (p.name, p.lstat().st_mode) for p in sorted((two.path / "store").rglob("*"))
     ]
+
+
+def test_a_killed_export_leaves_nothing_for_ever(tmp_path: Path) -> None:
+    one, folder = Store(tmp_path / "one"), tmp_path / "mine"
+    folder.mkdir()
+    done = realize(report(), store=one, quiet=True)
+    for last in range(100):
+        if not dies_at(last, lambda: export(done, folder / "c.plx", store=one)):
+            break
+        if (folder / "c.plx").exists():
+            import_archive(folder / "c.plx", store=tmp_path / f"two{last}")
+    export(done, folder / "c.plx", store=one)
+    assert last > 10
+    assert [path.name for path in folder.iterdir()] == ["c.plx"]
+
+
+def test_what_was_collected_meanwhile_is_told_as_that(tmp_path: Path) -> None:
+    """And not as a file that cannot be written, which it is for those who ask for an OSError."""
+    one = Store(tmp_path / "one")
+    table = realize(data(), store=one, quiet=True)
+    remove_tree(table.path)
+    with pytest.raises(CollectedError, match="not here"):
+        export(table, tmp_path / "x.plx", store=one)
 
 
 def test_collected_inputs_go_as_records(tmp_path: Path) -> None:

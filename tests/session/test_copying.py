@@ -349,6 +349,17 @@ def test_a_full_disk_at_any_change(source: Store, done: Realization[Any], tmp_pa
         remove_tree(path)
 
 
+def test_a_copy_that_could_not_begin_holds_nothing(source: Store, target: Store, done: Realization[Any]) -> None:
+    def refuse(name: str, paths: tuple[object, ...]) -> None:
+        if name == "mkdir" and str(paths[0]) == str(target.path / "tmp"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with changes.observed(refuse), pytest.raises(StoreError):
+        copy(done, to=target, store=source)
+    copy(done, to=target, store=source)
+    assert list((target.path / "locks" / "held").iterdir()) == []
+
+
 def test_several_at_once(source: Store, target: Store, done: Realization[Any]) -> None:
     pids = []
     for _ in range(4):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import stat
@@ -41,6 +42,7 @@ from pylightnix.errors import (
 )
 from pylightnix.remotes.directory import Directory
 from pylightnix.remotes.pieces import PACKED, PIECE
+from pylightnix.store import changes
 from tests.dying import EVERY, dies_at
 
 
@@ -608,6 +610,41 @@ def test_killed_at_a_change(what: str, source: Store, target: Store, place: Path
             pull(done.ref, there, store=into, unsigned=True)
         is_same(source, into, done)
     assert died > 3
+
+
+def test_what_a_push_remembers_is_written_where_a_collection_sweeps(source: Store, place: Path) -> None:
+    done = realize(nothing(), store=source, quiet=True)
+    opened: list[str] = []
+    with changes.observed(lambda name, about: opened.append(str(about[0])) if name == "open" else None):
+        push(done, place, store=source)
+    inside = [path.removeprefix(f"{source.path}/") for path in opened if path.startswith(f"{source.path}/")]
+    assert {path.partition("/")[0] for path in inside} <= {"tmp", "locks"}
+    assert any(path.startswith("tmp/") for path in inside)
+
+
+def test_a_rename_that_is_refused(source: Store, target: Store, place: Path) -> None:
+    """Whichever it is, it is told as what happened to the store."""
+    done = realize(nothing(), store=source, quiet=True)
+    push(done, place, store=source)
+    told = 0
+    for point in itertools.count():
+        left = iter(range(point))
+
+        def refuse(name: str, paths: tuple[object, ...], left: Iterator[int] = left) -> None:
+            if name == "rename" and next(left, None) is None:
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+        into = Store(target.path / str(point), durability="none")
+        with changes.observed(refuse):
+            try:
+                pull(done.ref, place, store=into, unsigned=True)
+            except StoreError:
+                told += 1
+        pull(done.ref, place, store=into, unsigned=True)
+        is_same(source, into, done)
+        if next(left, None) is not None:
+            break
+    assert told > 5
 
 
 def test_one_promise_alone(source: Store, target: Store, place: Path) -> None:

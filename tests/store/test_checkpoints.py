@@ -16,7 +16,7 @@ import pylightnix
 from pylightnix import Build, Store, promise, stage
 from pylightnix.errors import BuildError
 from pylightnix.names import KeyRef
-from pylightnix.store.checkpoints import _place, drop, leave, take
+from pylightnix.store.checkpoints import drop, leave, place, take
 
 HOME = KeyRef.of("a" * 64, "model")
 OTHER = KeyRef.of("b" * 64, "model")
@@ -39,7 +39,7 @@ def put(directory: Path, name: str, text: str) -> Path:
 
 
 def name(home: KeyRef, run: int, unique: str, where: str | None = None) -> str:
-    return f"{home.digits}-{run}-{where or _place()}-{unique}"
+    return f"{home.digits}-{run}-{where or place()}-{unique}"
 
 
 def test_there_is_nothing_where_nobody_left_anything(tmp_path: Path) -> None:

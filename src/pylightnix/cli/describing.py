@@ -12,6 +12,7 @@ from pylightnix.store.failures import Failed
 from pylightnix.store.leaks import containing
 from pylightnix.store.manifests import Entry
 from pylightnix.store.overview import entries
+from pylightnix.store.signed import signed_of
 from pylightnix.store.store import Store
 
 
@@ -41,6 +42,7 @@ def everything(realization: Realization[Any], store: Store, label: str = "") -> 
     return {
         **summary(realization, label),
         "present": present,
+        "from": sorted({one.source for one in signed_of(keeper, record) if one.source}),
         "derivation": str(realization.context.derivation),
         "key": str(record.home),
         "tree": record.tree,

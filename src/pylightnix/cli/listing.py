@@ -63,7 +63,7 @@ def _lines(found: list[Glance]) -> list[str]:
             glance.record.ref[:digits],
             glance.record.ref.name,
             age(glance.started, now),
-            size(glance.record.size) if glance.present else "collected",
+            size(glance.record.size) if glance.present else "not here",
             f"{glance.runs}",
             _value(glance.record.value, limit),
         )

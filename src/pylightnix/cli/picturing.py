@@ -36,7 +36,8 @@ def realization_lines(realization: Realization[Any], facts: Mapping[str, Any]) -
     return [
         _head(f"{label}realization {facts['ref']}"),
         *_pairs(
-            ("path", facts["path"] if facts["present"] else f"{facts['path']} (collected; realize makes it again)"),
+            ("path", facts["path"] if facts["present"] else f"{facts['path']} (not here; realize makes it again)"),
+            ("from", ", ".join(map(printable, facts["from"]))),
             ("size", f"{size(facts['size'])} in {count(facts['files'], 'file')}"),
             ("made", _made(facts["runs"])),
             ("value", brief(realization.value, VALUE_COLUMNS) if facts["value"] is not None else ""),

@@ -120,7 +120,7 @@ def path_command(
         realization = one.realization
         if not where.keeper.present(realization.record):
             raise TargetError(
-                "its artifacts are collected", where=realization.ref, hint="realize its stage: that has them back"
+                "its artifacts are not here", where=realization.ref, hint="realize its stage: that has them back"
             )
         documents.append({"ref": str(realization.ref), "path": _path(realization, promise)})
     if as_json:

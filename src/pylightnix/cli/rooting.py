@@ -128,7 +128,7 @@ def why_alive_command(target: str, assignments: tuple[str, ...], store: str | No
     where = as_store(store)
     records = [one.realization.record for one in found(target, read_assignments(assignments), where)]
     chains = {record.ref: where.why_alive(record.ref) for record in records}
-    collected = {record.ref for record in records if not where.keeper.present(record)}
+    absent = {record.ref for record in records if not where.keeper.present(record)}
     if as_json:
         out_json({"chains": [{"ref": str(ref), "chains": found} for ref, found in chains.items()]})
     for ref, told in chains.items() if not as_json else ():
@@ -136,6 +136,6 @@ def why_alive_command(target: str, assignments: tuple[str, ...], store: str | No
             steps = [f"{RealizationRef(one).name} {one[:8]}" for one in below]
             out(" → ".join([f"root {printable(root)}", *steps]))
         if not told:
-            what = "it is collected" if ref in collected else "pylightnix gc --unreachable takes it"
+            what = "its artifacts are not here" if ref in absent else "pylightnix gc --unreachable takes it"
             remark(f"no root reaches {ref.name} {ref.short}: {what}")
     return 0 if all(chains.values()) else NOT_ALIVE

@@ -40,7 +40,7 @@ def du_command(by_root: bool, store: str | None, as_json: bool) -> None:
         out(line)
     told = [f"{size(weights.total)} in {where.path}"]
     told += [f"{size(weights.trash)} in the trash"] if weights.trash else []
-    told += [f"{count(weights.collected, 'realization')} collected"] if weights.collected else []
+    told += [f"{count(weights.collected, 'realization')} of which only the record is here"] if weights.collected else []
     remark(", ".join(told))
     for one in weights.unreadable:
         remark(str(one))

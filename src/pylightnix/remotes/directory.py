@@ -13,6 +13,7 @@ from pylightnix.names import printable
 from pylightnix.remotes.backend import check_name, check_prefix, is_name
 from pylightnix.store import changes
 from pylightnix.store.files import NewFile, fresh_id, is_directory, open_plain
+from pylightnix.store.unfinished import sync_name
 
 _DAY = 86400.0
 _UNFINISHED = ".new-"
@@ -55,7 +56,7 @@ class Directory:
         path = self._path(name)
         above = os.path.dirname(path)
         with self._telling(name):
-            changes.make_directories(above)
+            new = changes.make_directories(above)
             beside = f"{above}/{_UNFINISHED}{fresh_id()}"
             try:
                 with NewFile(beside, 0o644) as file:
@@ -63,6 +64,8 @@ class Directory:
                     file.sync()
                 changes.replace(beside, path)
                 changes.sync_directory(above)
+                for made in new:
+                    sync_name(made)
             except BaseException:
                 with contextlib.suppress(OSError):
                     changes.remove_file(beside)

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from pylightnix.errors import DamageError
 from pylightnix.names import RealizationRef
 from pylightnix.store import changes
-from pylightnix.store.files import fresh_id, read_small, write_new
+from pylightnix.store.files import read_small, write_once
+from pylightnix.store.layout import Layout
 
 _LINE = re.compile(rb"[0-9a-f]{40} [0-9a-f]{40}")
 _MOST = 1_000_000
@@ -23,12 +24,13 @@ class Memory:
     """The realizations that a remote is known to have, each with what was known of it then.
 
     Args:
-        directory: where such files are, in the store's cache.
+        layout: of the store, in whose cache such files are.
         identity: of the remote.
     """
 
-    def __init__(self, directory: str, identity: str) -> None:
-        self._path = f"{directory}/{identity}"
+    def __init__(self, layout: Layout, identity: str) -> None:
+        self._tmp = layout.tmp
+        self._path = f"{layout.cache}/remotes/{identity}"
         self._known: dict[str, str] = {}
         with contextlib.suppress(OSError, DamageError):
             lines = read_small(self._path).splitlines()
@@ -53,10 +55,7 @@ class Memory:
         if self._known == self._before:
             return
         with contextlib.suppress(OSError):
-            directory = os.path.dirname(self._path)
-            changes.make_directories(directory)
-            beside = f"{directory}/.{fresh_id()}"
+            changes.make_directories(os.path.dirname(self._path))
             lines = [f"{digits} {known}\n" for digits, known in list(self._known.items())[-_MOST:]]
-            write_new(beside, "".join(lines).encode())
-            changes.replace(beside, self._path)
+            write_once(self._tmp, self._path, "".join(lines).encode())
             self._before = dict(self._known)

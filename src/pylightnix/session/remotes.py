@@ -70,7 +70,7 @@ def push(
         there.see_writable()
         closure = whole_closure(source.keeper, selection, holding, incomplete=incomplete)
         known = there.find_identity() if dry_run else there.identity(make=True)
-        memory = Memory(f"{source.keeper.layout.cache}/remotes", known or "none")
+        memory = Memory(source.keeper.layout, known or "none")
         if again:
             memory.forget(place.ref for place in closure.order)
         manner = Manner(

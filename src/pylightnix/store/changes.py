@@ -51,17 +51,22 @@ def make_directory(path: Path, mode: int = _DIRECTORY) -> None:
     os.mkdir(path, mode)
 
 
-def make_directories(path: str, mode: int = _DIRECTORY) -> None:
-    """Make a directory and those above it, where they are not there yet."""
+def make_directories(path: str, mode: int = _DIRECTORY) -> list[str]:
+    """Make a directory and those above it, where they are not there yet; which were made, the topmost first."""
+    made: list[str] = []
     try:
         make_directory(path, mode)
     except FileExistsError:
         if not os.path.isdir(path):
             raise
+        return made
     except FileNotFoundError:
-        make_directories(os.path.dirname(path), mode)
-        with contextlib.suppress(FileExistsError):
+        made = make_directories(os.path.dirname(path), mode)
+        try:
             make_directory(path, mode)
+        except FileExistsError:
+            return made
+    return [*made, path]
 
 
 def move(source: Path, target: Path) -> None:

@@ -35,7 +35,7 @@ def take(directory: str, home: KeyRef, run: int, unique: str, *, look: bool = Tr
         unique: the id of its workspace.
         look: whether there may have been an earlier attempt.
     """
-    ours = f"{directory}/{home.digits}-{run}-{_place()}-{unique}"
+    ours = f"{directory}/{home.digits}-{run}-{place()}-{unique}"
     for name in _of_the_dead(directory, home, run) if look else ():
         with contextlib.suppress(OSError):  # somebody else was faster, or it is not ours to take
             if _is_usable(f"{directory}/{name}"):
@@ -61,7 +61,7 @@ def _of_the_dead(directory: str, home: KeyRef, run: int) -> list[str]:
 
 def is_dead(form: re.Match[str]) -> bool:
     """Whether its holder gave it up, or was a process of this machine that is not there any more."""
-    return form["place"] == _LEFT or (form["place"] == _place() and not is_alive(int(form[3])))
+    return form["place"] == _LEFT or (form["place"] == place() and not is_alive(int(form[3])))
 
 
 def is_alive(pid: int) -> bool:
@@ -82,7 +82,7 @@ def _is_usable(path: str) -> bool:
 
 
 @functools.cache
-def _place() -> str:
+def place() -> str:
     """Tells machines apart, and containers on one machine that number their processes on their own."""
     words = [os.uname().nodename.encode() if hasattr(os, "uname") else b""]
     with contextlib.suppress(OSError):

@@ -100,7 +100,7 @@ def _whole(reader: Reader, selection: Selection, *, incomplete: bool) -> Closure
         for ref in kept.choice.chosen:
             if not os.path.isdir(f"{reader.layout.store}/{ref}"):
                 raise CollectedError(
-                    "its artifacts are collected", where=f"{ref.name} {ref.short}",
+                    "its artifacts are not here, only its record is", where=f"{ref.name} {ref.short}",
                     hint="realize its stage again, then it can be sent elsewhere", ref=ref,
                 )  # fmt: skip
     closure = closure_of(reader, selection)

@@ -87,10 +87,10 @@ class Receiver:
         self._together = together
         self._ready: list[tuple[Arrival, Sealed]] = []
         self._since = time.monotonic()
-        self._holding = keeper.holding()
         self._documents: str | None = None
         self._held: set[RealizationRef] = set()
         keeper.layout.ensure()
+        self._holding = keeper.holding()  # last: where anything before fails, nobody would give it back
 
     def close(self) -> None:
         """Drop what is not settled."""
@@ -175,8 +175,8 @@ class Receiver:
         """
         try:
             arrival.runs = list(runs)
-            sealed = self._seal(arrival)
             with writing(arrival.notes):
+                sealed = self._seal(arrival)
                 write_new(f"{arrival.notes}/record.json", record_bytes(arrival.record, arrival.record.made_in))
         except BaseException:
             _remove(arrival)

@@ -436,7 +436,7 @@ def test_a_record_that_is_not_there_below_a_root_stops_it(plant: Any) -> None:
 def test_what_is_not_whole_cannot_be_rooted(plant: Any) -> None:
     chain = plant.chain("a", "b", "c")
     remove_tree(plant.store.keeper.payload(chain[2][0]))
-    with pytest.raises(CollectionError, match="its artifacts are collected"):
+    with pytest.raises(CollectionError, match="its artifacts are not here"):
         plant.root("paper", chain[2])
     remove_tree(plant.store.keeper.place(chain[0][0]))
     with pytest.raises(CollectionError, match="was made from is not known"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from pylightnix.errors import CollectionError, StoreError
+from pylightnix.store import changes
 from pylightnix.store.collection.collecting import Collector
 from pylightnix.store.collection.rooting import set_link, set_lock
 from pylightnix.store.collection.roots import Roots
@@ -37,7 +39,7 @@ def test_a_root_that_is_there_is_not_set_again_for_what_is_collected(plant: Any)
     made = plant.one("a")
     plant.root("paper", made)
     os.rename(plant.store.keeper.payload(made[0]), plant.store.path / "away")
-    with pytest.raises(CollectionError, match="its artifacts are collected"):
+    with pytest.raises(CollectionError, match="its artifacts are not here"):
         plant.root("paper", made)
 
 
@@ -95,7 +97,7 @@ def test_a_link_that_cannot_be_made_leaves_the_one_that_is_there(plant: Any, tmp
     before = os.readlink(link)
     plant.store.remove(b[0].ref)
     for path in (link, tmp_path / "other"):
-        with pytest.raises(CollectionError, match="its artifacts are collected"):
+        with pytest.raises(CollectionError, match="its artifacts are not here"):
             set_link(plant.store.keeper, str(path), plant.realization(b))
     assert os.readlink(link) == before
     assert [one.name for one in tmp_path.iterdir() if one.is_symlink()] == ["result"]
@@ -198,3 +200,36 @@ def test_a_lock_file_can_be_a_link(plant: Any, tmp_path: Path) -> None:
     lock.symlink_to("real.lock")
     plant.store.gc(unreachable=True)
     assert plant.present() == {"a"}
+
+
+def test_a_lock_file_is_synced_before_it_has_its_name(plant: Any, tmp_path: Path) -> None:
+    """Else a loss of power leaves an empty one, in the place of one that was whole, and it stops each collection."""
+    a = plant.realization(plant.one("a"))
+    path = tmp_path / "paper.lock"
+    set_lock(plant.store.keeper, str(path), [a])
+    made: list[str] = []
+    with changes.observed(lambda name, about: made.append(f"{name} {about[-1]}")):
+        set_lock(plant.store.keeper, str(path), [a])
+    renamed = made.index(f"rename {path}")
+    assert made[renamed - 1].startswith("fsync ")
+    assert made[renamed + 1] == f"fsync {tmp_path}"
+
+
+@pytest.mark.parametrize("what", ["link", "lock file"])
+def test_what_cannot_be_put_in_its_place_leaves_nothing_beside(what: str, plant: Any, tmp_path: Path) -> None:
+    a = plant.realization(plant.one("a"))
+    mine = tmp_path / "mine"
+    mine.mkdir()
+
+    def refuse(name: str, about: tuple[object, ...]) -> None:
+        if name == "rename" and str(about[-1]).startswith(str(mine)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    act: Callable[[], object] = (
+        (lambda: set_link(plant.store.keeper, str(mine / "x"), a))
+        if what == "link"
+        else (lambda: set_lock(plant.store.keeper, str(mine / "x"), [a]))
+    )
+    with changes.observed(refuse), pytest.raises(StoreError):
+        act()
+    assert list(mine.iterdir()) == []

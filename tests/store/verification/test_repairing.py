@@ -132,6 +132,27 @@ def test_damaged_artifacts_are_made_again_with_their_seed_and_nobody_is_pointed_
     assert full.store.verify().sound
 
 
+@pytest.mark.parametrize("instead", ["file", "link"])
+@pytest.mark.filterwarnings("ignore::pylightnix.store.files.DamageWarning")
+def test_what_was_lost_with_the_directory_of_its_key_comes_again_from_the_same_seeds(full: Full, instead: str) -> None:
+    """Nothing tells its runs any more, so they begin at the first one: what comes is what others were made from."""
+    before = {one.ref for one in full.store.realizations(name="model")}
+    home = full.notes("model").parent
+    elsewhere = home.rename(full.store.path.parent / "elsewhere")
+    if instead == "file":
+        home.write_text("x")
+    else:
+        home.symlink_to(elsewhere)
+    repaired = full.store.verify(repair=True)
+    assert [repair.outcome for repair in repaired.repairs] == [Outcome.QUARANTINED]
+    assert full.store.verify().sound
+    again = full.again()
+    assert BUILDS == ["model", "model"]
+    assert (again.ref, again.deps.best.ref) == (full.top.ref, full.model.ref)
+    assert {one.ref for one in Store(full.store.path).realizations(name="model")} == before
+    assert full.store.verify().sound
+
+
 @pytest.mark.parametrize(
     ("inner", "mode"),
     [("tool", 0o444), ("deep/rows.txt", 0o555), ("deep/rows.txt", 0o644), ("deep", 0o755), ("", 0o755)],

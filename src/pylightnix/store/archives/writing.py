@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
-from pylightnix.errors import StoreError
+from pylightnix.errors import CollectedError, StoreError
 from pylightnix.hashing import DIGITS, content_hasher, digest_bytes
 from pylightnix.model.holding import Holding
 from pylightnix.model.selection import Selection
 from pylightnix.names import printable
-from pylightnix.store import changes
 from pylightnix.store.archives.compression import compressing
 from pylightnix.store.archives.format import BLOCK, END, HEAD, RECORD, Head, Header, Sum
 from pylightnix.store.closures import (
@@ -25,9 +23,10 @@ from pylightnix.store.closures import (
 )
 from pylightnix.store.copying import whole_closure
 from pylightnix.store.documents import record_bytes
-from pylightnix.store.files import NewFile, fresh_id
+from pylightnix.store.files import NewFile
 from pylightnix.store.manifests import EMPTY, EMPTY_MANIFEST, read_manifest
 from pylightnix.store.reading import Reader
+from pylightnix.store.unfinished import finished
 
 _CHUNK = 1 << 20
 
@@ -67,29 +66,26 @@ def export_closure(
     selection = _in_order(selection)
     closure = whole_closure(reader, selection, holding, incomplete=incomplete)
     head = Head(selection, frozenset(one.place.ref for one in closure.absent))
-    beside = f"{os.path.dirname(path) or '.'}/.{os.path.basename(path)[:100]}.{fresh_id()}"
     content = 0
     try:
-        with NewFile(beside, 0o666) as file:
-            with compressing(file, path) as stream:
-                writer = _Writer(reader, stream)
-                writer.document(HEAD, head.to_bytes())
-                for one in members(reader, closure):
-                    writer.member(one)
-                    content += one.record.size if one.present else 0
-                writer.finish()
-            file.sync()
-        size = os.lstat(beside).st_size
-        changes.replace(beside, path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            changes.remove_file(beside)
-        if isinstance(error, OSError) and not isinstance(error, StoreError):
-            raise StoreError(
-                f"the archive cannot be written: {error.strerror or error}", where=printable(path), errno=error.errno,
-                hint="give the path of a file in a directory that is there, with room and rights for it",
-            ) from error  # fmt: skip
+        with finished(path) as beside:
+            with NewFile(beside, 0o666) as file:
+                with compressing(file, path) as stream:
+                    writer = _Writer(reader, stream)
+                    writer.document(HEAD, head.to_bytes())
+                    for one in members(reader, closure):
+                        writer.member(one)
+                        content += one.record.size if one.present else 0
+                    writer.finish()
+                file.sync()
+            size = os.lstat(beside).st_size
+    except CollectedError:
         raise
+    except OSError as error:
+        raise StoreError(
+            f"the archive cannot be written: {error.strerror or error}", where=printable(path), errno=error.errno,
+            hint="give the path of a file in a directory that is there, with room and rights for it",
+        ) from error  # fmt: skip
     return Exported(path, len(closure.order), content, size)
 
 

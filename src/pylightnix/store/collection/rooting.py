@@ -14,9 +14,10 @@ from pylightnix.names import is_reference, printable
 from pylightnix.store import changes
 from pylightnix.store.collection.reach import reach
 from pylightnix.store.collection.roots import Root, Roots, lock_bytes, parse_lock
-from pylightnix.store.files import fresh_id, read_small, write_all
+from pylightnix.store.files import NewFile, read_small
 from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
+from pylightnix.store.unfinished import finished
 
 
 def set_root(reader: Reader, name: str, realizations: Iterable[Realization[Any]], *, held: bool = False) -> None:
@@ -94,9 +95,8 @@ def _link_there(path: str) -> str | None:
 
 def _lead(path: str, target: str | os.PathLike[str]) -> None:
     """Make a link of a person, or let it lead elsewhere, in one step."""
-    beside = f"{path}.{fresh_id()}"
-    changes.link_symbolically(target, beside)
-    changes.replace(beside, path)
+    with finished(path) as beside:
+        changes.link_symbolically(target, beside)
 
 
 def set_lock(reader: Reader, path: str, realizations: Iterable[Realization[Any]]) -> str:
@@ -143,13 +143,9 @@ def _lock_there(path: str) -> bytes | None:
 
 def _replace(path: str, data: bytes) -> None:
     """Write a file of a person, in one step."""
-    beside = f"{path}.{fresh_id()}"
-    handle = changes.open_new(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        write_all(handle, data)
-    finally:
-        os.close(handle)
-    changes.replace(beside, path)
+    with finished(path) as beside, NewFile(beside, 0o666) as file:
+        file.write(data)
+        file.sync()
 
 
 def remove_root(reader: Reader, name: str) -> None:
@@ -176,7 +172,7 @@ def _see(reader: Reader, root: Root, realizations: Iterable[Realization[Any]]) -
     for one in realizations:
         if not reader.present(one.record):
             raise CollectionError(
-                "its artifacts are collected", where=f"{one.name} {one.ref.short}",
+                "its artifacts are not here, only its record is", where=f"{one.name} {one.ref.short}",
                 hint="realize its stage again, then it can be kept", ref=one.ref,
             )  # fmt: skip
     reach(reader, [root._replace(kind="named")])  # a lock file passes over what is not there
