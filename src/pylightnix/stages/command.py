@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import codecs
-import contextlib
 import errno
 import os
 import selectors
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -21,6 +19,7 @@ from pylightnix.model.build import Build
 from pylightnix.model.matching import Matcher
 from pylightnix.model.promises import Promise
 from pylightnix.model.realization import Realization
+from pylightnix.stages.processes import end_group, grouped
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _GLANCE = 0.05
@@ -78,12 +77,16 @@ def command(
 
 
 def _run_script(build: Build, script: str, variables: dict[str, Any], **promises: Path) -> None:
+    texts = {name: _as_text(value) for name, value in variables.items()}
+    for name, text in texts.items():
+        if "\0" in text:
+            raise ConfigError(f"${name} has a NUL in it, which cannot be given to a script")
     environment = {
         "PATH": _PATH,
         "HOME": str(build.scratch),
         "TMPDIR": str(build.scratch),
         "LC_ALL": "C",
-        **{name: _as_text(value) for name, value in variables.items()},
+        **texts,
         "out": str(build.out),
         "seed": str(build.seed),
     }
@@ -95,10 +98,8 @@ def _run_script(build: Build, script: str, variables: dict[str, Any], **promises
 def _run(words: list[str], place: str, environment: dict[str, str]) -> int:
     """Run it in a group of its own, of which nobody is left afterwards, however that comes; its exit code."""
     try:
-        process = subprocess.Popen(
-            words, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, process_group=0,
-        )  # fmt: skip
+        with grouped(words, place, environment, errors=subprocess.STDOUT) as process:
+            _tell(process)
     except OSError as error:
         if error.errno != errno.E2BIG:
             raise
@@ -106,13 +107,6 @@ def _run(words: list[str], place: str, environment: dict[str, str]) -> int:
             "the script or a variable is longer than the system takes (128 KiB on Linux)",
             hint='give it as a file: command(…, ". $steps", steps=local_file("steps.sh").file)',
         ) from None
-    except ValueError as error:
-        raise ConfigError(f"a variable cannot be given to a script: {error}") from None
-    with process:
-        try:
-            _tell(process)
-        finally:
-            _end_group(process)
     return process.returncode
 
 
@@ -126,7 +120,7 @@ def _tell(process: subprocess.Popen[bytes]) -> None:
         selector.register(pipe, selectors.EVENT_READ)
         while rest is None or rest > 0:
             if rest is None and process.poll() is not None:
-                _end_group(process)
+                end_group(process)
                 rest = _REST
             if selector.select(_GLANCE if rest is None else 0):
                 data = os.read(pipe, 1 << 16)
@@ -137,11 +131,6 @@ def _tell(process: subprocess.Popen[bytes]) -> None:
             elif rest is not None:
                 break
     sys.stdout.write(text.decode(b"", final=True))
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _ending(code: int) -> str:
