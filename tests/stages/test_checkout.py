@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
+import socket
 import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +18,7 @@ import pytest
 
 from pylightnix import Store, plan, realize
 from pylightnix.errors import BuildError, ConfigError
-from pylightnix.stages import git_checkout
+from pylightnix.stages import checkout, git_checkout
 
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
 
@@ -94,6 +100,55 @@ def test_what_is_not_there_is_told(tmp_path: Path, store: Store, repo: Repo) -> 
         realize(git_checkout(tmp_path / "none", "0" * 39 + "1"), store=store, quiet=True)
 
 
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/project"
+
+
+def test_a_silent_server_is_given_up(store: Store, silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkout, "_SILENCE", 1)
+    begun = time.monotonic()
+    with pytest.raises(BuildError, match="git fetch failed"):
+        realize(git_checkout(silent, "0" * 40), store=store, quiet=True)
+    assert time.monotonic() - begun < 20
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="there is no /proc to see processes in")
+def test_whoever_is_interrupted_leaves_nothing_behind(tmp_path: Path, silent: str) -> None:
+    code = (
+        "from pylightnix import realize\nfrom pylightnix.stages import git_checkout\n"
+        f"realize(git_checkout('{silent}', '0' * 40), store='s', quiet=True)"
+    )
+    running = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    helpers = until_there(lambda: below(running.pid, "git-remote-http"))
+    running.send_signal(signal.SIGINT)
+    assert running.wait(10) != 0
+    until_there(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in helpers))
+
+
+def until_there(found: Callable[[], Any]) -> Any:
+    until = time.monotonic() + 10
+    while not (seen := found()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return seen
+
+
+def below(parent: int, program: str) -> list[int]:
+    """Processes of this program that a process began, itself or through others."""
+    family, found = {parent}, []
+    for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{pid}/stat").read_text()
+            if int(status.rpartition(")")[2].split()[1]) in family:
+                family.add(pid)
+                if program in status.partition(")")[0]:
+                    found.append(pid)
+    return found
+
+
 def test_settings_of_a_person_do_not_count(
     tmp_path: Path, store: Store, repo: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +167,7 @@ def test_settings_of_a_person_do_not_count(
         ("--upload-pack=evil", "0" * 40, "no repository"),
         ("ext::sh -c evil", "0" * 40, "no repository"),
         ("https://me:secret@example.org/x", "0" * 40, "password"),
+        ("https://secret@example.org/x", "0" * 40, "password"),
         ("", "0" * 40, "no repository"),
     ],
 )

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import tarfile
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,8 +82,77 @@ def test_the_script_is_in_the_identity(store: Store) -> None:
     assert command("a", "true", x=1).ref != command("a", "true", x="1").ref
 
 
+def has_ended(pid: int) -> bool:
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize("background", ["sleep 30 &", "(sleep 30; echo late > $out/late) &"])
+def test_what_it_leaves_in_the_background_ends_with_it(store: Store, background: str) -> None:
+    begun = time.monotonic()
+    made = realize(
+        command("left", f"echo before; {background}\necho $! > $out/pid; echo after", promises={"pid": "pid"}),
+        store=store, quiet=True,
+    )  # fmt: skip
+    assert time.monotonic() - begun < 10
+    assert made.log == "before\nafter\n"
+    assert has_ended(int(made.pid.read_text()))
+    assert os.listdir(made.path) == ["pid"]
+
+
+def test_what_hides_in_the_background_holds_nobody(store: Store) -> None:
+    begun = time.monotonic()
+    hidden = command(
+        "hidden",
+        "setsid sh -c 'echo $$ > \"$out/pid\"; while :; do echo x; done' &\nuntil test -s \"$out/pid\"; do :; done",
+        promises={"pid": "pid"},
+    )  # fmt: skip
+    made = realize(hidden, store=store, quiet=True)
+    assert time.monotonic() - begun < 10
+    assert has_ended(int(made.pid.read_text())), "nobody reads what it prints any more"
+
+
+def test_an_interrupted_script_is_ended(tmp_path: Path) -> None:
+    code = (
+        "from pylightnix import realize\nfrom pylightnix.stages import command\n"
+        "realize(command('long', 'echo $$; sleep 30; echo never'), store='s')"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stderr is not None
+        pid = next(int(line) for line in running.stderr if line.strip().isdigit())
+        running.send_signal(signal.SIGINT)
+        assert has_ended(pid)
+        assert running.wait(10) != 0
+
+
+def test_what_no_shell_takes_is_told(store: Store) -> None:
+    for asked in (command("long", ": " + "x" * 200_000), command("long", "true", words="x" * 200_000)):
+        with pytest.raises(BuildError, match="longer than the system takes"):
+            realize(asked, store=store, quiet=True)
+    with pytest.raises(BuildError, match=r"\$word has a NUL"):
+        realize(command("nul", "true", word="a\0b"), store=store, quiet=True)
+
+
+def test_output_comes_whole_however_it_is_cut(store: Store) -> None:
+    asked = command("cut", "printf 'a\\303'; sleep 0.2; printf '\\244\\377\\n'; head -c 300000 /dev/zero | tr '\\0' b")
+    assert realize(asked, store=store, quiet=True).log == "aä\\xff\n" + "b" * 300_000
+
+
 def test_names_and_scripts_that_cannot_be() -> None:
     with pytest.raises(ArgumentError, match="out"):
         command("a", "true", out=1)
+    given: dict[str, Any] = {"a b": 1}
+    with pytest.raises(ArgumentError, match="a b"):
+        command("a", "true", **given)
+    with pytest.raises(ConfigError, match="NUL"):
+        command("a", "true \0")
     with pytest.raises(ConfigError, match="no text"):
         command("a", "  ")

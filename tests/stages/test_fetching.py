@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from pylightnix import Store, plan, realize
 from pylightnix.errors import BuildError, ConfigError
 from pylightnix.hashing import digest_bytes
 from pylightnix.stages import fetch_url
+from tests.remotes.tls_server import certify
 from tests.stages.web import Site, serving
 
 BODY = random.Random(1).randbytes(3 << 20)
@@ -134,6 +138,73 @@ def test_a_beginning_that_does_not_fit(site: Site, store: Store, how: str) -> No
         assert len(site.asked) == 3, "it is seen before it is taken"
 
 
+def test_it_gets_on_however_often_it_breaks_off(site: Site, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.body = random.Random(2).randbytes(10 << 20)
+    site.faults = ["soon"] * 6
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    asked = fetch_url(f"{site.url}/data.bin", hash=hashlib.sha256(site.body).hexdigest())
+    assert fetch(store, asked) == site.body
+    assert len(site.asked) == 7
+
+
+def test_who_is_killed_goes_on_where_he_was(site: Site, store: Store, tmp_path: Path) -> None:
+    site.faults = ["slow"]
+    code = (
+        "from pylightnix import realize\nfrom pylightnix.stages import fetch_url\n"
+        f"realize(fetch_url('{site.url}/data.bin', hash='{HASH}'), store={str(store.path)!r}, quiet=True)"
+    )
+    running = subprocess.Popen([sys.executable, "-c", code])
+    until = time.monotonic() + 20
+    while not any(part.stat().st_size == len(BODY) // 2 for part in Path(store.path).rglob("*.part")):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    running.kill()
+    running.wait()
+    assert fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH)) == BODY
+    assert [one.get("Range") for one in site.asked] == [None, f"bytes={len(BODY) // 2}-"]
+    assert left(store) == []
+
+
+def test_what_broke_off_where_no_length_is_told(site: Site, store: Store) -> None:
+    site.faults = ["untold cut"]
+    assert fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH)) == BODY
+    site.faults = ["untold cut"] * 9
+    with pytest.raises(BuildError, match="other bytes, or not all, which the server does not tell"):
+        fetch(store, fetch_url(f"{site.url}/data.bin", name="other", hash=HASH))
+    assert len(site.asked) == 4
+    assert left(store) == []
+
+
+@pytest.mark.parametrize("fault", ["endless", "no length", ""])
+def test_more_than_may_come_is_refused(site: Site, store: Store, fault: str) -> None:
+    site.faults = [fault] * 9
+    with pytest.raises(BuildError, match=r"it has (more than 1000000|3145728) bytes"):
+        fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH, most=1_000_000))
+    assert len(site.asked) == 1
+    assert sum(path.stat().st_size for path in Path(store.path).rglob("*.part")) == 0
+    site.faults = []
+    assert fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH, most="4M")) == BODY, "it is in no identity"
+
+
+def test_what_drips_is_given_up(site: Site, store: Store) -> None:
+    site.faults = ["drip"]
+    assert fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH, timeout=0.3)) == BODY
+    assert 0 < int(site.asked[1]["Range"].removeprefix("bytes=").removesuffix("-")) < 1000
+
+
+def test_a_certificate_must_be_trusted(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    certify(tmp_path)
+    with serving(BODY, tmp_path) as site:
+        asked = fetch_url(f"{site.url}/data.bin", hash=HASH)
+        with pytest.raises(BuildError, match=r"certificate verify failed.*SSL_CERT_FILE says whom"):
+            fetch(store, asked)
+        assert site.asked == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate"))
+        site.faults = ["cut"]
+        assert fetch(store, asked) == BODY
+        assert site.asked[1]["Range"] == f"bytes={len(BODY) // 2}-"
+
+
 @pytest.mark.parametrize("fault", ["bytes", "page"])
 def test_other_bytes_never_get_in(site: Site, store: Store, fault: str) -> None:
     site.faults = [fault]
@@ -182,8 +253,9 @@ def test_a_file_of_this_machine(tmp_path: Path, store: Store) -> None:
         fetch(store, fetch_url((tmp_path / "none").as_uri(), hash=HASH))
 
 
-def test_what_may_be_secret_is_not_told(site: Site, store: Store) -> None:
-    site.faults = ["404"]
+@pytest.mark.parametrize("faults", [["404"], ["cut", "404"]])
+def test_what_may_be_secret_is_not_told(site: Site, store: Store, faults: list[str]) -> None:
+    site.faults = faults
     with pytest.raises(BuildError) as failure:
         fetch(store, fetch_url(f"{site.url}/data.bin?token=hush", hash=HASH))
     assert "hush" not in str(failure.value)
@@ -208,6 +280,8 @@ def test_what_may_be_secret_is_not_told(site: Site, store: Store) -> None:
         ({"url": None}, "no address"),
         ({"mirrors": "https://example.org/x"}, "no list"),
         ({"timeout": 0}, "no time"),
+        ({"most": "many"}, "most"),
+        ({"most": -1}, "most"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_at_once(arguments: dict[str, Any], told: str) -> None:

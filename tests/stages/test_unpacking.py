@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import functools
 import gzip
 import importlib.util
 import io
@@ -10,6 +11,7 @@ import lzma
 import os
 import stat
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -112,7 +114,10 @@ def test_what_is_in_it_comes_out(tmp_path: Path, store: Store, kind: str) -> Non
 )
 def test_zstd(tmp_path: Path, store: Store) -> None:
     zstandard: Any = importlib.import_module("zstandard")
-    assert (opened(tmp_path, store, zstandard.compress(tarred(good)), name="d.tar.zst") / "top" / "run").exists()
+    body = tarred(good)
+    assert (opened(tmp_path, store, zstandard.compress(body), name="d.tar.zst") / "top" / "run").exists()
+    frames = b"\x50\x2a\x4d\x18\4\0\0\0size" + zstandard.compress(body[:5000]) + zstandard.compress(body[5000:])
+    assert (opened(tmp_path, store, frames, name="e.tar.zst") / "top" / "run").exists(), "as pzstd writes it"
 
 
 @pytest.mark.skipif(
@@ -221,6 +226,29 @@ def test_a_bomb_is_stopped(tmp_path: Path, store: Store) -> None:
     with pytest.raises(BuildError, match="more than 1000000 bytes"):
         opened(tmp_path, store, bomb, most=1_000_000)
     assert (opened(tmp_path, store, bomb, most="1G") / "zeros").stat().st_size == 20 << 20
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE])
+def test_a_header_that_would_fill_the_memory(tmp_path: Path, store: Store, kind: bytes) -> None:
+    with gzip.open(tmp_path / "data.tar", "wb", 1) as file:
+        info = tarfile.TarInfo("long")
+        info.type, info.size = kind, 64 << 20
+        file.write(info.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(64):
+            file.write(b"a" * (1 << 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(BuildError, match="what it says of an entry has 67108864 bytes"):
+            realize(unpack(local_file(tmp_path / "data.tar").file), store=store, quiet=True)
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_entries_of_nothing_are_stopped(tmp_path: Path, store: Store) -> None:
+    many = gzip.compress(tarred(several(*(functools.partial(add, name=f"{n}", body=b"") for n in range(2000)))))
+    with pytest.raises(BuildError, match="more than 1000000 bytes"):
+        opened(tmp_path, store, many, most=1_000_000)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -67,27 +69,45 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
-        if fault != "no length":
+        if fault not in ("no length", "untold cut", "endless"):
             self.send_header("Content-Length", str(len(body) + (100 if fault == "long" else 0)))
         self.send_header("Connection", "close")
         self.end_headers()
         with contextlib.suppress(OSError):
-            if fault in ("cut", "slow"):
-                self.wfile.write(body[: len(body) // 2])
-                self.wfile.flush()
-                if fault == "slow":
-                    self.done.wait(20)
-            else:
-                self.wfile.write(body)
+            self._write(body, fault)
+
+    def _write(self, body: bytes, fault: str) -> None:
+        if fault == "endless":
+            while not self.done.is_set():
+                self.wfile.write(bytes(1 << 16))
+        elif fault == "drip":
+            for byte in body:
+                self.wfile.write(bytes([byte]))
+                if self.done.wait(0.02):
+                    break
+        elif fault == "soon":
+            self.wfile.write(body[: 3 << 19])
+        elif fault in ("cut", "slow", "untold cut"):
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            if fault == "slow":
+                self.done.wait(20)
+        else:
+            self.wfile.write(body)
 
 
 @contextlib.contextmanager
-def serving(body: bytes = b"") -> Iterator[Site]:
+def serving(body: bytes = b"", identity: Path | None = None) -> Iterator[Site]:
+    """Serve these bytes; over TLS if there is a directory with a `certificate` and a `key`."""
     site, done = Site(body=body), threading.Event()
     handler = type("Handler", (_Handler,), {"site": site, "done": done})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
-        site.url = f"http://127.0.0.1:{server.server_address[1]}"
+        if identity is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(identity / "certificate", identity / "key")
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        site.url = f"http{'s' if identity else ''}://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:

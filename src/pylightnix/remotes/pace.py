@@ -12,9 +12,14 @@ SLOWEST = 1024.0
 
 
 class Pace:
-    """Counts what comes and goes since something was asked."""
+    """Counts what comes and goes since something was asked.
 
-    def __init__(self) -> None:
+    Args:
+        idle: seconds in which nothing may come; default `IDLE`.
+    """
+
+    def __init__(self, idle: float | None = None) -> None:
+        self._idle = idle
         self.begin()
 
     def begin(self) -> None:
@@ -30,5 +35,6 @@ class Pace:
         """
         self.moved += size
         passed = time.monotonic() - self._since
-        if passed > IDLE and self.moved < SLOWEST * (passed - IDLE):
+        idle = IDLE if self._idle is None else self._idle
+        if passed > idle and self.moved < SLOWEST * (passed - idle):
             raise TimeoutError(f"it comes too slowly: {self.moved} bytes in {passed:.0f} s")

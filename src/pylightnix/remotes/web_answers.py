@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import io
 import socket
@@ -17,9 +18,9 @@ _HEAD = 1 << 20
 class _Watched(io.RawIOBase):
     """What comes from a socket, counted."""
 
-    def __init__(self, raw: Any) -> None:
+    def __init__(self, raw: Any, idle: float | None) -> None:
         self._raw = raw
-        self._pace = Pace()
+        self._pace = Pace(idle)
         self.most = _HEAD
 
     def readable(self) -> bool:
@@ -40,9 +41,9 @@ class _Watched(io.RawIOBase):
 class Answer(http.client.HTTPResponse):
     """One that counts what comes from its first byte on."""
 
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, sock: socket.socket, *args: Any, idle: float | None = None, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self._watched = _Watched(self.fp.detach())
+        self._watched = _Watched(self.fp.detach(), idle)
         self.fp = io.BufferedReader(self._watched)
 
     def allow(self, most: int) -> None:
@@ -51,13 +52,21 @@ class Answer(http.client.HTTPResponse):
 
 
 def connection(
-    host: str, port: int | None, timeout: float, context: ssl.SSLContext | None
+    host: str, port: int | None, timeout: float, context: ssl.SSLContext | None, *, idle: float | None = None
 ) -> http.client.HTTPConnection:
-    """One whose answers are such; over TLS if there is a context for it."""
+    """One whose answers are such; over TLS if there is a context for it.
+
+    Args:
+        host: may have its port behind it.
+        port: None for the usual one.
+        timeout: seconds that it may be silent, also while it is made.
+        context: of TLS.
+        idle: seconds after which an answer must come at some pace; default `pace.IDLE`.
+    """
     made = (
         http.client.HTTPConnection(host, port, timeout=timeout)
         if context is None
         else http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
     )
-    made.response_class = Answer
+    made.response_class = functools.partial(Answer, idle=idle)  # type: ignore[assignment]
     return made

@@ -6,6 +6,7 @@ Nothing of it is believed here: names and targets are as the archive has them.
 from __future__ import annotations
 
 import contextlib
+import re
 import stat
 import tarfile
 import zipfile
@@ -18,8 +19,15 @@ from typing import IO, Any, Literal
 from pylightnix.errors import FetchError
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_SKIPPED = re.compile(
+    rb"[\x50-\x5f]\x2a\x4d\x18"
+)  # a frame of zstd that has nothing of the data; pzstd begins with one
 _CHUNK = 1 << 18
 _LONGEST_LINK = 4096
+_LONGEST_HEADER = 1 << 20
+_LONG_HEADERS = frozenset({
+    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,8 @@ def _damaged(path: Path, error: Exception) -> FetchError:
 def _start(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(8)
+    if _SKIPPED.match(start):
+        return "zstd"
     return next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), "")
 
 
@@ -120,16 +130,19 @@ def _zstd(path: Path) -> Any:
 
 
 class _Header(tarfile.TarInfo):
-    """A header that is damaged or missing is an error, and not the end of the archive."""
+    """A header that is damaged or missing is an error, not the end of the archive. So is one that would fill memory."""
 
     @classmethod
     def frombuf(cls, buf: Any, encoding: Any, errors: Any) -> Any:
         try:
-            return super().frombuf(buf, encoding, errors)
+            found = super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
             if type(error).__name__ == "EOFHeaderError":
                 raise
             raise tarfile.ReadError("it ends early" if not buf else str(error)) from error
+        if found.type in _LONG_HEADERS and found.size > _LONGEST_HEADER:
+            raise tarfile.ReadError(f"what it says of an entry has {found.size} bytes")
+        return found
 
 
 def _tarred(archive: tarfile.TarFile) -> Iterator[Entry]:

@@ -16,8 +16,13 @@ from pylightnix.model.addresses import CERTIFICATES, PROXIES
 from pylightnix.model.build import Build
 from pylightnix.model.promises import Promise
 from pylightnix.names import name_like, printable
+from pylightnix.stages.processes import grouped
 
 _COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+_SSH = "ssh -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=15 -o ServerAliveCountMax=4"
+"""Asks nobody anything, and gives up a server that is silent for a minute."""
+_SILENCE = 60
+"""Seconds of silence after which a web server is given up."""
 _PASSED = (*PROXIES, *CERTIFICATES, "SSH_AUTH_SOCK", "PATH")
 
 
@@ -38,8 +43,11 @@ def git_checkout(repo: str | os.PathLike[str], rev: str, *, name: str | None = N
     place = os.fspath(repo)
     if not isinstance(place, str) or not place or place.startswith("-") or "\0" in place or "::" in place:
         raise ConfigError("this is no repository", where=where, hint="an address, or a directory of this machine")
-    if re.match(r"[a-z+]+://[^/@]*:[^/@]*@", place):
-        raise ConfigError("the address has a password in it", where=where, hint="it would stand in messages")
+    if re.match(r"(?i)https?://[^/?#]*@|[a-z+]+://[^/@]*:[^/@]*@", place):
+        raise ConfigError(
+            "the address has a password in it", where=where,
+            hint="everybody who lists processes would see it; ssh with an agent needs none",
+        )  # fmt: skip
     if not isinstance(rev, str) or not _COMMIT.fullmatch(rev.lower()):
         raise ConfigError(
             f"rev={rev!r} is no commit: all its digits are needed", where=where,
@@ -91,6 +99,9 @@ class _Git:
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_TERMINAL_PROMPT": "0",
+            "GIT_SSH_COMMAND": _SSH,
+            "GIT_HTTP_LOW_SPEED_LIMIT": "1",
+            "GIT_HTTP_LOW_SPEED_TIME": str(_SILENCE),
             "GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file",
             "GIT_DIR": str(place),
             # The repository of another user of this machine may be read: what it says is checked by its hash.
@@ -103,16 +114,14 @@ class _Git:
 
     def __call__(self, *arguments: str, empty: bool = False) -> str:
         try:
-            done = subprocess.run(
-                ["git", *arguments], cwd=self._place, env=self._environment, stdin=subprocess.DEVNULL,
-                capture_output=True, check=False,
-            )  # fmt: skip
+            with grouped(["git", *arguments], self._place, self._environment, errors=subprocess.PIPE) as process:
+                output, errors = process.communicate()
         except FileNotFoundError:
             raise FetchError("git is not installed", hint="install git") from None
-        said = done.stderr.decode(errors="backslashreplace").strip()
-        if done.returncode and not (empty and "did not match any file" in said):
+        said = errors.decode(errors="backslashreplace").strip()
+        if process.returncode and not (empty and "did not match any file" in said):
             raise FetchError(f"git {next(a for a in arguments if not a.startswith('-'))} failed: {printable(said)}")
-        return done.stdout.decode(errors="backslashreplace")
+        return output.decode(errors="backslashreplace")
 
 
 def _plain(place: object) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
+import os
+import selectors
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,8 +19,13 @@ from pylightnix.model.build import Build
 from pylightnix.model.matching import Matcher
 from pylightnix.model.promises import Promise
 from pylightnix.model.realization import Realization
+from pylightnix.stages.processes import end_group, grouped
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_GLANCE = 0.05
+"""Seconds between looks whether a script has ended that is silent."""
+_REST = 1 << 20
+"""Bytes that are still taken of what a script printed when it has ended: something that hid may print for ever."""
 _TAKEN = frozenset({"out", "seed", "PATH", "HOME", "TMPDIR", "LC_ALL", "PWD", "IFS"})
 
 
@@ -32,7 +41,8 @@ def command(
 
     The script runs under `sh -eu` in an empty temporary directory, with nothing in its environment but PATH (the
     system's directories), HOME and TMPDIR (that directory), LC_ALL=C, `$out` (the output directory), `$seed`, and the
-    variables. What it prints goes to the log; it fails if a command of it fails.
+    variables. What it prints goes to the log; it fails if a command of it fails. What it has left in the background is
+    ended when the script ends.
 
     Args:
         name: names the derivation.
@@ -44,13 +54,17 @@ def command(
             as its members with spaces between, a dict as JSON.
 
     Raises:
-        ConfigError: a variable is not a configuration value.
-        ArgumentError: a variable has a name that the script needs for something else.
+        ConfigError: a variable is not a configuration value, or the script is no text, or has a NUL in it.
+        ArgumentError: a variable has a name that the script needs for something else, or that no shell knows.
     """
     if not isinstance(script, str) or not script.strip():
         raise ConfigError(f"the script is no text: {script!r}", where=str(name))
+    if "\0" in script:
+        raise ConfigError(
+            "the script has a NUL in it", where=str(name), hint="no shell takes one: printf '\\0' prints one"
+        )
     for variable in variables:
-        if variable in _TAKEN or not variable.isascii():
+        if variable in _TAKEN or not (variable.isascii() and variable.isidentifier()):
             raise ArgumentError(f"a variable cannot be named {variable!r}", where=str(name), hint="choose another name")
     return Derivation(
         name=name,
@@ -63,27 +77,60 @@ def command(
 
 
 def _run_script(build: Build, script: str, variables: dict[str, Any], **promises: Path) -> None:
+    texts = {name: _as_text(value) for name, value in variables.items()}
+    for name, text in texts.items():
+        if "\0" in text:
+            raise ConfigError(f"${name} has a NUL in it, which cannot be given to a script")
     environment = {
         "PATH": _PATH,
         "HOME": str(build.scratch),
         "TMPDIR": str(build.scratch),
         "LC_ALL": "C",
-        **{name: _as_text(value) for name, value in variables.items()},
+        **texts,
         "out": str(build.out),
         "seed": str(build.seed),
     }
-    with subprocess.Popen(
-        ["/bin/sh", "-eu", "-c", script],
-        cwd=build.scratch,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as process:
-        for line in process.stdout or ():
-            sys.stdout.write(line.decode(errors="backslashreplace"))
-    if process.returncode:
-        raise RuntimeError(f"the script ended with {_ending(process.returncode)}")
+    code = _run(["/bin/sh", "-eu", "-c", script], str(build.scratch), environment)
+    if code:
+        raise RuntimeError(f"the script ended with {_ending(code)}")
+
+
+def _run(words: list[str], place: str, environment: dict[str, str]) -> int:
+    """Run it in a group of its own, of which nobody is left afterwards, however that comes; its exit code."""
+    try:
+        with grouped(words, place, environment, errors=subprocess.STDOUT) as process:
+            _tell(process)
+    except OSError as error:
+        if error.errno != errno.E2BIG:
+            raise
+        raise ConfigError(
+            "the script or a variable is longer than the system takes (128 KiB on Linux)",
+            hint='give it as a file: command(…, ". $steps", steps=local_file("steps.sh").file)',
+        ) from None
+    return process.returncode
+
+
+def _tell(process: subprocess.Popen[bytes]) -> None:
+    """Print what it prints until it ends. Something in the background may hold its output open much longer."""
+    assert process.stdout is not None, "BUG: its output is a pipe"
+    pipe = process.stdout.fileno()
+    text = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+    rest: int | None = None
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while rest is None or rest > 0:
+            if rest is None and process.poll() is not None:
+                end_group(process)
+                rest = _REST
+            if selector.select(_GLANCE if rest is None else 0):
+                data = os.read(pipe, 1 << 16)
+                if not data:
+                    break
+                sys.stdout.write(text.decode(data))
+                rest = None if rest is None else rest - len(data)
+            elif rest is not None:
+                break
+    sys.stdout.write(text.decode(b"", final=True))
 
 
 def _ending(code: int) -> str:

@@ -10,8 +10,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pylightnix.dsl.derivation import Derivation
-from pylightnix.errors import ConfigError, FetchError
+from pylightnix.errors import ArgumentError, ConfigError, FetchError
 from pylightnix.model.addresses import CERTIFICATES, PROXIES, checked, shown
+from pylightnix.model.amounts import parse_size
 from pylightnix.model.build import Build
 from pylightnix.model.promises import Promise
 from pylightnix.names import check_inner_path, name_like
@@ -25,6 +26,7 @@ def fetch_url(
     mirrors: Sequence[str] = (),
     name: str | None = None,
     timeout: float = 30,
+    most: str | int = "1T",
 ) -> Derivation[None]:
     """A file from the web, as an input: its promise `file` has the bytes with this hash.
 
@@ -37,7 +39,9 @@ def fetch_url(
         mirrors: further addresses of the same file, asked in this order if the ones before fail.
         name: of the file, and, with `-` for what cannot stand there, of the derivation; default the last part of the
             address. It is in the identity; the addresses are not.
-        timeout: seconds without a byte after which a connection is given up; not in the identity.
+        timeout: seconds without a byte, or, on an average after them, with less than 1024 bytes each, after which a
+            connection is given up; not in the identity.
+        most: bytes that may come, or a text such as "20G"; not in the identity.
 
     Raises:
         ConfigError: that is no address, no hash, or one that can be forged.
@@ -49,11 +53,17 @@ def fetch_url(
     urls = tuple(checked(one, where) for one in (url, *mirrors))
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < math.inf:
         raise ConfigError(f"timeout={timeout!r} is no time", where=where, hint="give seconds")
+    try:
+        limit = parse_size(most) if isinstance(most, str) else most
+    except ArgumentError as error:
+        raise ConfigError(f"most: {error.what}", where=where, hint=error.hint) from None
+    if type(limit) is not int or limit < 0:
+        raise ConfigError(f"most={most!r} is no number of bytes", where=where)
     expected = None if hash is None else Expected.parse(hash, where)
     file = name or unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2] or "file"
     return Derivation(
         name=name_like(file, "file"),
-        builder=functools.partial(_fetch, urls=urls, seconds=float(timeout)),
+        builder=functools.partial(_fetch, urls=urls, seconds=float(timeout), most=limit),
         params={"hash": str(expected) if expected else None},
         promises={"file": Promise(check_inner_path(file, "the name of a file"), empty=True)},
         version="fetch_url/1",
@@ -63,12 +73,12 @@ def fetch_url(
     )
 
 
-def _fetch(build: Build, hash: str | None, file: Path, *, urls: tuple[str, ...], seconds: float) -> None:  # noqa: A002
+def _fetch(build: Build, hash: str | None, file: Path, *, urls: tuple[str, ...], seconds: float, most: int) -> None:  # noqa: A002
     from pylightnix.stages.download import Download  # most who describe never fetch
 
     expected = Expected.parse(hash, "fetch_url") if hash else None
     parts = build.checkpoint if expected else build.scratch
-    found, digits = Download(urls, expected, parts, seconds, build.log.warning, build.progress).run()
+    found, digits = Download(urls, expected, parts, seconds, most, build.log.warning, build.progress).run()
     if expected is None:
         size = found.stat().st_size
         found.unlink()  # what a failed run leaves is kept

@@ -25,6 +25,8 @@ _ENDINGS = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|tzst|tar\.(gz|bz2|xz|zst))$", r
 _CHUNK = 1 << 18
 _ROOM = 1 << 30
 _RATIO = 200
+_ENTRY = 512
+"""What an entry counts beside its bytes: many empty ones fill a disk, too."""
 
 
 def unpack(archive: Any, *, strip: int = 0, name: str | None = None, most: str | int | None = None) -> Derivation[None]:
@@ -38,8 +40,8 @@ def unpack(archive: Any, *, strip: int = 0, name: str | None = None, most: str |
         archive: the promise of another stage, such as `fetch_url(…).file`; or a stage that promises `file`.
         strip: so many directories at the start of each name are left out; what has no more is left out, too.
         name: of the derivation; default that of the archive's, without `.tar.gz` and the like.
-        most: bytes that may come out, or a text such as "2T"; default 200 times those of the archive and 1 GiB. Not in
-            the identity.
+        most: bytes that may come out, or a text such as "2T"; default 200 times those of the archive and 1 GiB. Each
+            entry counts 512 beside its bytes. Not in the identity.
 
     Raises:
         ConfigError: that is no stage's file, or `strip` or `most` is no amount.
@@ -92,6 +94,7 @@ class _Tree:
         self._links: dict[str, str] = {}
 
     def take(self, entry: Entry) -> None:
+        self._count(_ENTRY)
         name = self._stripped(_checked(entry.name, entry.name))
         if entry.kind == "other":
             raise _refused(entry.name, "is neither a file, a directory nor a link")
