@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 
 from pylightnix.hashing import DIGITS
+from pylightnix.store import changes
 from pylightnix.store.files import ID, fresh_id
 from pylightnix.store.layout import Layout
 from pylightnix.store.locks import held, is_free
@@ -47,7 +48,7 @@ def remove_place(layout: Layout, path: str) -> bool:
     with held(f"{path}/lock", wait=False) as ours:
         if not ours:
             return False
-        os.rename(path, away)
+        changes.move(path, away)
     remove_tree(away)
     return True
 
