@@ -29,8 +29,9 @@ LONGEST = 1.0
 """Seconds that a finished result waits at most for others, in a batch."""
 
 DUE = 0.9
-"""Of that time after which whoever adds one more result settles all. So the timer, a thread of its own, is left to batches
-to which nobody adds: while builders run one after the other, two threads would wait for each other at every call."""
+"""Of that time after which whoever adds one more result settles all. So the timer, a thread of its own, is left to
+batches to which nobody adds: while builders run one after the other, two threads would wait for each other at every
+call."""
 
 
 def check_durability(durability: object, where: str) -> Durability:
