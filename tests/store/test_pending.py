@@ -219,17 +219,54 @@ def test_what_was_refused_to_the_timer_is_settled_later(
     assert [found.ref for found in Store(store.path).keeper.records()] == [record.ref]
 
 
-def test_who_adds_when_it_is_due_settles_and_leaves_nothing_to_the_timer(
+def test_who_waits_for_what_is_due_settles_and_leaves_nothing_to_the_timer(
     store: Store, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pending, "LONGEST", 3600.0)
+    acted: list[int] = []
     with store.keeper.together():
         first = make(n=1, content="1")
-        assert list(Store(store.path).keeper.records()) == []
+        store.keeper.when_settled(lambda: acted.append(1))
+        assert list(Store(store.path).keeper.records()) == acted == []
         monkeypatch.setattr(pending, "DUE", 0.0)
         second = make(n=2, content="2")
+        store.keeper.when_settled(lambda: acted.append(2))
         assert {record.ref for record in Store(store.path).keeper.records()} == {first.ref, second.ref}
+        assert acted == [1, 2]
         assert store.keeper._pending._timer is None
+
+
+@pytest.mark.parametrize("at", range(12))
+@pytest.mark.parametrize(("durability", "way"), [("batch", "_settle_quietly"), ("full", "settle")])
+def test_interrupted_while_it_settles_what_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: Durability, way: str, at: int
+) -> None:
+    """What was finished is there or is made again, nothing is left, and it is told as an interruption."""
+    store = Store(tmp_path / "store", durability=durability)
+    pylightnix.realize(after(one(0)), store=store, quiet=True)  # the store is there
+    monkeypatch.setattr(pending, "LONGEST", 3600.0)
+    monkeypatch.setattr(pending, "DUE", 0.0)
+    points: list[str] = []
+    settle = getattr(pending.Pending, way)
+
+    def settling(self: Any) -> None:
+        def interrupt(name: str, paths: tuple[object, ...]) -> None:
+            points.append(name)
+            if len(points) == at + 1:
+                raise KeyboardInterrupt
+
+        with changes.observed(interrupt):
+            settle(self)
+
+    monkeypatch.setattr(pending.Pending, way, settling)
+    with pytest.raises(KeyboardInterrupt):
+        pylightnix.realize(after(after(one(5))), store=store, quiet=True)
+    assert len(points) > at
+    if durability == "batch":
+        assert len([r for r in store.realizations(name="one") if r.n == 5]) == 1
+    assert os.listdir(store.path / "tmp") == []
+    assert {file.name for file in store.path.glob("locks/*/*")} <= {"key.lock"}
+    assert pylightnix.realize(after(after(one(5))), store=store, quiet=True).value == "after"
 
 
 def test_a_failure_keeps_what_was_finished_before(store: Store) -> None:

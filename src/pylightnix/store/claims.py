@@ -70,7 +70,11 @@ class HeldSlot:
         """Give it back; any thread may."""
         act, self._give_back = self._give_back, None
         if act is not None:
-            act()
+            try:
+                act()
+            except BaseException:  # interrupted, and nobody will come back for it
+                act()
+                raise
 
 
 class _Presence:
@@ -257,12 +261,14 @@ class Claims:
             self._presence.leave(present)
             raise
         process = os.getpid()
+        entered = [present]
 
         def give_back() -> None:
             if os.getpid() == process:  # a forked child has no slots
                 with contextlib.suppress(OSError):
                     changes.remove_file(path)
-                self._presence.leave(present)
+                if entered:  # the second time there is nothing to leave
+                    self._presence.leave(entered.pop())
 
         return give_back
 

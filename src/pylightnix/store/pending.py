@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -29,9 +30,9 @@ LONGEST = 1.0
 """Seconds that a finished result waits at most for others, in a batch."""
 
 DUE = 0.9
-"""Of that time after which whoever adds one more result settles all. So the timer, a thread of its own, is left to
-batches to which nobody adds: while builders run one after the other, two threads would wait for each other at every
-call."""
+"""Of that time after which whoever wants to know when one more result is settled settles all. So the timer, a thread of
+its own, is left to batches to which nobody adds: while builders run one after the other, two threads would wait for
+each other at every call."""
 
 
 def check_durability(durability: object, where: str) -> Durability:
@@ -87,7 +88,7 @@ class Pending:
         self._publish = publish
         self._drop = drop
         self._ready: dict[KeyRef, list[Ready]] = {}
-        self._acts: list[Callable[[], None]] = []
+        self._acts: deque[Callable[[], None]] = deque()
         self._settling = threading.RLock()
         self._together = 0
         self._timer: threading.Timer | None = None
@@ -114,11 +115,12 @@ class Pending:
                 self._timer.daemon = True
                 self._timer.start()
                 self._since = time.monotonic()
-            due = waits and time.monotonic() - self._since > DUE * LONGEST
         if not waits:
-            self.settle()
-        elif due:
-            self._settle_quietly()
+            try:
+                self.settle()
+            except BaseException:
+                self._forget(ready)  # whoever gave it takes it back
+                raise
 
     def of(self, home: KeyRef) -> list[Ready]:
         """The results under a key."""
@@ -130,12 +132,16 @@ class Pending:
             return {ready.sealed.ref: ready.sealed.record for ready in self.of(home)}
 
     def when_settled(self, act: Callable[[], None]) -> None:
-        """Call this once all that was added so far is settled; now, if it is."""
+        """Call this once all that was added so far is settled; now, if it is, or if that is due."""
         with self.gate:
-            if self._ready:
+            waits = bool(self._ready)
+            if waits:
                 self._acts.append(act)
-                return
-        act()
+            due = self._timer is not None and time.monotonic() - self._since > DUE * LONGEST
+        if not waits:
+            act()
+        elif due:
+            self._settle_quietly()
 
     def settle(self) -> None:
         """Make all that was added visible, and lasting. What could not be made visible is dropped.
@@ -224,8 +230,10 @@ class Pending:
                 raise
 
     def _act(self) -> None:
-        with self.gate:
-            acts = self._acts if not self._ready else []
-            self._acts = [] if acts else self._acts
-        for act in acts:
+        """Call those whose time has come; whom an interruption keeps from it is called the next time."""
+        while True:
+            with self.gate:
+                if self._ready or not self._acts:
+                    return
+                act = self._acts.popleft()
             act()
