@@ -53,6 +53,30 @@ def test_what_was_made_meanwhile_is_no_finding(request_: BuildRequest, data: Pat
     assert found(request_, data.read_text) == (Finding("file", str(data)),)
 
 
+@pytest.mark.parametrize("others", ["descriptors", "bytes", "mixed", "beside", "none"])
+def test_one_of_many_in_another_place_is_found(request_: BuildRequest, tmp_path: Path, data: Path, others: str) -> None:
+    own = Path(request_.out)
+    (own / "below").mkdir(parents=True)
+
+    def builder() -> None:
+        for name in ("x", "y", "below/z"):
+            (own / name).write_text("1")
+            with open(own / name, "rb") as stream:
+                if others in ("descriptors", "mixed"):
+                    os.fdopen(os.dup(stream.fileno())).close()
+            if others in ("bytes", "mixed"):
+                open(os.fsencode(own / name)).close()
+        if others in ("mixed", "beside"):
+            data.read_text()
+
+    assert found(request_, builder) == ((Finding("file", str(data)),) if others in ("mixed", "beside") else ())
+
+
+def test_descriptors_alone_are_no_findings(request_: BuildRequest, data: Path) -> None:
+    handle = os.open(data, os.O_RDONLY)
+    assert found(request_, lambda: os.fdopen(handle).close()) == ()
+
+
 @pytest.mark.parametrize("name", ["site-packages", "dist-packages", "__pycache__", "x-1.0.dist-info"])
 def test_what_is_installed_is_no_finding(request_: BuildRequest, tmp_path: Path, name: str) -> None:
     path = tmp_path / name / "x.txt"

@@ -27,7 +27,7 @@ def test_a_process_of_this_machine_is_gone_when_it_has_ended(tmp_path: Path) -> 
 
 def test_one_of_another_machine_is_gone_when_nothing_was_heard_of_it_for_long(tmp_path: Path) -> None:
     desk, now = Desk.make(str(tmp_path)), [1000.0]
-    desk.beat()
+    desk.beat(first=True)
     seen = Waiter(ELSEWHERE, desk, lambda: now[0])
     assert not seen.is_gone()
     for _ in range(3):

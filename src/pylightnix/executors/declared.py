@@ -59,11 +59,12 @@ def _is_number(host: str) -> bool:
 
 def _folders(paths: Collection[Any]) -> Collection[str]:
     """The directories of all paths that are texts; a builder that opens many files finds most of them in one."""
-    with contextlib.suppress(TypeError, ValueError):  # some are no texts, or there is none
-        first, last = min(paths), max(paths)  # what both begin with, all between them do
-        folder = first[: first.rfind(os.sep) + 1]
-        if last.startswith(folder) and "".join(paths).count(os.sep) == len(paths) * folder.count(os.sep):
-            return [folder[:-1]]
+    with contextlib.suppress(TypeError, ValueError):  # not all are of one type, or there is none
+        first, last = min(paths), max(paths)
+        if type(first) is str:  # what both begin with, all between them do
+            folder = first[: first.rfind(os.sep) + 1]
+            if last.startswith(folder) and "".join(paths).count(os.sep) == len(paths) * folder.count(os.sep):
+                return [folder[:-1]]
     return {path[: path.rfind(os.sep)] for path in paths if type(path) is str}
 
 

@@ -14,6 +14,9 @@ import shutil
 _GONE = "gone"
 
 
+_TIMES = 3
+
+
 class Desk:
     """A directory, made for one run and removed after it; its name cannot be guessed, so who finds it sees our files.
 
@@ -65,9 +68,15 @@ class Desk:
         lines = self._lines("orders")
         return _GONE if not lines else lines[-1] if len(lines) > 1 else ""
 
-    def beat(self) -> None:
-        """Let the worker know that somebody waits; who never does is not expected to."""
-        with contextlib.suppress(OSError), open(f"{self.path}/beat", "ab"):
+    def beat(self, *, first: bool = False) -> None:
+        """Let the worker know that somebody waits; who never does is not expected to.
+
+        Args:
+            first: whether to begin with it; later nothing is made, since the desk may be removed at this moment.
+        """
+        with contextlib.suppress(OSError):
+            if first:
+                open(f"{self.path}/beat", "ab").close()
             os.utime(f"{self.path}/beat")
 
     def heard(self) -> float | None:
@@ -98,8 +107,11 @@ class Desk:
             return file.read()
 
     def remove(self) -> None:
-        """Remove it, as far as that can be done."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Remove it, as far as that can be done; a worker that has not heard of the end may write a last line."""
+        for _ in range(_TIMES):
+            shutil.rmtree(self.path, ignore_errors=True)
+            if not os.path.lexists(self.path):
+                return
 
     def _append(self, name: str, line: str) -> None:
         with open(f"{self.path}/{name}", "a", encoding="utf-8") as file:

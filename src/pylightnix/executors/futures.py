@@ -138,7 +138,7 @@ class FuturesExecutor:
     def _desk(self, request: BuildRequest) -> Desk:
         desk = Desk.make(os.path.dirname(request.scratch))
         if not self._outlasted:
-            desk.beat()
+            desk.beat(first=True)
         return desk
 
     def _lost(self, error: BaseException, begun: str) -> Failure:

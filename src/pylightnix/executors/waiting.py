@@ -85,7 +85,7 @@ class Waiter:
         """Where nobody need wait, let whoever clears up see that there is a run; call it often."""
         if self._told is None and self._clock() - self._since >= BEAT:
             self._since = self._clock()
-            self._desk.beat()
+            self._desk.beat(first=True)
 
     def end_pool_with_it(self) -> None:
         """End this process when that one has ended, if it is a worker of a pool there, and has nothing else to do.
