@@ -70,11 +70,11 @@ class TestContract(Contract):
 
 
 def test_resources_are_asked_of_slurm(tmp_path: Path) -> None:
-    @stage(resources={"cpus": 2, "memory": "64M"}, timeout="90s")
+    @stage(resources={"cpus": 2, "memory": "64M"}, timeout="90s", pass_variables=["SLURM_JOB_ID"])
     def small(build: Build) -> list[str]:
         job = os.environ["SLURM_JOB_ID"]
         said = subprocess.run(["scontrol", "show", "job", job], check=True, capture_output=True, text=True).stdout
-        return [word for word in said.split() if word.startswith(("CPUs/Task=", "MinMemory", "TimeLimit=", "Comment="))]
+        return [word for word in said.split() if word.startswith(("CPUs/Task=", "MinMemory", "TimeLimit=", "JobName="))]
 
     if (os.cpu_count() or 1) < 2:
         pytest.skip("the node has one processor")
@@ -82,6 +82,7 @@ def test_resources_are_asked_of_slurm(tmp_path: Path) -> None:
     assert "CPUs/Task=2" in said
     assert "MinMemoryNode=62M" in said
     assert "TimeLimit=00:03:00" in said
+    assert "JobName=small" in said
 
 
 def test_what_slurm_refuses_is_told(tmp_path: Path) -> None:

@@ -152,14 +152,15 @@ class FuturesExecutor:
 
     def _about(self, request: BuildRequest, desk: Desk) -> dict[str, Any]:
         """What `carry` is told."""
-        names = (*request.conditions.variables, *request.conditions.pass_variables)
+        passed = {name: os.environ[name] for name in request.conditions.pass_variables if name in os.environ}
+        declared = {name: os.environ.get(name) for name in request.conditions.variables}
         return {
             "python": PYTHON,
             "desk": desk.path,
             "name": self.name,
             "waiter": None if self._outlasted else waiter(),
             "path": project_path(),
-            "variables": {**{name: os.environ.get(name) for name in names}, **making_variable(request.key)},
+            "variables": {**passed, **declared, **making_variable(request.key)},
         }
 
     def stop(self) -> None:

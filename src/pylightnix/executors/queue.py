@@ -137,13 +137,10 @@ class SlurmQueue(Executor):
         import submitit
 
         executor = submitit.SlurmExecutor(folder=f"{place}/submitit")
+        asked = {"no-requeue": True, "wckey": "", "comment": os.path.basename(place), **flags}
         executor.update_parameters(
-            **self._own,
-            time=None,
-            additional_parameters={
-                "job-name": stage, "no-requeue": True, "wckey": "", "comment": os.path.basename(place), **flags
-            },
-        )  # fmt: skip
+            **self._own, time=None, job_name=asked.pop("job-name", stage), additional_parameters=asked
+        )
         try:
             number = str(executor.submit(call, function, *arguments).job_id)
         except Exception as error:
