@@ -29,8 +29,8 @@ Contract: Any = (
 )
 
 
-def cluster_module() -> Any:
-    spec = spec_from_file_location("slurm_cluster", Path(__file__).with_name("slurm_cluster.py"))
+def module_of(path: Path) -> Any:
+    spec = spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
@@ -41,7 +41,7 @@ def cluster_module() -> Any:
 @pytest.fixture(scope="module", autouse=True)
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     pytest.importorskip("submitit")
-    module = cluster_module()
+    module = module_of(Path(__file__).with_name("slurm_cluster.py"))
     if reason := module.missing():
         pytest.skip(reason)
     with module.slurm(tmp_path_factory.mktemp("slurm")) as environment, pytest.MonkeyPatch.context() as patch:
@@ -67,6 +67,24 @@ class TestContract(Contract):
 
     if not WHOLE:
         del test_build
+
+
+def test_the_page_shows_what_happens(tmp_path: Path) -> None:
+    """Its blocks that need a Slurm; `test_documentation` runs the others."""
+    documentation = module_of(Path(__file__).parents[1] / "project" / "test_documentation.py")
+    page = documentation.PROJECT / "docs" / "distributed.md"
+    kept = {name: os.environ[name] for name in ("PYTHONPATH", "SLURM_CONF") if name in os.environ}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    surroundings = {**kept, "PATH": path, "HOME": str(tmp_path), "COLUMNS": "110", "NO_COLOR": "1", "TERM": "dumb"}
+    subprocess.run([sys.executable, "-m", "pylightnix", "init"], cwd=tmp_path, env=surroundings, check=True)
+    ran = 0
+    for block in documentation.blocks(page.read_text(encoding="utf-8")):
+        if block.file is not None:
+            (tmp_path / block.file).write_text(block.content, encoding="utf-8")
+        if block.language == "console" and "slurm" in block.words:
+            documentation._run_console(block, page, tmp_path, surroundings)
+            ran += 1
+    assert ran == 3
 
 
 def test_resources_are_asked_of_slurm(tmp_path: Path) -> None:
