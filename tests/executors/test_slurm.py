@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pylightnix import Build, realize, stage
-from pylightnix.errors import ExecutorError
+from pylightnix.errors import BuildError, ExecutorError
 from pylightnix.executors.slurm import SlurmExecutor
 from pylightnix.model.build import Executor
 from pylightnix.testing import builders, processes
@@ -101,6 +101,24 @@ def test_resources_are_asked_of_slurm(tmp_path: Path) -> None:
     assert "MinMemoryNode=62M" in said
     assert "TimeLimit=00:03:00" in said
     assert "JobName=small" in said
+
+
+def test_a_further_attempt_gets_the_checkpoint(tmp_path: Path) -> None:
+    """In a store that has had none before; the next realize, too."""
+
+    @stage(resources={"cpus": 1}, retries=1)
+    def counting(build: Build) -> int:
+        file = build.checkpoint / "attempts"
+        before = int(file.read_text()) if file.exists() else 0
+        file.write_text(str(before + 1))
+        if before < 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return before
+
+    with pytest.raises(BuildError, match="SIGKILL"):
+        realize(counting(), store=tmp_path / "store", executor="slurm", quiet=True)
+    assert realize(counting(), store=tmp_path / "store", executor="slurm", quiet=True).value == 2
+    assert list((tmp_path / "store/tmp/checkpoints").iterdir()) == []
 
 
 def test_what_slurm_refuses_is_told(tmp_path: Path) -> None:

@@ -212,6 +212,7 @@ class _Place:
                 if name == "out" and os.path.isdir(target):
                     os.rmdir(target)
                 if os.path.lexists(source):
+                    os.makedirs(os.path.dirname(target), mode=0o775, exist_ok=True)
                     os.rename(source, target)
         shutil.rmtree(self.path, ignore_errors=True)
         self.release()
