@@ -149,6 +149,45 @@ def test_stop(tmp_path: Path) -> None:
     wait_for(lambda: not queued())
 
 
+DEAF = """
+import os, signal, sys, time
+from pathlib import Path
+from pylightnix import realize, stage
+
+@stage(code="ignore")
+def deaf(where: str, number: int) -> int:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    Path(f"{where}/began{number}").touch()
+    while not Path(f"{where}/end").exists():
+        time.sleep(0.05)
+    return 1
+
+if __name__ == "__main__":
+    place = Path(sys.argv[1])
+    made = realize([deaf(str(place), n) for n in range(4)], store=place / "store", executor="slurm")
+    print([one.runs[0].index for one in made], len(os.listdir(place / "store" / "failed")))
+"""
+
+
+@pytest.mark.parametrize("soon", [True, False], ids=["at once", "later"])
+def test_what_was_interrupted_twice_is_made_anew(tmp_path: Path, soon: bool) -> None:
+    """Nobody stayed to see that the jobs ended, and they were not to go on: the next realize takes nothing of them."""
+    (tmp_path / "script.py").write_text(DEAF)
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path)]
+    first = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    wait_for(lambda: (tmp_path / "began0").exists() and len(queued()) == 4)
+    first.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    first.kill()  # as the second Ctrl-C ends a command
+    first.wait(20)
+    if not soon:
+        wait_for(lambda: not queued())
+    (tmp_path / "end").touch()
+    second = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    assert second.stdout.endswith("] 0\n"), second.stderr
+    wait_for(lambda: not queued())
+
+
 SCRIPT = """
 import os, sys, time
 from pathlib import Path

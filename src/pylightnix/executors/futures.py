@@ -39,6 +39,9 @@ LAST = 10.0
 INLINE = 2**18
 """Bytes of a request that are given to the engine; a larger one is a file that the worker reads."""
 
+TAKEN_BACK = "taken back"
+"""Who began a run that nobody may begin."""
+
 Options = Callable[[BuildRequest], Mapping[str, Any]]
 
 
@@ -187,7 +190,7 @@ class FuturesExecutor:
         """Take a run back that was not begun, else have it ended."""
         taken = False
         with contextlib.suppress(OSError):
-            taken = order.desk.take("taken back")
+            taken = order.desk.take(TAKEN_BACK)
         if not taken:
             order.desk.order("stop")
             return
