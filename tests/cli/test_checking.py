@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pylightnix.testing.bench import wait_for
+from pylightnix.testing.processes import is_alive
 
 STAGES = """\
 import os
@@ -150,6 +151,62 @@ def test_interrupted(lucky: Any, executor: str, number: int) -> None:
     assert "interrupted" in told
     assert left(lucky) == []
     assert lucky("check", "luck.py:model").stdout.startswith("equal ")
+
+
+CHILDREN = """\
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from pylightnix import stage
+
+
+@stage(code="ignore")
+def family() -> int:
+    if os.environ.get("SLOW"):
+        child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+        Path("new").write_text(f"{os.getpid()} {child.pid}")
+        os.rename("new", "begun")
+        time.sleep(60)
+    return 1
+
+
+@stage(code="ignore", pass_variables=["SHUT"])
+def where() -> None:
+    if "SHUT" in os.environ and (str(Path.cwd()) == os.environ["SHUT"] or "PYLIGHTNIX_ISOLATION" in os.environ):
+        raise ValueError("not isolated")
+"""
+
+
+@pytest.mark.parametrize("how", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT, signal.SIGINT]], ids=str)
+def test_interrupted_it_ends_its_builder_with_all_that_it_has_started(cli: Any, how: list[signal.Signals]) -> None:
+    (cli.directory / "children.py").write_text(CHILDREN)
+    cli("realize", "children.py:family")
+    with subprocess.Popen(
+        [cli.command, "check", "children.py:family", "--executor", "process"],
+        cwd=cli.directory, env={**cli.environ, "SLOW": "1"}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        wait_for((cli.directory / "begun").exists)
+        for number in how:
+            process.send_signal(number)
+        assert process.wait(30) == 130
+    pids = [int(word) for word in (cli.directory / "begun").read_text().split()]
+    wait_for(lambda: not any(map(is_alive, pids)))
+    if len(how) == 1:
+        assert left(cli) == []
+
+
+@pytest.mark.parametrize("said", ["option", "variable"])
+def test_isolation_is_as_the_call_says(cli: Any, said: str) -> None:
+    (cli.directory / "children.py").write_text(CHILDREN)
+    cli("realize", "children.py:where")
+    shut = {"SHUT": str(cli.directory)}
+    assert "not isolated" in cli("check", "children.py:where", code=1, environ=shut).stderr
+    option = ["--isolation", "process"] if said == "option" else []
+    variable = {"PYLIGHTNIX_ISOLATION": "process"} if said == "variable" else {}
+    cli("check", "children.py:where", *option, environ={**shut, **variable})
 
 
 DEAF = """

@@ -29,21 +29,31 @@ WHOLE = bool(os.environ.get("PYLIGHTNIX_ENGINES"))
 
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[ProcessPoolExecutor]:
+def there() -> Iterator[None]:
+    """Variables of the workers, which this process does not have when it submits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SET_THERE", "by the worker")
+        yield
+
+
+@pytest.fixture(scope="module")
+def pool(there: None) -> Iterator[ProcessPoolExecutor]:
     with ProcessPoolExecutor(2) as pool:
+        pool.submit(int).result()  # now there is a worker
         yield pool
 
 
 @pytest.fixture(scope="module")
-def loky() -> Iterator[Any]:
+def loky(there: None) -> Iterator[Any]:
     module = pytest.importorskip("loky")
     executor = module.get_reusable_executor(max_workers=2, timeout=60)
+    executor.submit(int).result()
     yield executor
     executor.shutdown(wait=True, kill_workers=True)
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
+def client(there: None) -> Iterator[Any]:
     distributed = pytest.importorskip("distributed")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -156,18 +166,19 @@ def test_a_large_request(bench: Bench) -> None:
 @on_all
 def test_declared_variables_reach_the_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEEN_THERE", "now")
+    monkeypatch.delenv("SET_THERE")
 
     def look() -> list[str | None]:
-        return [os.environ.get("SEEN_THERE"), os.environ.get("NOT_SET_HERE")]
+        return [os.environ.get(name) for name in ("SEEN_THERE", "NOT_SET_HERE", "SET_THERE")]
 
     request = bench.request(look)
     declared = type(request)(
         **{
             **{name: getattr(request, name) for name in request.__dataclass_fields__},
-            "conditions": Conditions(variables=("SEEN_THERE", "NOT_SET_HERE")),
+            "conditions": Conditions(variables=("SEEN_THERE", "NOT_SET_HERE"), pass_variables=("SET_THERE",)),
         }
     )
-    assert value_of(bench.perform(declared)) == ["now", None]
+    assert value_of(bench.perform(declared)) == ["now", None, "by the worker"], "only what counts must be as it is here"
 
 
 def test_a_killed_dask_worker_fails_its_own_run_only(client: Any, tmp_path: Path) -> None:

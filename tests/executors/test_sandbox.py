@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -243,6 +244,14 @@ def connects() -> None:
     socket.create_connection(("127.0.0.1", 9), timeout=5)
 
 
+def writes(path: str) -> None:
+    Path(path).write_text("x")
+
+
+def crosses() -> None:
+    raise OSError(errno.EXDEV, "no fault of the sandbox's network")
+
+
 def raises() -> None:
     raise ValueError("no fault of the sandbox")
 
@@ -254,5 +263,10 @@ def test_what_the_sandbox_may_have_kept_away_is_told(bench: Bench, tmp_path: Pat
     )
     assert "reads=" in missing.hint
     assert "network=True" in failure_of(bench.perform(under(bench.request(connects), "sandbox")), "exception").hint
-    assert failure_of(bench.perform(under(bench.request(raises), "sandbox")), "exception").hint == ""
+    hint = failure_of(
+        bench.perform(under(bench.request(writes, path="/usr/pylightnix-new"), "sandbox")), "exception"
+    ).hint
+    assert "can be written to" in hint
+    for builder in (raises, crosses):
+        assert failure_of(bench.perform(under(bench.request(builder), "sandbox")), "exception").hint == ""
     assert failure_of(bench.run(reads, path=str(tmp_path / "nothing")), "exception").hint == ""

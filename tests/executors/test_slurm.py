@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pylightnix import Build, realize, stage
-from pylightnix.errors import ExecutorError
+from pylightnix.errors import BuildError, ExecutorError
 from pylightnix.executors.slurm import SlurmExecutor
 from pylightnix.model.build import Executor
 from pylightnix.testing import builders, processes
@@ -29,8 +29,8 @@ Contract: Any = (
 )
 
 
-def cluster_module() -> Any:
-    spec = spec_from_file_location("slurm_cluster", Path(__file__).with_name("slurm_cluster.py"))
+def module_of(path: Path) -> Any:
+    spec = spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
@@ -41,7 +41,7 @@ def cluster_module() -> Any:
 @pytest.fixture(scope="module", autouse=True)
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     pytest.importorskip("submitit")
-    module = cluster_module()
+    module = module_of(Path(__file__).with_name("slurm_cluster.py"))
     if reason := module.missing():
         pytest.skip(reason)
     with module.slurm(tmp_path_factory.mktemp("slurm")) as environment, pytest.MonkeyPatch.context() as patch:
@@ -69,12 +69,30 @@ class TestContract(Contract):
         del test_build
 
 
+def test_the_page_shows_what_happens(tmp_path: Path) -> None:
+    """Its blocks that need a Slurm; `test_documentation` runs the others."""
+    documentation = module_of(Path(__file__).parents[1] / "project" / "test_documentation.py")
+    page = documentation.PROJECT / "docs" / "distributed.md"
+    kept = {name: os.environ[name] for name in ("PYTHONPATH", "SLURM_CONF") if name in os.environ}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    surroundings = {**kept, "PATH": path, "HOME": str(tmp_path), "COLUMNS": "110", "NO_COLOR": "1", "TERM": "dumb"}
+    subprocess.run([sys.executable, "-m", "pylightnix", "init"], cwd=tmp_path, env=surroundings, check=True)
+    ran = 0
+    for block in documentation.blocks(page.read_text(encoding="utf-8")):
+        if block.file is not None:
+            (tmp_path / block.file).write_text(block.content, encoding="utf-8")
+        if block.language == "console" and "slurm" in block.words:
+            documentation._run_console(block, page, tmp_path, surroundings)
+            ran += 1
+    assert ran == 3
+
+
 def test_resources_are_asked_of_slurm(tmp_path: Path) -> None:
-    @stage(resources={"cpus": 2, "memory": "64M"}, timeout="90s")
+    @stage(resources={"cpus": 2, "memory": "64M"}, timeout="90s", pass_variables=["SLURM_JOB_ID"])
     def small(build: Build) -> list[str]:
         job = os.environ["SLURM_JOB_ID"]
         said = subprocess.run(["scontrol", "show", "job", job], check=True, capture_output=True, text=True).stdout
-        return [word for word in said.split() if word.startswith(("CPUs/Task=", "MinMemory", "TimeLimit=", "Comment="))]
+        return [word for word in said.split() if word.startswith(("CPUs/Task=", "MinMemory", "TimeLimit=", "JobName="))]
 
     if (os.cpu_count() or 1) < 2:
         pytest.skip("the node has one processor")
@@ -82,6 +100,25 @@ def test_resources_are_asked_of_slurm(tmp_path: Path) -> None:
     assert "CPUs/Task=2" in said
     assert "MinMemoryNode=62M" in said
     assert "TimeLimit=00:03:00" in said
+    assert "JobName=small" in said
+
+
+def test_a_further_attempt_gets_the_checkpoint(tmp_path: Path) -> None:
+    """In a store that has had none before; the next realize, too."""
+
+    @stage(resources={"cpus": 1}, retries=1)
+    def counting(build: Build) -> int:
+        file = build.checkpoint / "attempts"
+        before = int(file.read_text()) if file.exists() else 0
+        file.write_text(str(before + 1))
+        if before < 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return before
+
+    with pytest.raises(BuildError, match="SIGKILL"):
+        realize(counting(), store=tmp_path / "store", executor="slurm", quiet=True)
+    assert realize(counting(), store=tmp_path / "store", executor="slurm", quiet=True).value == 2
+    assert list((tmp_path / "store/tmp/checkpoints").iterdir()) == []
 
 
 def test_what_slurm_refuses_is_told(tmp_path: Path) -> None:
@@ -109,6 +146,45 @@ def test_stop(tmp_path: Path) -> None:
     bench.executor.stop()
     assert failure_of(future.result(0), "killed").fields == {"stopped": True}
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists()
+    wait_for(lambda: not queued())
+
+
+DEAF = """
+import os, signal, sys, time
+from pathlib import Path
+from pylightnix import realize, stage
+
+@stage(code="ignore")
+def deaf(where: str, number: int) -> int:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    Path(f"{where}/began{number}").touch()
+    while not Path(f"{where}/end").exists():
+        time.sleep(0.05)
+    return 1
+
+if __name__ == "__main__":
+    place = Path(sys.argv[1])
+    made = realize([deaf(str(place), n) for n in range(4)], store=place / "store", executor="slurm")
+    print([one.runs[0].index for one in made], len(os.listdir(place / "store" / "failed")))
+"""
+
+
+@pytest.mark.parametrize("soon", [True, False], ids=["at once", "later"])
+def test_what_was_interrupted_twice_is_made_anew(tmp_path: Path, soon: bool) -> None:
+    """Nobody stayed to see that the jobs ended, and they were not to go on: the next realize takes nothing of them."""
+    (tmp_path / "script.py").write_text(DEAF)
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path)]
+    first = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    wait_for(lambda: (tmp_path / "began0").exists() and len(queued()) == 4)
+    first.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    first.kill()  # as the second Ctrl-C ends a command
+    first.wait(20)
+    if not soon:
+        wait_for(lambda: not queued())
+    (tmp_path / "end").touch()
+    second = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    assert second.stdout.endswith("] 0\n"), second.stderr
     wait_for(lambda: not queued())
 
 

@@ -5,6 +5,7 @@ In a page
 - a block ```` ```console ```` is run line by line: `$ command`, then what it prints (standard output and error);
   a command may fail only if its line ends with `# fails`;
 - all other python blocks are one script, in order; a block ```` ```text ```` right after one is what it prints;
+- a block ```` ```console slurm ```` needs a Slurm, and `tests/executors/test_slurm.py` has one;
 - a block ```` ```python sketch ```` has names that stand for something of the reader's: it is only compiled.
 
 `...` in an output stands for anything; runs of spaces are one space.
@@ -85,7 +86,7 @@ def test_examples(page: Path, tmp_path: Path, surroundings: dict[str, str]) -> N
             compile(block.content, f"{page.name}:{block.line}", "exec")
         if block.file is not None:
             (work / block.file).write_text(block.content, encoding="utf-8")
-        if block.language == "console":
+        if block.language == "console" and "slurm" not in block.words:
             _run_console(block, page, work, surroundings)
     _run_script(found, page, work, surroundings)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +16,10 @@ import pylightnix
 from pylightnix import Build, Dep, Derivation, Store, check, match, promise, stage
 from pylightnix.comparison.differences import Verdict
 from pylightnix.errors import BuildError, CollectedError, MatcherError, TargetError
-from pylightnix.executors import InlineExecutor
+from pylightnix.executors import InlineExecutor, ProcessExecutor
 from pylightnix.store.removal import remove_tree
+from pylightnix.testing.bench import wait_for
+from pylightnix.testing.processes import is_alive
 
 LUCK = {"noise": 0.0, "fail": 0.0, "interrupt": 0.0}
 SEEDS: list[int] = []
@@ -247,6 +252,36 @@ def test_interrupted_leaves_nothing(store: Store) -> None:
     with pytest.raises(KeyboardInterrupt):
         checked(best, store)
     assert state(store) == before
+
+
+def test_interrupted_it_ends_what_an_executor_runs_that_is_somebodys_own(store: Store, tmp_path: Path) -> None:
+    """Nobody else would: the store's place of the run is removed under it."""
+    file, end = tmp_path / "pid", tmp_path / "hold"
+
+    @stage(code="ignore")
+    def held() -> int:
+        if end.exists():
+            (tmp_path / "new").write_text(str(os.getpid()))
+            (tmp_path / "new").rename(file)
+        while end.exists():
+            time.sleep(0.01)
+        return 1
+
+    realize(held(), store)
+    end.touch()
+
+    def interrupt() -> None:
+        wait_for(file.exists)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    executor, main = ProcessExecutor(1), threading.get_ident()
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        checked(held(), store, executor=executor)
+    thread.join()
+    assert not is_alive(int(file.read_text()))
+    assert [name for name in os.listdir(store.path / "tmp") if name != "checkpoints"] == []
 
 
 def test_no_checkpoint_is_taken_from_others_or_left_to_them(store: Store) -> None:

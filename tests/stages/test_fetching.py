@@ -18,6 +18,7 @@ from pylightnix import Store, plan, realize
 from pylightnix.errors import BuildError, ConfigError
 from pylightnix.hashing import digest_bytes
 from pylightnix.stages import fetch_url
+from pylightnix.testing.isolation import need_sandbox
 from tests.remotes.tls_server import certify
 from tests.stages.web import Site, serving
 
@@ -66,10 +67,12 @@ def test_the_address_does_not_count(site: Site, store: Store) -> None:
     assert len(site.asked) == 1
 
 
-@pytest.mark.parametrize("isolation", [None, "process"])
+@pytest.mark.parametrize("isolation", [None, "process", "sandbox"])
 def test_it_declares_all_that_it_uses(
     site: Site, store: Store, isolation: Any, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
+    if isolation == "sandbox":
+        need_sandbox()
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     asked = fetch_url(f"{site.url}/data.bin", hash=HASH)

@@ -16,9 +16,10 @@ from pylightnix.cli.targets import asked, flatten
 from pylightnix.cli.telling import WatchedTelling
 from pylightnix.comparison.differences import Tolerance, Verdict, worst
 from pylightnix.engine.events import Listener, Silent
+from pylightnix.model.conditions import Isolation
 from pylightnix.names import printable
 from pylightnix.session.check import Check, CheckTelling, Wanted, checking, to_check
-from pylightnix.session.executing import executor_for
+from pylightnix.session.executing import call_for, executor_for
 from pylightnix.session.location import as_store
 from pylightnix.session.standing import standing
 from pylightnix.store.store import Store
@@ -62,6 +63,10 @@ class _Watched(WatchedTelling):
     "--executor", type=click.Choice(["inline", "process"]),
     help="Run builders in this process or each in its own; default: inline, unless a stage says otherwise.",
 )  # fmt: skip
+@click.option(
+    "--isolation", type=click.Choice(["none", "process", "sandbox"]),
+    help="What all builders may see, whatever their stages say; default: what those say, else $PYLIGHTNIX_ISOLATION.",
+)  # fmt: skip
 @set_option
 @store_option
 @json_option
@@ -100,12 +105,13 @@ def check_command(
 
 
 def _wanted(
-    *, index: int | None, tolerance: float | None, rtol: float | None, atol: float | None, register: bool, keep: bool
-) -> Wanted:
+    *, index: int | None, tolerance: float | None, rtol: float | None, atol: float | None, register: bool, keep: bool,
+    isolation: Isolation | None,
+) -> Wanted:  # fmt: skip
     """How to check, as the options say it."""
     same = tolerance or 0.0
     allowed = Tolerance.parse(same if rtol is None else rtol, same if atol is None else atol)
-    return Wanted(allowed, index, register, keep)
+    return Wanted(allowed, index, register, keep, call_for(isolation, strict=False))
 
 
 def _meant(targets: Sequence[str], given: dict[str, Any], store: Store) -> list[Any]:

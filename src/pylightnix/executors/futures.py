@@ -39,6 +39,9 @@ LAST = 10.0
 INLINE = 2**18
 """Bytes of a request that are given to the engine; a larger one is a file that the worker reads."""
 
+TAKEN_BACK = "taken back"
+"""Who began a run that nobody may begin."""
+
 Options = Callable[[BuildRequest], Mapping[str, Any]]
 
 
@@ -152,14 +155,15 @@ class FuturesExecutor:
 
     def _about(self, request: BuildRequest, desk: Desk) -> dict[str, Any]:
         """What `carry` is told."""
-        names = (*request.conditions.variables, *request.conditions.pass_variables)
+        passed = {name: os.environ[name] for name in request.conditions.pass_variables if name in os.environ}
+        declared = {name: os.environ.get(name) for name in request.conditions.variables}
         return {
             "python": PYTHON,
             "desk": desk.path,
             "name": self.name,
             "waiter": None if self._outlasted else waiter(),
             "path": project_path(),
-            "variables": {**{name: os.environ.get(name) for name in names}, **making_variable(request.key)},
+            "variables": {**passed, **declared, **making_variable(request.key)},
         }
 
     def stop(self) -> None:
@@ -186,7 +190,7 @@ class FuturesExecutor:
         """Take a run back that was not begun, else have it ended."""
         taken = False
         with contextlib.suppress(OSError):
-            taken = order.desk.take("taken back")
+            taken = order.desk.take(TAKEN_BACK)
         if not taken:
             order.desk.order("stop")
             return

@@ -109,6 +109,27 @@ class SlurmQueue(Executor):
         """Whether there is a job at a place that is queued, runs, or has left a result."""
         return self._known(place) is not None
 
+    def result(self, place: str) -> Any:
+        """What the job of a place has left; None if there is nothing that can be read."""
+        import pickle
+
+        number = self._noted(place)
+        with contextlib.suppress(Exception), open(_result(place, number or ""), "rb") as file:
+            return pickle.load(file)[1]
+        return None
+
+    def cancel(self, place: str) -> bool:
+        """End the job of a place; whether there is one that is queued or runs.
+
+        Raises:
+            ExecutorError: Slurm does not tell.
+        """
+        number = self._known(place)
+        if number is None or os.path.exists(_result(place, number)):
+            return False
+        subprocess.run(["scancel", number], check=False, capture_output=True)
+        return True
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Look for nothing any more."""
         self._closed = True
@@ -137,13 +158,10 @@ class SlurmQueue(Executor):
         import submitit
 
         executor = submitit.SlurmExecutor(folder=f"{place}/submitit")
+        asked = {"no-requeue": True, "wckey": "", "comment": os.path.basename(place), **flags}
         executor.update_parameters(
-            **self._own,
-            time=None,
-            additional_parameters={
-                "job-name": stage, "no-requeue": True, "wckey": "", "comment": os.path.basename(place), **flags
-            },
-        )  # fmt: skip
+            **self._own, time=None, job_name=asked.pop("job-name", stage), additional_parameters=asked
+        )
         try:
             number = str(executor.submit(call, function, *arguments).job_id)
         except Exception as error:

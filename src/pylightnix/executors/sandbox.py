@@ -8,9 +8,11 @@ directory, whatever it lies in, and of it the inputs and the directories of the 
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import glob
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,15 +25,9 @@ from pylightnix.executors.surroundings import home_directory, temporary_director
 from pylightnix.model.build import BuildRequest, Failure
 
 PROGRAM = "bwrap"
-_NETWORKING = (
-    "gaierror",
-    "ConnectionRefusedError",
-    "ConnectionError",
-    "URLError",
-    "OSError",
-    "timeout",
-    "TimeoutError",
-)
+_NETWORKING = ("gaierror", "ConnectionRefusedError", "ConnectionError", "URLError", "timeout", "TimeoutError")
+_UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL)
+_NUMBER = re.compile(r"\[Errno ([0-9]+)\]")
 _GET = "install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap)"
 _INSTEAD = 'isolation="process" needs nothing installed'
 _FORBIDDERS = (
@@ -64,7 +60,12 @@ def hint_for(failure: Failure) -> str:
     kinds = failure.fields.get("exceptions", ())
     if "FileNotFoundError" in kinds or "PermissionError" in kinds:
         return "it was in a sandbox, which has only what was declared: inputs, and what reads=[…] names"
-    if "OSError" in kinds and failure.what.partition(":")[0].rpartition(".")[2] in _NETWORKING:
+    found = _NUMBER.search(failure.what)
+    number = int(found[1]) if found is not None and "OSError" in kinds else None
+    if number == errno.EROFS:
+        return "it was in a sandbox, where only build.out, build.scratch, build.checkpoint and /tmp can be written to"
+    kind = failure.what.partition(":")[0].rpartition(".")[2]
+    if "OSError" in kinds and (kind in _NETWORKING or number in _UNREACHABLE):
         return "it was in a sandbox, which has a network only with network=True"
     return ""
 

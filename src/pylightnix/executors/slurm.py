@@ -20,7 +20,7 @@ from typing import Any
 
 from pylightnix.errors import ExecutorError
 from pylightnix.executors.desk import Desk
-from pylightnix.executors.futures import FuturesExecutor
+from pylightnix.executors.futures import TAKEN_BACK, FuturesExecutor
 from pylightnix.executors.queue import JobLostError, SlurmQueue
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
 
@@ -81,9 +81,25 @@ class SlurmExecutor(FuturesExecutor):
             if form is None or not name.startswith(f"{_digits(key)}-"):
                 continue
             with contextlib.suppress(OSError):  # somebody has it, or it was just removed
-                self._places[key, int(form["run"])] = _Place.take(f"{above}/{name}")
+                place = _Place.take(f"{above}/{name}")
+                if self._was_given_up(place):
+                    continue
+                self._places[key, int(form["run"])] = place
                 return int(form["run"])
         return None
+
+    def _was_given_up(self, place: _Place) -> bool:
+        """Whether whoever waited wanted the job to end, and did not stay to see that it did; it is seen to now."""
+        desks = [Desk(f"{place.path}/{name}") for name in os.listdir(place.path) if name.endswith(".desk")]
+        if not any(desk.taken_by() == TAKEN_BACK or desk.wanted() in ("stop", "now") for desk in desks):
+            return False
+        result = self._queue.result(place.path)
+        if isinstance(result, BuildResult) and result.failure is None:
+            return False
+        if not self._queue.cancel(place.path):
+            shutil.rmtree(place.path, ignore_errors=True)
+        place.release()
+        return True
 
     def submit(self, request: BuildRequest, progress: Progress | None = None) -> Future[BuildResult]:
         """Submit a job, or wait for the one that there is.
@@ -212,6 +228,7 @@ class _Place:
                 if name == "out" and os.path.isdir(target):
                     os.rmdir(target)
                 if os.path.lexists(source):
+                    os.makedirs(os.path.dirname(target), mode=0o775, exist_ok=True)
                     os.rename(source, target)
         shutil.rmtree(self.path, ignore_errors=True)
         self.release()
