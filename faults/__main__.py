@@ -1,4 +1,7 @@
-"""`python -m faults [--most N] [--kind KIND]… [OPERATION]…`: the campaign; exits with 1 if a fault was taken badly."""
+"""`python -m faults [--most N] [--kind KIND]… [OPERATION]…`: the campaign; exits with 1 if a fault was taken badly.
+
+Without a kind and an operation, all of them and a storm.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,12 @@ from faults.eager import eager
 from faults.kinds import table
 from faults.operations import OPERATIONS
 from faults.stand import quick_place
+from faults.storm import storm
 
 SHOWN = 20
+
+STORM = 30.0
+"""Seconds."""
 
 
 def main() -> int:
@@ -27,6 +34,8 @@ def main() -> int:
                 row = run(kind, operation, Path(place) / f"{kind}-{operation.name}", asked.most)
                 print(table([row]).splitlines()[1], file=sys.stderr, flush=True)
                 rows.append(row)
+        if not asked.kind and not asked.operations:
+            rows.append(storm(Path(place) / "storm", STORM if asked.most is None else min(STORM, asked.most)))
     print(table(rows))
     failures = [failure for row in rows for failure in row.failures]
     for failure in failures[:SHOWN]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from pathlib import Path
 
 from faults.beside import BESIDE
@@ -150,6 +151,16 @@ def _restore(store: Store) -> None:
             store.restore(ref)
 
 
+def _with_trash(store: Store) -> None:
+    _with_unneeded(store)
+    gc.collect()  # what is in hand would not go
+    store.gc(unreachable=True, trash="1d")
+
+
+def _empty_the_trash(store: Store) -> None:
+    store.gc(unreachable=True, trash="0d")
+
+
 def _root(store: Store) -> None:
     with contextlib.suppress(CollectionError):  # a collection was faster
         store.root("kept", store.realizations(name="report"))
@@ -204,6 +215,7 @@ OPERATIONS = (
     Operation("collect", _collect, _with_unneeded, _is_collected, rival=build_all, thin=("lucky",), lasts=False),
     Operation("forget", _forget, _with_unneeded, rival=build_all, thin=("lucky",), lasts=False),
     Operation("restore", _restore, _forgotten, rival=build_all, thin=("lucky",), lasts=False),
+    Operation("empty the trash", _empty_the_trash, _with_trash, rival=_three_runs, thin=("lucky",), lasts=False),
     Operation("root", _root, _other_root),
     Operation("unroot", _unroot, _rooted),
     Operation("repair", _repair, _damaged),

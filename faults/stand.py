@@ -57,7 +57,7 @@ class Stand:
         self._before: set[Problem] = set()
         if prepared := in_child(lambda: self.do(self._template, operation.prepare)).problem:
             raise RuntimeError(f"{operation.name} cannot begin: {prepared}")
-        self._before = problems(self._template)
+        self._before = problems(self._template, operation.thin)
         undisturbed = self.fresh()
         watch = Watch(undisturbed.parent, foreign=foreign)
         ended = in_child(lambda: watch.count(lambda: self.do(undisturbed)))

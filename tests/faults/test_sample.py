@@ -33,6 +33,7 @@ SOME = {
     "export": {"kill", "refusal", "loss-of-power"},
     "import": {"kill", "preemption-collect"},
     "build under a second key": {"kill", "refusal", "preemption", "preemption-collect"},
+    "empty the trash": {"kill", "preemption"},
     "keep by a link": {"kill"},
     "keep by a lock file": {"refusal", "loss-of-power"},
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import pylightnix
 from pylightnix import Build, Store, promise, stage
 from pylightnix.errors import BuildError
 from pylightnix.names import KeyRef
+from pylightnix.store import changes
 from pylightnix.store.checkpoints import drop, leave, place, take
 
 HOME = KeyRef.of("a" * 64, "model")
@@ -63,6 +65,30 @@ def test_that_which_was_given_up_is_taken(tmp_path: Path) -> None:
     assert (ours / "mark").read_text() == "left"
     leave(str(ours))
     assert (Path(take(str(tmp_path), HOME, 2, LIVING)) / "mark").read_text() == "left"
+
+
+def test_what_somebody_died_over_dropping_is_whole_or_not_there(tmp_path: Path) -> None:
+    for last in itertools.count():
+        directory = tmp_path / str(last) / "checkpoints"
+        pid = os.fork()
+        if pid == 0:
+            theirs = put(directory, name(HOME, 0, f"{os.getpid()}-0123456789ab"), "whole")
+            (theirs / "more").write_text("more")
+            left = iter(range(last))
+
+            def die(*_: object, left: Iterator[int] = left) -> None:
+                if next(left, None) is None:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            with changes.observed(die):
+                drop(str(theirs))
+            os._exit(0)
+        status = os.waitpid(pid, 0)[1]
+        ours = Path(take(str(directory), HOME, 1, LIVING))
+        assert not ours.exists() or sorted(os.listdir(ours)) == ["mark", "more"]
+        if status == 0:
+            break
+    assert last > 2
 
 
 def test_nothing_is_taken_from_the_living(tmp_path: Path) -> None:

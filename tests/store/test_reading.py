@@ -444,3 +444,20 @@ def test_a_system_at_fault_is_no_damage(
         with pytest.raises(StoreError, match=os.strerror(code)) as told:
             act()
         assert told.value.fields["errno"] == code
+
+
+def test_what_is_removed_while_its_runs_are_read_is_told_as_that(
+    store: Store, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not as damage, of which there is none."""
+    record = make()
+    noted = reading._noted
+
+    def remove_then(place: str, record: Record) -> list[str]:
+        names = noted(place, record)
+        remove_tree(place)
+        return names
+
+    monkeypatch.setattr(reading, "_noted", remove_then)
+    with pytest.raises(StoreError, match="was removed from this store"):
+        store.keeper.runs(record)

@@ -12,6 +12,7 @@ from pylightnix.names import is_reference
 from pylightnix.store import changes
 from pylightnix.store.files import ID, fresh_id
 from pylightnix.store.layout import Layout
+from pylightnix.store.removal import remove_tree
 from pylightnix.store.sealing import seal_top
 
 
@@ -54,6 +55,24 @@ def set_aside(source: str, target: str, is_meant: Callable[[str], bool] = lambda
                 changes.move(moved, source)
             raise
     return True
+
+
+def remove_apart(path: str, tmp: str) -> None:
+    """Remove what somebody may take from where it is at any moment: first it goes to where nobody looks.
+
+    Else who takes it gets what is left of it, also long after whoever was removing it was killed.
+
+    Args:
+        path: of it.
+        tmp: the directory `tmp/` of the store.
+
+    Raises:
+        OSError: it cannot be moved away, such as FileNotFoundError if somebody took it; nothing was removed.
+        StoreError: something of it cannot be removed, and lies in `tmp/`.
+    """
+    away = f"{tmp}/{fresh_id()}"
+    set_aside(path, away)
+    remove_tree(away)
 
 
 def beside_of(path: str) -> str:

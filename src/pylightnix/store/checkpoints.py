@@ -17,8 +17,8 @@ from pylightnix.errors import StoreError
 from pylightnix.hashing import DIGITS, digest_bytes
 from pylightnix.names import KeyRef
 from pylightnix.store import changes
+from pylightnix.store.aside import remove_apart
 from pylightnix.store.files import ID, read_start
-from pylightnix.store.removal import remove_tree
 
 _LEFT = "left"
 FORM = re.compile(rf"[0-9a-f]{{{DIGITS}}}-(?P<run>[0-9]{{1,9}})-(?P<place>{_LEFT}|[0-9a-f]{{8}})-{ID.pattern}")
@@ -105,5 +105,6 @@ def leave(path: str) -> None:
 def drop(path: str) -> None:
     """Remove the checkpoint of a run that succeeded; what cannot be removed is left to the next run."""
     if os.path.lexists(path):
-        with contextlib.suppress(StoreError):
-            remove_tree(path)
+        tmp = os.path.dirname(os.path.dirname(path))
+        with contextlib.suppress(OSError, StoreError):
+            remove_apart(path, tmp)  # who dies before the end of that leaves no part of one to the next attempt

@@ -194,6 +194,8 @@ class Reader(Payloads):
             run = _read(f"{place}/{name}", parse_run)
             if run is not None and (run.index not in found or run.order() < found[run.index].order()):
                 found[run.index] = run
+        if not found:
+            _noted(place, record)  # an error if it was removed meanwhile
         return tuple(sorted(found.values(), key=Run.order))
 
     def _places(self, record: Record) -> list[str]:
@@ -333,9 +335,11 @@ def listed(directory: str) -> list[str]:
 
 
 def _read(path: str, parse: Callable[[str, bytes], T]) -> T | None:
-    """A document, or None with a warning if it is damaged."""
+    """A document of which the name was listed; None with a warning if it is damaged, and without if it was removed."""
     try:
         return parse(path, read_small(path))
+    except FileNotFoundError:
+        return None
     except (DamageError, OSError) as error:
         see_fault(path, error)
         warn_of_damage(path, reason(error))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pylightnix.errors import UnknownReferenceError
+from pylightnix.store import changes
 from pylightnix.store.removal import remove_tree
 from pylightnix.store.store import Store
 from pylightnix.store.trees import hash_tree
@@ -98,3 +104,38 @@ def finished(path: Path) -> None:
         assert not (path / place).exists() or os.listdir(path / place) == [], place
     kept = path / "kept"
     assert not kept.exists() or {name[41:] for name in os.listdir(kept)} <= {"x", "y", "due"}
+
+
+def test_what_comes_back_from_a_trash_that_was_being_emptied_is_whole(plant: Any, tmp_path: Path) -> None:
+    """Who was killed, or goes on at this moment, has not removed half of it there."""
+    made = plant.one("a", more={"x": "x", "deep/y": "y"})
+    plant.store.gc(unreachable=True)
+    came_back = 0
+    for last in itertools.count():
+        store = Store(shutil.copytree(plant.store.path, tmp_path / str(last), symlinks=True))
+        died = dies_at(last, lambda: at_once(store))  # noqa: B023
+        with contextlib.suppress(UnknownReferenceError):
+            store.restore(made[0].ref)
+            came_back += 1
+        assert store.verify().sound
+        if not died:
+            break
+    assert 0 < came_back < last
+
+
+def test_what_is_taken_from_a_trash_while_it_is_emptied_is_whole(plant: Any) -> None:
+    made = plant.one("a", more={"x": "x", "deep/y": "y"})
+    plant.store.gc(unreachable=True)
+    told = []
+
+    def restore(name: str, about: tuple[object, ...]) -> None:
+        if name in ("unlink", "rmdir"):
+            command = [sys.executable, "-m", "pylightnix", "gc", "--restore", made[0].ref, "--store", plant.store.path]
+            told.append(subprocess.run(command, check=False, capture_output=True, text=True).returncode)
+
+    with changes.observed(restore):
+        at_once(plant.store)
+    assert len(told) > 3
+    assert 0 not in told
+    assert plant.store.verify().sound
+    assert plant.present() == set()

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -410,3 +410,32 @@ def test_who_interrupts_does_not_wait_for_the_end_of_a_large_file(full: Full) ->
     with pytest.raises(KeyboardInterrupt):
         verifying.verify(full.store.keeper, progress=interrupt, workers=4)
     assert time.monotonic() - interrupted < 3
+
+
+def test_what_is_collected_and_comes_back_again_and_again_is_not_named(full: Full, tmp_path: Path) -> None:
+    """Each look sees the files of one vanish, while another one that is whole takes its place."""
+    record = full.source.record
+    whole = [Path(shutil.copytree(full.artifacts, tmp_path / str(n), symlinks=True)) for n in range(5)]
+
+    def change(left: Iterator[Path] = iter(whole)) -> None:
+        if (fresh := next(left, None)) is not None:
+            gone = full.artifacts.rename(tmp_path / f"{fresh.name}-gone")
+            fresh.rename(full.artifacts)
+            remove_tree(gone)
+
+    found = verifying._check(full.store.keeper.layout, record.home, record.ref.digits, change)
+    assert found == []
+    assert list(whole[-1].parent.glob("[0-9]")) == [], "all were put there"
+
+
+def test_what_stays_damaged_is_named_though_its_record_changes(full: Full) -> None:
+    """Somebody adds runs all the time."""
+    full.artifacts.chmod(0o755)
+    looks = iter(range(10_000))
+
+    def change() -> None:
+        (full.notes / f"context-{next(looks):040}.json").touch()
+
+    record = full.source.record
+    found = verifying._check(full.store.keeper.layout, record.home, record.ref.digits, change)
+    assert any(one.kind is Kind.MODE for one in found)

@@ -12,13 +12,13 @@ import errno
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from pylightnix.errors import CollectionError, StoreError
 from pylightnix.hashing import DIGITS
 from pylightnix.names import is_reference, printable
-from pylightnix.store.aside import beside, set_aside
+from pylightnix.store.aside import beside, remove_apart, set_aside
 from pylightnix.store.checkpoints import FORM, is_alive, is_dead
 from pylightnix.store.claims import Claims
 from pylightnix.store.collection.gate import Gate
@@ -91,23 +91,27 @@ class Sweeper:
         due = [f"{self._layout.trash}/{one.name}" for one in trash.due_now(everything=whole_trash)]
         return Swept(
             self._away([*self._left(made, held), *self._kept()]) + self._jobs(failed_days),
-            self._away([*self._failed(failed_days), *self._checkpoints(failed_days)]),
+            (*self._away(self._failed(failed_days)), *self._away(self._checkpoints(failed_days), apart=True)),
             tuple(self._artifacts(held, known)),
-            self._away(due),
+            self._away(due, apart=True),
             locks,
             tuple(self._refused),
         )
 
-    def _away(self, paths: list[str]) -> tuple[str, ...]:
-        """Remove these; what cannot be removed is left for the next time."""
+    def _away(self, paths: Iterable[str], *, apart: bool = False) -> tuple[str, ...]:
+        """Remove these, `apart` if somebody may take them back; what cannot be removed is left for the next time."""
         gone = []
         for path in paths:
             inside = path.removeprefix(f"{self._layout.root}/")
             try:
                 if not self._dry:
-                    remove_tree(path)
-            except StoreError as error:
-                if error.fields.get("errno") in (errno.EACCES, errno.EPERM):
+                    if apart:
+                        remove_apart(path, self._layout.tmp)
+                    else:
+                        remove_tree(path)
+            except (OSError, StoreError) as error:
+                number = error.errno if isinstance(error, OSError) else error.fields.get("errno")
+                if number in (errno.EACCES, errno.EPERM):
                     self._refused.append(inside)
             else:
                 gone.append(inside)

@@ -20,7 +20,6 @@ from pylightnix.store import changes
 from pylightnix.store.collection.gate import Gate
 from pylightnix.store.files import ID, fresh_id, read_small
 from pylightnix.store.layout import Layout, writing
-from pylightnix.store.removal import remove_tree
 from pylightnix.store.sealing import seal_top
 
 _FORM = "%Y%m%dT%H%M%S"
@@ -66,10 +65,6 @@ class Trash:
         """What need not be kept any more."""
         now = time.strftime(_FORM, time.gmtime())
         return [one for one in self.all() if everything or one.due <= now]
-
-    def remove(self, one: Trashed) -> None:
-        """Remove it for good."""
-        remove_tree(f"{self._layout.trash}/{one.name}")
 
     def restore(self, prefix: str) -> list[RealizationRef]:
         """Put back what the trash has of the realizations of this reference, or beginning of one.

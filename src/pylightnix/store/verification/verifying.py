@@ -166,6 +166,10 @@ _MOST_AT_ONCE = 64
 _Checked = tuple[list[tuple[tuple[KeyRef, str], list[Finding]]], float]
 
 
+_MOST_LOOKS = 20
+"""At one realization that others change all the time."""
+
+
 class _Stopped(Exception):  # noqa: N818
     """Nobody wants to know any more."""
 
@@ -178,9 +182,31 @@ def _check_all(layout: Layout, places: list[tuple[KeyRef, str]], between: Callab
 
 
 def _check(layout: Layout, home: KeyRef, digits: str, between: Callable[[], None]) -> list[Finding]:
-    """Look, and if something is wrong, look again: it may have been removed, or mended, while we looked."""
+    """Look, and if something is wrong, look again: it may have been removed, or mended, while we looked.
+
+    And again if what was looked at does not stand there any more: collected, and made again or put back meanwhile.
+    """
     found = _look(layout, home, digits, between)
-    return found and _look(layout, home, digits, between)
+    for _ in range(_MOST_LOOKS if found else 0):
+        before = _standing(layout, home, digits)
+        found = _look(layout, home, digits, between)
+        if not found or _standing(layout, home, digits) == before:
+            break
+    return found
+
+
+def _standing(layout: Layout, home: KeyRef, digits: str) -> list[tuple[int, int] | None]:
+    """Tells what stands in the places of a realization from what may stand there later."""
+    ref = f"{digits}{home[DIGITS:]}"
+    found: list[tuple[int, int] | None] = []
+    for inside in (f"records/{home}/{digits}", f"store/{ref}", f"kept/{ref}"):
+        try:
+            status = os.lstat(f"{layout.root}/{inside}")
+        except OSError:
+            found.append(None)
+        else:
+            found.append((status.st_ino, status.st_ctime_ns))
+    return found
 
 
 def _look(layout: Layout, home: KeyRef, digits: str, between: Callable[[], None]) -> list[Finding]:
