@@ -57,3 +57,15 @@ def test_what_is_not_there_is_told(tmp_path: Path, old: Path) -> None:
     os.mkfifo(old / "pipe")
     with pytest.raises(ConfigError, match="pipe"):
         import_dir(tmp_path / "s", old, "model", quiet=True)
+
+
+def test_promises_may_be_named_like_what_the_builder_has(tmp_path: Path, old: Path) -> None:
+    made = import_dir(tmp_path / "s", old, "model", promises={"source": "run.sh", "build": "run.sh"}, quiet=True)
+    assert made.source == made.promises["build"]
+
+
+def test_a_store_is_no_result(tmp_path: Path, old: Path) -> None:
+    import_dir(tmp_path / "s", old, "model", quiet=True)
+    with pytest.raises(ConfigError, match="this is a store"):
+        import_dir(tmp_path / "s", tmp_path / "s", "all", quiet=True)
+    assert "s" not in os.listdir(import_dir(tmp_path / "s", tmp_path, "all", quiet=True).path)

@@ -18,6 +18,7 @@ import pytest
 from pylightnix import (
     Build,
     Dep,
+    Derivation,
     Realization,
     Store,
     copy,
@@ -26,6 +27,8 @@ from pylightnix import (
     match,
     plan,
     promise,
+    pull,
+    push,
     realize,
     realize_many,
     stage,
@@ -253,6 +256,43 @@ def test_what_was_removed_is_an_error(source: Store, target: Store, done: Realiz
     assert [ref.name for ref in copied.absent] == ["data"]
     assert [one.ref.name for one in copied.moved] == ["model", "nothing"]
     assert target.verify().sound
+
+
+def write(table: Path) -> None:
+    table.write_text("the same")
+
+
+def words(version: str) -> Derivation[None]:
+    return Derivation(name="words", builder=write, promises={"table": "words.txt"}, version=version)
+
+
+@stage(code="ignore")
+def number(source: Dep) -> int:
+    return len(source.table.read_text())
+
+
+@pytest.mark.parametrize("way", ["copy", "push", "export"])
+def test_where_its_first_origin_was_removed_it_comes_with_another(
+    source: Store, target: Store, tmp_path: Path, way: str
+) -> None:
+    made = [realize(number(words(version)), store=source, quiet=True) for version in ("one", "two", "three")]
+    done = made[0]
+    assert {one.ref for one in made} == {done.ref}
+    first = source.realization(done.ref).deps.source
+    source.remove(first.ref)
+    assert [one.chosen for one in source.realization(done.ref).context.inputs.values()] == [(first.ref,)]
+    if way == "copy":
+        copy(done.ref, to=target, store=source)
+    elif way == "push":
+        push(done.ref, tmp_path / "remote", store=source)
+        pull(done.ref, tmp_path / "remote", store=target, unsigned=True)
+    else:
+        export(done.ref, tmp_path / "closure.plx", store=source)
+        import_archive(tmp_path / "closure.plx", store=target)
+    there = target.realization(done.ref)
+    assert there.value == 8
+    assert there.deps.source.ref in {one.deps.source.ref for one in made[1:]}
+    assert target.verify().findings == ()
 
 
 def test_wrong_use(source: Store, target: Store, done: Realization[Any], tmp_path: Path) -> None:

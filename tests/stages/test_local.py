@@ -176,3 +176,29 @@ def test_a_text_is_an_input(tmp_path: Path) -> None:
     assert realize(text("t", ""), store=tmp_path / "s", quiet=True).file.read_bytes() == b""
     with pytest.raises(ConfigError, match="no text: bytes"):
         text("t", b"x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", [".pylightnix", "results"])
+def test_the_store_that_lies_in_it_is_left_out(tree: Path, name: str) -> None:
+    store = Store(tree / name)
+    made = realize(local_dir(tree), store=store, quiet=True)
+    assert "a.csv" in os.listdir(made.directory)
+    assert name not in os.listdir(made.directory)
+    again = realize(local_dir(tree), store=store, quiet=True)
+    assert (again.ref, len(again.runs)) == (made.ref, 1)
+    with pytest.raises(ConfigError, match="this is a store"):
+        local_dir(tree / name)
+
+
+def test_a_file_named_like_that_of_a_store_is_content(tree: Path) -> None:
+    (tree / "deep" / "format.json").write_text('{"pylightnix": "no"}')
+    before = local_dir(tree).ref
+    (tree / "deep" / "format.json").write_text('{"pylightnix": "not"}')
+    assert local_dir(tree).ref != before
+
+
+@pytest.mark.parametrize("path", ["", "a\0b", b"data", 7, None])
+def test_what_is_no_path_is_refused_at_once(path: Any) -> None:
+    for describe in (local_file, local_dir):
+        with pytest.raises(ConfigError, match="this is no path"):
+            describe(path)

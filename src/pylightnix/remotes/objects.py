@@ -1,14 +1,15 @@
 """Object storage as a backend: S3 and what speaks like it, Google's, Azure's, through the library obstore.
 
 Credentials come from where the usual tools look, the environment first, and never from an address. What broke off or
-was refused for a while is tried again by the library.
+was refused for a while is tried again by the library, which lets no signal through meanwhile: hence the loop.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import CancelledError
 from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -17,6 +18,7 @@ from pylightnix.errors import RemoteError
 from pylightnix.model.addresses import shown
 from pylightnix.names import printable
 from pylightnix.remotes.backend import check_name, check_prefix, is_name
+from pylightnix.remotes.loop import Loop
 
 T = TypeVar("T")
 
@@ -53,18 +55,19 @@ class Objects:
         self.url = printable(url)
         self._scheme = urlsplit(url).scheme
         self._store = _open(url)
+        self._loop = Loop()
 
     def get(self, name: str, most: int) -> bytes | None:
         import obstore
 
         check_name(name)
 
-        def read() -> bytes:
-            result = obstore.get(self._store, name)
+        async def read() -> bytes:
+            result = await obstore.get_async(self._store, name)
             size = result.meta["size"]
             if size > most:
                 raise RemoteError(f"{name} has {size} bytes, and {most} are the most that it may have", where=self.url)
-            data = result.bytes().to_bytes()
+            data = (await result.bytes_async()).to_bytes()
             if len(data) != size:
                 raise RemoteError(f"{name} broke off after {len(data)} of {size} bytes", where=self.url, again=True)
             return data
@@ -75,14 +78,14 @@ class Objects:
         import obstore
 
         check_name(name)
-        if self._asked(name, lambda: obstore.put(self._store, name, data, use_multipart=False)) is None:
+        if self._asked(name, lambda: obstore.put_async(self._store, name, data, use_multipart=False)) is None:
             raise self._no_bucket()
 
     def has(self, name: str) -> bool:
         import obstore
 
         check_name(name)
-        return self._asked(name, lambda: obstore.head(self._store, name)) is not None
+        return self._asked(name, lambda: obstore.head_async(self._store, name)) is not None
 
     def names(self, prefix: str) -> Iterator[str]:
         import obstore
@@ -90,8 +93,8 @@ class Objects:
         check_prefix(prefix)
         above, _, begin = prefix.rpartition("/")
         offset = _before(prefix) if begin else None  # the library itself lists by whole parts of a name
-        pages = iter(obstore.list(self._store, above or None, offset=offset))
-        while page := self._asked(prefix, lambda: next(pages, [])):
+        pages = aiter(obstore.list(self._store, above or None, offset=offset))
+        while page := self._asked(prefix, lambda: anext(pages, [])):
             for one in page:
                 name = one["path"]
                 if name.startswith(prefix):
@@ -104,22 +107,27 @@ class Objects:
         import obstore
 
         check_name(name)
-        self._asked(name, lambda: obstore.delete(self._store, name))
+        self._asked(name, lambda: obstore.delete_async(self._store, name))
 
     def close(self) -> None:
-        """Nothing: the library lets go of connections."""
+        self._loop.close()
 
     def _no_bucket(self) -> RemoteError:
         return RemoteError(
             "there is no such bucket, or container", where=self.url, hint="make it first; or look at the address"
         )
 
-    def _asked(self, name: str, ask: Callable[[], T]) -> T | None:
+    def _asked(self, name: str, ask: Callable[[], Awaitable[T]]) -> T | None:
         """The answer; None if there is nothing of this name."""
         from obstore import exceptions
 
+        async def wait() -> T:
+            return await ask()
+
         try:
-            return ask()
+            return self._loop.call(wait)
+        except CancelledError:
+            raise RemoteError(f"{name}: it was closed meanwhile", where=self.url, hint="open it again") from None
         except (exceptions.NotFoundError, FileNotFoundError) as error:
             if _lacks_bucket(error):
                 raise self._no_bucket() from None

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pylightnix.errors import ArgumentError
+from pylightnix.errors import ArgumentError, StoreError
 from pylightnix.model.holding import Holding
 from pylightnix.model.realization import Realization
 from pylightnix.model.selection import Selection, selection_of
 from pylightnix.session.location import StoreLike, as_store
+from pylightnix.store.closures import Place, closure_of, member
 from pylightnix.store.copying import Copied, Moved, copy_closure
+from pylightnix.store.reading import Reader
 from pylightnix.store.store import Store
 
 Refs = str | Realization[Any] | Iterable["str | Realization[Any]"]
@@ -28,7 +30,8 @@ def copy(
     that it was made from. A copy that was interrupted goes on the next time. What is there gets the runs that it lacks.
 
     Args:
-        refs: realizations, or references or unique prefixes of some.
+        refs: realizations, or references or unique prefixes of some. What is given by reference is copied with what it
+            was first made from, or, if something of that was removed, with what else it was made from.
         to: the other store, or its path; it is made if it is not there.
         store: the store that has them; None for the default one.
         dry_run: change nothing, only say what would be done.
@@ -62,6 +65,33 @@ def held(store: Store, refs: Refs) -> Iterator[tuple[Selection, Holding]]:
         raise ArgumentError("nothing is named", where="refs", hint="give at least one reference or realization")
     holding = store.keeper.holding()
     try:
-        yield selection_of(store.realization(one) if isinstance(one, str) else one for one in given), holding
+        yield selection_of(_standing(store, one) if isinstance(one, str) else one for one in given), holding
     finally:
         holding.release()
+
+
+def _standing(store: Store, reference: str) -> Realization[Any]:
+    """A realization as it was first made; where something of that was removed, in another context that is whole."""
+    found = store.realization(reference)
+    reader = store.keeper
+    try:
+        one = member(reader, Place(found.record.home, found.ref))
+    except StoreError:
+        return found  # whoever copies it tells what is damaged
+    known = {context.hash: context for context in (*one.contexts.values(), *(run.context for run in one.runs.values()))}
+    others = [known[digest] for digest in sorted(known) if digest != found.context.hash]
+    if not others or _is_whole(reader, found):
+        return found
+    for context in others:
+        other: Realization[Any] = Realization(found.record, reader, context)
+        if _is_whole(reader, other):
+            return other
+    return found
+
+
+def _is_whole(reader: Reader, one: Realization[Any]) -> bool:
+    """Whether all is there that it was made from."""
+    try:
+        return not closure_of(reader, selection_of([one])).absent
+    except StoreError:
+        return False

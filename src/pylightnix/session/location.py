@@ -7,12 +7,14 @@ from pathlib import Path
 
 from pylightnix.errors import StoreError
 from pylightnix.session.opening import Store as OpenedStore
+from pylightnix.store.layout import DIRECTORY
 from pylightnix.store.pending import check_durability
 from pylightnix.store.store import Store
 
+__all__ = ["DIRECTORY", "DURABILITY", "VARIABLE", "as_store", "locate"]
+
 VARIABLE = "PYLIGHTNIX_STORE"
 DURABILITY = "PYLIGHTNIX_DURABILITY"
-DIRECTORY = ".pylightnix"
 
 StoreLike = Store | Path | str | None
 """A store, its path, or None for the one that is found."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +12,26 @@ from pylightnix.errors import ConfigError, StoreError
 from pylightnix.model.build import Build
 from pylightnix.model.promises import Promise
 from pylightnix.names import printable
-from pylightnix.stages.local import Place, directory_content, take_directory
+from pylightnix.stages.local import Place, directory_content, place_of, take_directory
+from pylightnix.store.layout import is_store
 
 
 def adopted(
     path: Place, name: str, *, known: Mapping[str, object], value: object, promises: Mapping[str, Promise | str]
 ) -> Derivation[Any]:
     """The derivation whose artifacts are what is in a directory now; see `import_dir`."""
-    source = Path(os.path.abspath(path))
-    where = f"import_dir({printable(os.fspath(path))!r})"
+    source, where = place_of(path, "import_dir")
     if not source.is_dir():
         raise ConfigError("this is no directory", where=where, hint=f"it was looked for at {printable(str(source))}")
+    if is_store(str(source)):
+        raise ConfigError("this is a store", where=where, hint="`pylightnix copy` takes results from one to another")
     try:
         content = directory_content(source)
     except (OSError, StoreError) as error:
         raise ConfigError(f"cannot be read: {error}", where=where, hint="see to its rights") from error
     return Derivation(
         name=name,
-        builder=functools.partial(_adopt, source=str(source)),
+        builder=_Adopt(str(source)),
         params={"content": content, "known": dict(known), "result": value},
         promises=promises,
         version="import_dir/1",
@@ -38,6 +39,14 @@ def adopted(
     )
 
 
-def _adopt(build: Build, content: str, known: dict[str, Any], result: Any, *, source: str, **promises: Path) -> Any:
-    take_directory(content, build.out, source=source)
-    return result
+@dataclass(frozen=True, slots=True)
+class _Adopt:
+    """A builder; a promise may have any name but that of a parameter."""
+
+    source: str
+
+    def __call__(
+        self, build: Build, /, content: str, known: dict[str, Any], result: object, **promises: Path
+    ) -> object:
+        take_directory(content, build.out, source=self.source)
+        return result

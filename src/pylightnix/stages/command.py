@@ -76,7 +76,7 @@ def command(
     )
 
 
-def _run_script(build: Build, script: str, variables: dict[str, Any], **promises: Path) -> None:
+def _run_script(build: Build, /, script: str, variables: dict[str, Any], **promises: Path) -> None:
     texts = {name: _as_text(value) for name, value in variables.items()}
     for name, text in texts.items():
         if "\0" in text:

@@ -20,6 +20,7 @@ from pylightnix.hashing import digest_document
 from pylightnix.model.promises import Promise
 from pylightnix.names import name_like, printable
 from pylightnix.store.filehash import hash_file
+from pylightnix.store.layout import is_store
 
 Place = str | os.PathLike[str]
 
@@ -37,8 +38,7 @@ def local_file(path: Place, *, name: str | None = None) -> Derivation[None]:
     Raises:
         ConfigError: there is no such file, or it cannot be read.
     """
-    source = Path(os.path.abspath(path))
-    where = f"local_file({os.fspath(path)!r})"
+    source, where = place_of(path, "local_file")
     seen = _see(source, where)
     if not stat.S_ISREG(seen.st_mode):
         raise ConfigError("this is no file", where=where, hint=_other(seen, "local_dir"))
@@ -59,7 +59,8 @@ def local_file(path: Place, *, name: str | None = None) -> Derivation[None]:
 def local_dir(path: Place, *, ignore: Sequence[str] = (), name: str | None = None) -> Derivation[None]:
     """A directory of this machine with all that is in it, as an input: its promise is `directory`.
 
-    Files, directories, also empty ones, links (which are not followed) and executable bits count.
+    Files, directories, also empty ones, links (which are not followed) and executable bits count. Stores in it are left
+    out.
 
     Args:
         path: the directory.
@@ -70,13 +71,14 @@ def local_dir(path: Place, *, ignore: Sequence[str] = (), name: str | None = Non
     Raises:
         ConfigError: there is no such directory, something in it cannot be read, or is neither file, directory nor link.
     """
-    source = Path(os.path.abspath(path))
-    where = f"local_dir({os.fspath(path)!r})"
+    source, where = place_of(path, "local_dir")
     if isinstance(ignore, str) or not all(isinstance(pattern, str) for pattern in ignore):
         raise ConfigError(f"ignore={ignore!r} is no list of patterns", where=where, hint='such as ignore=["*.pyc"]')
     seen = _see(source, where)
     if not stat.S_ISDIR(seen.st_mode):
         raise ConfigError("this is no directory", where=where, hint=_other(seen, "local_file"))
+    if is_store(str(source)):
+        raise ConfigError("this is a store", where=where, hint="give a directory with data")
     patterns = tuple(sorted(set(ignore)))
     try:
         content = directory_content(source, patterns)
@@ -116,6 +118,21 @@ def text(name: str, content: str) -> Derivation[None]:
 
 def _write_text(content: str, file: Path) -> None:
     file.write_text(content, encoding="utf-8", newline="")
+
+
+def place_of(path: Place, stage: str) -> tuple[Path, str]:
+    """A path that a person gave, absolute, and where in messages it was given.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        text = os.fspath(path)
+    except TypeError:
+        text = ""
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise ConfigError(f"this is no path: {path!r}", where=stage, hint="give a str or a Path")
+    return Path(os.path.abspath(text)), f"{stage}({printable(text)!r})"
 
 
 def _described(
@@ -187,6 +204,8 @@ def _listed(top: Path, ignore: Sequence[str], content: Callable[[_Entry], str]) 
                     continue
                 status = entry.stat(follow_symlinks=False)
                 if stat.S_ISDIR(status.st_mode):
+                    if is_store(entry.path):  # perhaps the one that this is copied into
+                        continue
                     below.append(f"{relative}/")
                     yield ["directory", relative, "", False]
                 elif stat.S_ISLNK(status.st_mode):

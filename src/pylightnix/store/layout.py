@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path
 
 from pylightnix.errors import FormatError, StoreError
@@ -15,12 +16,26 @@ from pylightnix.store.files import ID, InTheWayError, decode_json, is_in_the_way
 FORMAT = 1
 """Version of the layout that this package writes, and the newest that it reads."""
 
+DIRECTORY = ".pylightnix"
+"""Name of a store that belongs to what lies beside it."""
+
 _PLACES = ("derivations", "store", "records", "environments", "roots", "failed", "locks", "kept")
 """Made with the store; `kept` too, since it is needed where there may be no room for a directory any more."""
 
 _LATER = ("tmp", "tmp/checkpoints", "tmp/slurm", "cache", "cache/used", "locks/held", "quarantine", "trash")
 _DIRECTORIES = (*_PLACES, *_LATER)
 _VERSION = re.compile(r"store/([1-9][0-9]{0,8})")
+
+
+def is_store(directory: str) -> bool:
+    """Whether this directory is a store, or the place of one that is not made yet, whatever its version."""
+    if os.path.basename(directory) == DIRECTORY:
+        return True
+    path = f"{directory}/format.json"
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode) and b'"pylightnix":"store/' in read_small(path)
+    except (OSError, StoreError):
+        return False
 
 
 class Layout:
