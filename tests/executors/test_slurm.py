@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from pylightnix import Build, realize, stage
-from pylightnix.errors import BuildError, ExecutorError
+from pylightnix.errors import BuildError, ConfigError, ExecutorError
+from pylightnix.executors.engines import named
 from pylightnix.executors.slurm import SlurmExecutor
 from pylightnix.model.build import Executor
 from pylightnix.testing import builders, processes
@@ -101,6 +102,22 @@ def test_resources_are_asked_of_slurm(tmp_path: Path) -> None:
     assert "MinMemoryNode=62M" in said
     assert "TimeLimit=00:03:00" in said
     assert "JobName=small" in said
+
+
+@pytest.mark.parametrize("said", ["slots=many", "slots=0", "leave=perhaps"])
+def test_what_our_own_options_cannot_say_is_told(said: str) -> None:
+    with pytest.raises(ConfigError, match=said), named(f"slurm:{said}"):
+        pass
+
+
+def test_our_own_options_are_read_from_the_name() -> None:
+    with named("slurm:slots=2,leave=no,partition=all") as executor:
+        assert isinstance(executor, SlurmExecutor)
+        assert (executor.slots, executor._leave) == (2, False)
+        assert executor._queue._flags == {"partition": "all"}
+    with named("slurm:leave=yes") as executor:
+        assert isinstance(executor, SlurmExecutor)
+        assert executor._leave
 
 
 def test_a_further_attempt_gets_the_checkpoint(tmp_path: Path) -> None:
