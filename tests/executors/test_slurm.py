@@ -24,6 +24,9 @@ from pylightnix.testing.bench import Bench, OnBench, failure_of, value_of, wait_
 from pylightnix.testing.executors import ExecutorContract
 
 WHOLE = bool(os.environ.get("PYLIGHTNIX_ENGINES"))
+OUTSIDE = (
+    "test_isolated_processes_left_behind_are_ended[sandbox", "test_sandbox_has_its_own_temporary_directory",
+)  # fmt: skip
 SAMPLE = ("test_value_and_artifact", "test_log", "test_progress")
 Contract: Any = (
     ExecutorContract if WHOLE else type("Sample", (OnBench,), {name: vars(ExecutorContract)[name] for name in SAMPLE})
@@ -57,6 +60,13 @@ def queued() -> list[str]:
 
 
 class TestContract(Contract):
+    isolations = ("none", "process", "sandbox")
+
+    @pytest.fixture(autouse=True)
+    def _own_directories(self, request: pytest.FixtureRequest) -> None:
+        if request.node.name.startswith(OUTSIDE):
+            pytest.skip("looks into directories of the request, and a job has its own")
+
     def make(self) -> Executor:
         return SlurmExecutor()
 
