@@ -19,6 +19,7 @@ from pylightnix.model.build import BuildRequest, Executor
 
 DASK_SLOTS = 256
 _DASK_NAMES = {"cpus": "CPU", "gpus": "GPU", "memory": "MEMORY"}
+_YES_NO = {"yes": True, "true": True, "1": True, "": True, "no": False, "false": False, "0": False}
 _FRESH = 10.0
 """Seconds for which we believe what a Dask cluster said of its workers."""
 
@@ -121,8 +122,7 @@ def named(name: str) -> Iterator[Executor]:
     if kind == "slurm":
         from pylightnix.executors.slurm import SlurmExecutor
 
-        options: dict[str, Any] = dict(part.partition("=")[::2] for part in rest.split(",") if part)
-        executor = SlurmExecutor(**options)
+        executor = SlurmExecutor(**_slurm_options(name, rest))
         try:
             yield executor
         finally:
@@ -134,6 +134,28 @@ def named(name: str) -> Iterator[Executor]:
             yield made
         finally:
             made.stop()
+
+
+def _slurm_options(name: str, text: str) -> dict[str, Any]:
+    """Options for sbatch as texts, and those that are ours as what they are.
+
+    Raises:
+        ConfigError: one of ours says something that it cannot.
+    """
+    options: dict[str, Any] = dict(part.partition("=")[::2] for part in text.split(",") if part)
+    if "slots" in options:
+        if not options["slots"].isdecimal() or not int(options["slots"]):
+            raise ConfigError(
+                f"slots={options['slots']} is no number of jobs", where=name, hint="such as slurm:slots=20"
+            )
+        options["slots"] = int(options["slots"])
+    if "leave" in options:
+        if options["leave"] not in _YES_NO:
+            raise ConfigError(
+                f"leave={options['leave']} is neither yes nor no", where=name, hint="such as slurm:leave=yes"
+            )
+        options["leave"] = _YES_NO[options["leave"]]
+    return options
 
 
 def _client(name: str, address: str) -> Any:

@@ -316,7 +316,8 @@ def lost(error: BaseException, begun: str) -> Failure:
     if isinstance(error, KeyboardInterrupt | SystemExit):
         return Failure("killed", f"the worker of the engine was interrupted: {describe(error)}", fields=fields)
     if isinstance(error, CancelledError) or type(error).__name__ == "FutureCancelledError":
-        return Failure("killed", "the run was cancelled in the engine", fields=fields)
+        hint = "somebody cancelled it there, or the engine is gone: see whether its scheduler is up"
+        return Failure("killed", "the run was cancelled in the engine", fields=fields, hint=hint)
     if isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker":
         where = f"; {begun} had begun this run" if begun else "; this run had not begun"
         hint = (

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Mapping
 
+from pylightnix.executors import cgroups
 from pylightnix.model.conditions import Conditions
 
 _GPU = re.compile(r"nvidia[0-9]+")
@@ -19,10 +20,10 @@ def machine_capacity() -> Mapping[str, float]:
 
 
 def cpus() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """The processors that this process may use; in a container those that it was given."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    given = cgroups.processors()
+    return there if given is None else max(1, min(there, int(given)))
 
 
 def gpus() -> tuple[str, ...]:
@@ -39,9 +40,11 @@ def gpus() -> tuple[str, ...]:
 
 def _memory() -> int:
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return 0
+    given = cgroups.memory()
+    return there if given is None else min(there, given)
 
 
 class Devices:

@@ -12,7 +12,6 @@ import functools
 import math
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
@@ -21,17 +20,12 @@ from typing import Any
 from pylightnix.errors import ExecutorError
 from pylightnix.executors.desk import Desk
 from pylightnix.executors.futures import TAKEN_BACK, FuturesExecutor
+from pylightnix.executors.jobs import Place
 from pylightnix.executors.queue import JobLostError, SlurmQueue
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
 
-try:
-    import fcntl
-except ImportError:  # there is no Slurm either
-    fcntl = None  # type: ignore[assignment]
-
 SLOTS = 500
 _PLACE = re.compile(r"[0-9a-z]+-(?P<run>[0-9]{1,9})-[0-9]{1,10}-[0-9a-f]{12}")
-_MOVED = ("out", "scratch", "checkpoint", "log")
 
 
 class SlurmExecutor(FuturesExecutor):
@@ -62,7 +56,8 @@ class SlurmExecutor(FuturesExecutor):
             raise ExecutorError("submitit is not installed", hint=hint, executor="slurm") from None
         self._queue = SlurmQueue(options)
         self._leave = leave
-        self._places: dict[tuple[str, int], _Place] = {}
+        self._places: dict[tuple[str, int], Place] = {}
+        self._given_up: dict[str, list[Place]] = {}
         super().__init__(self._queue, name="slurm", slots=slots, options=_asked)
 
     def resume(self, store: str, key: str) -> int | None:
@@ -81,25 +76,29 @@ class SlurmExecutor(FuturesExecutor):
             if form is None or not name.startswith(f"{_digits(key)}-"):
                 continue
             with contextlib.suppress(OSError):  # somebody has it, or it was just removed
-                place = _Place.take(f"{above}/{name}")
+                place = Place.take(f"{above}/{name}")
                 if self._was_given_up(place):
+                    self._given_up.setdefault(key, []).append(place)
                     continue
                 self._places[key, int(form["run"])] = place
                 return int(form["run"])
         return None
 
-    def _was_given_up(self, place: _Place) -> bool:
-        """Whether whoever waited wanted the job to end, and did not stay to see that it did; it is seen to now."""
+    def _was_given_up(self, place: Place) -> bool:
+        """Whether whoever waited wanted the job to end, and did not stay to see that it did."""
         desks = [Desk(f"{place.path}/{name}") for name in os.listdir(place.path) if name.endswith(".desk")]
         if not any(desk.taken_by() == TAKEN_BACK or desk.wanted() in ("stop", "now") for desk in desks):
             return False
         result = self._queue.result(place.path)
-        if isinstance(result, BuildResult) and result.failure is None:
-            return False
-        if not self._queue.cancel(place.path):
-            shutil.rmtree(place.path, ignore_errors=True)
-        place.release()
-        return True
+        return not isinstance(result, BuildResult) or result.failure is not None
+
+    def _inherit(self, key: str, heir: Place) -> None:
+        """See to what was given up of a key: its job ends, and what it left in its checkpoint is for this run."""
+        for place in self._given_up.pop(key, ()):
+            if self._queue.cancel(place.path):
+                place.release()  # it still writes
+            else:
+                place.bequeath(heir)
 
     def submit(self, request: BuildRequest, progress: Progress | None = None) -> Future[BuildResult]:
         """Submit a job, or wait for the one that there is.
@@ -111,9 +110,10 @@ class SlurmExecutor(FuturesExecutor):
         place = self._places.pop((request.key, request.run), None)
         if place is None:
             above = f"{request.store}/tmp/slurm" if request.store else f"{os.path.dirname(request.scratch)}/slurm"
-            place = _Place.make(above, f"{_digits(request.key)}-{request.run}")
+            place = Place.make(above, f"{_digits(request.key)}-{request.run}")
         if os.path.lexists(request.checkpoint):
             os.rename(request.checkpoint, f"{place.path}/checkpoint")
+        self._inherit(request.key, place)
         os.makedirs(f"{place.path}/out", exist_ok=True)
         there = dataclasses.replace(
             request,
@@ -146,12 +146,12 @@ class SlurmExecutor(FuturesExecutor):
                 order.future.set_result(self._without_run(failure))
         else:
             super().stop()
-        for place in self._places.values():
+        for place in (*self._places.values(), *(one for given_up in self._given_up.values() for one in given_up)):
             place.release()
         self._queue.shutdown()
 
     def _bring(
-        self, request: BuildRequest, place: _Place, outer: Future[BuildResult], inner: Future[BuildResult]
+        self, request: BuildRequest, place: Place, outer: Future[BuildResult], inner: Future[BuildResult]
     ) -> None:
         result = inner.result()
         left = self._leave and self._stopped and result.failure is not None and result.failure.fields.get("stopped")
@@ -180,64 +180,6 @@ class SlurmExecutor(FuturesExecutor):
             return Failure("timeout", f"job {error.job} took longer than Slurm allowed", fields=fields)
         hint = 'ask for more: resources={"memory": …}' if state == "OOM" else f"sacct -j {error.job} may tell why"
         return Failure("killed", f"job {error.job} ended without a result: {state}", fields=fields, hint=hint)
-
-
-class _Place:
-    """Where a job builds, locked by whoever waits for it."""
-
-    def __init__(self, path: str, handle: int) -> None:
-        self.path = path
-        self._handle = handle
-
-    @classmethod
-    def take(cls, path: str) -> _Place:
-        """Lock one that is there; OSError if somebody has it, or it is gone."""
-        handle = os.open(f"{path}/lock", os.O_RDWR | os.O_CREAT, 0o664)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.stat(f"{path}/lock")
-        except OSError:
-            os.close(handle)
-            raise
-        return cls(path, handle)
-
-    @classmethod
-    def make(cls, above: str, name: str) -> _Place:
-        """A new one.
-
-        Raises:
-            ExecutorError: it cannot be made, or not be locked.
-        """
-        path = f"{above}/{name}-{os.getpid()}-{secrets.token_hex(6)}"
-        try:
-            os.makedirs(path)
-            return cls.take(path)
-        except OSError as error:
-            raise ExecutorError(
-                f"no job can have a place here: {error.strerror or error}", where=path, executor="slurm",
-                hint="the store must be on a file system that can be written and has locks: pylightnix doctor",
-            ) from error  # fmt: skip
-
-    def give_up(self, request: BuildRequest) -> None:
-        """Bring what the job left to where the run is expected to leave it, and remove the place."""
-        for name in _MOVED:
-            source, target = f"{self.path}/{name}", str(getattr(request, name))
-            with contextlib.suppress(OSError):
-                if name == "out" and not request.has_out:
-                    continue
-                if name == "out" and os.path.isdir(target):
-                    os.rmdir(target)
-                if os.path.lexists(source):
-                    os.makedirs(os.path.dirname(target), mode=0o775, exist_ok=True)
-                    os.rename(source, target)
-        shutil.rmtree(self.path, ignore_errors=True)
-        self.release()
-
-    def release(self) -> None:
-        handle, self._handle = self._handle, -1
-        if handle >= 0:
-            fcntl.flock(handle, fcntl.LOCK_UN)
-            os.close(handle)
 
 
 def _digits(key: str) -> str:
