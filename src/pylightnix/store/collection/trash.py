@@ -136,9 +136,13 @@ class Trash:
     def put_back_artifacts(self, ref: RealizationRef, name: str) -> None:
         """Move what has this name here to its place, where nothing is. OSError as it comes.
 
-        An ordinary user could move nothing that is sealed; so it is sealed beside its place, before anybody can see it.
+        What an ordinary user has put here is not sealed, since he could not move it then; so it is sealed beside its
+        place, before anybody can see it.
         """
         source, target = f"{self._layout.trash}/{name}", f"{self._layout.store}/{ref}"
+        if not os.lstat(source).st_mode & 0o222:
+            changes.move(source, target)
+            return
         beside = beside_of(target)
         changes.move(source, beside)
         try:
