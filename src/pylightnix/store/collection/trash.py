@@ -29,6 +29,10 @@ _NAME = re.compile(rf"(?P<due>[0-9]{{8}}T[0-9]{{6}})@{ID.pattern}@(?P<what>artif
 _KEY = re.compile(rb'"key":"([0-9a-f]{64})"')
 
 
+stuck: set[str] = set()
+"""What this process could move neither to its place nor back."""
+
+
 class Trashed(NamedTuple):
     """Something in the trash: until when (in the form of its name), what it is, and of which realization."""
 
@@ -149,9 +153,11 @@ class Trash:
             seal_top(beside)
             changes.move(beside, target)
         except BaseException:
-            with contextlib.suppress(OSError):  # else the next collection sees to it
+            try:
                 changes.set_mode(beside, stat.S_IMODE(os.lstat(beside).st_mode) | stat.S_IRWXU)
                 changes.move(beside, source)
+            except OSError:  # then whoever looks next sees to it, also in this process
+                stuck.add(beside)
             raise
 
     def _home(self, place: str, ref: RealizationRef) -> KeyRef:
