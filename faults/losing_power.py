@@ -5,6 +5,7 @@ Unaware of other faults, and of how a disk forgets.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from faults.children import Child
@@ -12,6 +13,7 @@ from faults.disk import SYNCING, Disk, Moment, Outcome, lay_out, outcomes
 from faults.kinds import Row
 from faults.stand import Stand, spread
 from pylightnix.store import changes
+from pylightnix.store.collection import debris
 
 PATIENCE = 3600.0
 """Seconds for all moments of an operation, of which each has many outcomes; those that hang are noticed one by one."""
@@ -63,6 +65,8 @@ class _Losses:
         with changes.observed(note):
             self._stand.do(self._path)
         self._moments.append(disk.before("return", ()))
+        gone, is_alive = os.getpid(), vars(debris)["is_alive"]
+        vars(debris)["is_alive"] = lambda pid: pid != gone and is_alive(pid)  # all processes have lost power
         some = BY_CHANCE if most is None else 1
         for number in self._chosen(most):
             for index, outcome in enumerate(outcomes(self._moments[number], number, some, ordered=self._ordered)):

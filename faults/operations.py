@@ -146,7 +146,8 @@ def _forgotten(store: Store) -> None:
 
 
 def _restore(store: Store) -> None:
-    for ref in sorted({one.ref for one in Trash(store.keeper.layout).all()}):
+    thin = {one.ref for one in store.realizations(name="lucky") if not one.path.exists()}
+    for ref in sorted({*thin, *[one.ref for one in Trash(store.keeper.layout).all()]}):
         with contextlib.suppress(UnknownReferenceError):  # another collection was faster
             store.restore(ref)
 

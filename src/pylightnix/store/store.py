@@ -246,9 +246,12 @@ class Store:
             UnknownReferenceError: the trash has nothing of that name, or several things.
             StoreError: the store cannot be written.
         """
-        from pylightnix.store.collection.trash import Trash
+        from pylightnix.store.collection.gate import Gate
+        from pylightnix.store.collection.halfway import put_back_halfway
+        from pylightnix.store.collection.trash import Trash, begins
 
-        (found,) = Trash(self.keeper.layout).restore(ref)
+        back = [one for one in put_back_halfway(self.keeper, Gate(self.keeper.layout.locks)) if begins(one, ref)]
+        (found,) = back if len(back) == 1 else Trash(self.keeper.layout).restore(ref)
         return self.realization(found)
 
     def verify(

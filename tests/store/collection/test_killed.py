@@ -139,3 +139,20 @@ def test_what_is_taken_from_a_trash_while_it_is_emptied_is_whole(plant: Any) -> 
     assert 0 not in told
     assert plant.store.verify().sound
     assert plant.present() == set()
+
+
+def test_who_dies_while_he_restores_can_do_it_again(plant: Any, tmp_path: Path) -> None:
+    """An ordinary user, who can move nothing sealed, too: what has come is sealed before anybody sees it."""
+    made = plant.one("a", more={"x": "x", "deep/y": "y"})
+    plant.store.gc(unreachable=True, forget=True)
+    for last in itertools.count():
+        store = Store(shutil.copytree(plant.store.path, tmp_path / str(last), symlinks=True))
+        died = dies_at(last, lambda: store.restore(made[0].ref))  # noqa: B023
+        assert store.verify().sound
+        if not died:
+            break
+        with contextlib.suppress(UnknownReferenceError):  # it was there already
+            store.restore(made[0].ref)
+        assert store.realization(made[0].ref).path.is_dir()
+        assert store.verify().sound
+    assert last > 3

@@ -38,7 +38,7 @@ def collected_while(monkeypatch: pytest.MonkeyPatch, plant: Any, act: Callable[[
 def test_a_root_that_is_there_is_not_set_again_for_what_is_collected(plant: Any) -> None:
     made = plant.one("a")
     plant.root("paper", made)
-    os.rename(plant.store.keeper.payload(made[0]), plant.store.path / "away")
+    remove_tree(plant.store.keeper.payload(made[0]))
     with pytest.raises(CollectionError, match="its artifacts are not here"):
         plant.root("paper", made)
 

@@ -19,6 +19,7 @@ from pylightnix.store import changes
 from pylightnix.store.aside import set_aside
 from pylightnix.store.collection.debris import Sweeper, Swept
 from pylightnix.store.collection.gate import Gate
+from pylightnix.store.collection.halfway import put_back_halfway
 from pylightnix.store.collection.holds import held_now, holders_now
 from pylightnix.store.collection.policy import Policy, Standing, Victim, choose
 from pylightnix.store.collection.reach import reach
@@ -30,8 +31,6 @@ from pylightnix.store.files import fresh_id
 from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
 from pylightnix.store.removal import remove_tree
-from pylightnix.store.sealing import seal_top
-from pylightnix.store.trees import hash_tree
 
 
 class Collected(NamedTuple):
@@ -164,7 +163,7 @@ class Collector:
             self._gate.test()
             needed = self._needed()
             if not self._dry:
-                self._put_back(needed)
+                put_back_halfway(self._reader, self._gate)
             standings = self._survey()
             if not self._dry:
                 self._small.finish(one.record for one in standings if not one.present)
@@ -244,17 +243,6 @@ class Collector:
 
     def _sweeper(self, needed: Needed) -> Sweeper:
         return Sweeper(self._layout, self._gate, needed.reaches, dry=self._dry)
-
-    def _put_back(self, needed: Needed) -> None:
-        """Artifacts that somebody was moving when he died stand at their place again, if they are whole."""
-        for path in self._sweeper(needed).left_beside():
-            ref = RealizationRef(os.path.basename(path).partition("@")[0])
-            found = [self._reader.record_at(home, ref.digits) for home in self._reader.homes(ref.name)]
-            for record in filter(None, found):
-                with contextlib.suppress(OSError, StoreError):
-                    if hash_tree(path).digest == record.tree:
-                        seal_top(path)
-                        changes.move(path, self._reader.payload_text(record))
 
     def _take_all(self, wanted: Iterable[Victim], needed: Needed) -> tuple[list[Victim], ...]:
         """What was collected, what is in use, what belongs to somebody else, and of what nothing could be kept."""

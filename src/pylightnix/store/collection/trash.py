@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from pylightnix.errors import DamageError, StoreError, UnknownReferenceError
 from pylightnix.hashing import DIGITS
 from pylightnix.names import KeyRef, RealizationRef, is_prefix, printable
 from pylightnix.store import changes
+from pylightnix.store.aside import beside_of
 from pylightnix.store.collection.gate import Gate
 from pylightnix.store.files import ID, fresh_id, read_small
 from pylightnix.store.layout import Layout, writing
@@ -25,6 +27,10 @@ from pylightnix.store.sealing import seal_top
 _FORM = "%Y%m%dT%H%M%S"
 _NAME = re.compile(rf"(?P<due>[0-9]{{8}}T[0-9]{{6}})@{ID.pattern}@(?P<what>artifacts|record)@(?P<ref>.*)")
 _KEY = re.compile(rb'"key":"([0-9a-f]{64})"')
+
+
+stuck: set[str] = set()
+"""What this process could move neither to its place nor back."""
 
 
 class Trashed(NamedTuple):
@@ -73,7 +79,7 @@ class Trash:
             UnknownReferenceError: there is nothing of that name in it, or of several.
             StoreError: the store cannot be written, or nothing says what these artifacts are.
         """
-        found = [one for one in self.all() if is_prefix(prefix) and _begins(one.ref, prefix)]
+        found = [one for one in self.all() if is_prefix(prefix) and begins(one.ref, prefix)]
         refs = sorted({one.ref for one in found})
         if len(refs) != 1:
             what = f"{prefix} names {len(refs)} realizations in the trash" if refs else f"{prefix} is not in the trash"
@@ -132,10 +138,27 @@ class Trash:
             self.put_back_artifacts(ref, found["artifacts"].name)
 
     def put_back_artifacts(self, ref: RealizationRef, name: str) -> None:
-        """Move what has this name here to its place, where nothing is. OSError as it comes."""
-        target = f"{self._layout.store}/{ref}"
-        changes.move(f"{self._layout.trash}/{name}", target)
-        seal_top(target)
+        """Move what has this name here to its place, where nothing is. OSError as it comes.
+
+        What an ordinary user has put here is not sealed, since he could not move it then; so it is sealed beside its
+        place, before anybody can see it.
+        """
+        source, target = f"{self._layout.trash}/{name}", f"{self._layout.store}/{ref}"
+        if not os.lstat(source).st_mode & 0o222:
+            changes.move(source, target)
+            return
+        beside = beside_of(target)
+        changes.move(source, beside)
+        try:
+            seal_top(beside)
+            changes.move(beside, target)
+        except BaseException:
+            try:
+                changes.set_mode(beside, stat.S_IMODE(os.lstat(beside).st_mode) | stat.S_IRWXU)
+                changes.move(beside, source)
+            except OSError:  # then whoever looks next sees to it, also in this process
+                stuck.add(beside)
+            raise
 
     def _home(self, place: str, ref: RealizationRef) -> KeyRef:
         """The key stands in the record."""
@@ -145,6 +168,7 @@ class Trash:
         return KeyRef.of(form[1].decode(), ref.name)
 
 
-def _begins(ref: str, prefix: str) -> bool:
+def begins(ref: str, prefix: str) -> bool:
+    """Whether a prefix, perhaps with the beginning of a name, is one of this reference."""
     digits, _, name = prefix.partition("-")
     return ref.startswith(digits) and ref[DIGITS + 1 :].startswith(name)
