@@ -145,7 +145,10 @@ class FuturesExecutor:
 
     def _about(self, request: BuildRequest, desk: Desk) -> dict[str, Any]:
         """What `carry` is told."""
-        names = (*request.conditions.variables, *request.conditions.pass_variables)
+        conditions = request.conditions
+        names = {*conditions.variables, *conditions.pass_variables}.difference(
+            conditions.secrets
+        )  # it may be written down
         return {
             "python": PYTHON,
             "desk": desk.path,
