@@ -71,6 +71,10 @@ def leaks(build: Build, how: str, table: Path = promise("deep/table.txt")) -> ob
                 raise RuntimeError(f"refused: {secret}")
             except RuntimeError as error:
                 raise ValueError("no") from error
+        case "hides":
+            table.write_text(secret)
+            table.chmod(0)
+            table.parent.chmod(0)
         case "dies":
             print("it is", secret, flush=True)
             os._exit(3)
@@ -92,6 +96,7 @@ def test_it_is_blotted_out_of_the_log(store: Store, isolation: Any) -> None:
         ("writes", r"deep/table\.txt has the secret API_TOKEN in it"),
         ("links", "link has the secret API_TOKEN in it"),
         ("raises", "no"),
+        ("hides", "has the secret API_TOKEN in it|nobody can see whether a secret is in it"),
         ("dies", "exited with code 3"),
     ],
 )

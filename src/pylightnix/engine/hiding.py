@@ -5,6 +5,7 @@ What was encoded (base64, compressed) is not found. Unaware of what the secrets 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -41,12 +42,16 @@ def without_secrets(request: BuildRequest, result: BuildResult) -> BuildResult:
     known = {name: os.environ.get(name, "") for name in request.conditions.secrets}
     unset = [name for name, text in known.items() if not text]
     hidden = [_Hidden(name, text) for name, text in known.items() if len(text) >= LEAST]
-    _blot_file(request.log, hidden)
     failure = result.failure
-    given_away = _clean(request.out, hidden)
+    try:
+        _blot_file(request.log, hidden)
+        given_away = _clean(request.out, hidden)
+    except OSError as error:
+        given_away = f"nobody can see whether a secret is in it: {printable(str(error))}"
     if failure is not None:
         for place in (request.checkpoint, request.scratch):
-            _clean(place, hidden)
+            with contextlib.suppress(OSError):
+                _clean(place, hidden)
         return replace(result, failure=_blot_failure(failure, hidden), error=_harmless(result.error, hidden))
     if unset:
         what = f"the secret {unset[0]} is not set here, so nobody sees whether it stands in what the run left"
@@ -72,10 +77,14 @@ def _clean(place: str, hidden: Sequence[_Hidden]) -> str:
 
 
 def _with_secrets(place: str, hidden: Sequence[_Hidden]) -> Iterator[tuple[str, str]]:
-    for folder, _, files in os.walk(place) if hidden else ():
+    for folder, _, files in os.walk(place, onerror=_raise) if hidden and os.path.isdir(place) else ():
         for path in (f"{folder}/{file}" for file in files):
             if name := _in_file(path, hidden):
                 yield path, name
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _in_file(path: str, hidden: Sequence[_Hidden]) -> str:
