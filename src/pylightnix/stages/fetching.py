@@ -44,7 +44,7 @@ def fetch_url(
         timeout: seconds without a byte, or, on an average after them, with less than 1024 bytes each, after which a
             connection is given up; not in the identity.
         most: bytes that may come, or a text such as "20G"; not in the identity.
-        token: proves to the server of `url`, and to no other, who asks (`Authorization: Bearer …`); not in the identity.
+        token: proves to the server of `url`, and to no other, who asks; not in the identity.
 
     Raises:
         ConfigError: that is no address, no hash, or one that can be forged.
