@@ -77,7 +77,9 @@ def _clean(place: str, hidden: Sequence[_Hidden]) -> str:
 
 
 def _with_secrets(place: str, hidden: Sequence[_Hidden]) -> Iterator[tuple[str, str]]:
-    for folder, _, files in os.walk(place, onerror=_raise) if hidden and os.path.isdir(place) else ():
+    for folder, below, files in os.walk(place, onerror=_raise) if hidden and os.path.isdir(place) else ():
+        for inner in below:
+            _let_us(f"{folder}/{inner}", stat.S_IRWXU)
         for path in (f"{folder}/{file}" for file in files):
             if name := _in_file(path, hidden):
                 yield path, name
@@ -87,12 +89,20 @@ def _raise(error: OSError) -> None:
     raise error
 
 
+def _let_us(path: str, rights: int) -> None:
+    """A builder may have locked itself out; we need not stay out."""
+    mode = os.lstat(path).st_mode
+    if not stat.S_ISLNK(mode) and mode & rights != rights:
+        os.chmod(path, stat.S_IMODE(mode) | rights)
+
+
 def _in_file(path: str, hidden: Sequence[_Hidden]) -> str:
     kind = os.lstat(path).st_mode
     if stat.S_ISLNK(kind):
         return _found(os.fsencode(os.readlink(path)), hidden)
     if not stat.S_ISREG(kind):
         return ""
+    _let_us(path, stat.S_IRUSR)
     longest = max(len(form) for one in hidden for form in one.forms)
     before = b""
     with open(path, "rb") as file:
