@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pylightnix.dsl import match
     from pylightnix.dsl.derivation import Derivation
+    from pylightnix.dsl.secret import Secret
     from pylightnix.dsl.stage import Dep, Deps, Stage, stage
     from pylightnix.errors import PylightnixError
     from pylightnix.model.build import Build
@@ -32,6 +33,7 @@ __all__ = [
     "PylightnixError",
     "Realization",
     "Remote",
+    "Secret",
     "Stage",
     "Store",
     "check",
@@ -63,6 +65,7 @@ _HOMES = {
     "PylightnixError": "errors",
     "Realization": "model.realization",
     "Remote": "remotes.remote",
+    "Secret": "dsl.secret",
     "Stage": "dsl.stage",
     "Store": "session.opening",
     "check": "session.check",

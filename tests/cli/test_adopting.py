@@ -35,4 +35,4 @@ def test_mistakes_are_told(cli: Cli) -> None:
     assert "no directory" in cli("import-dir", "none", "model", code=2).stderr
     assert "no JSON" in cli("import-dir", "old", "model", "--value", "{", code=2).stderr
     assert "NAME=PATH" in cli("import-dir", "old", "model", "--promise", "w", code=2).stderr
-    assert "NAME=VALUE" in cli("import-dir", "old", "model", "--known", "w", code=2).stderr
+    assert "--known: 'w' is not NAME=VALUE" in cli("import-dir", "old", "model", "--known", "w", code=2).stderr

@@ -85,3 +85,18 @@ def test_signed(cli: Cli) -> None:
     assert cli.json("key", "list")["need"] == 2
     assert "nobody is trusted under the name" in cli("key", "untrust", "ann", code=1).stderr
     cli("key", "untrust", "me")
+
+
+def test_remotes_that_are_noted_in_the_store_are_asked(cli: Cli) -> None:
+    cli("realize", "flow.py:report", "--store", "one")
+    cli("push", "flow.py:report", "--to", "lab", "--store", "one")
+    assert cli("remote").stdout == ""
+    lab = str(cli.directory / "lab")
+    assert cli.json("remote", "--add", "lab", "--add", "s3://bucket/x") == {"remotes": [lab, "s3://bucket/x"]}
+    assert cli("remote", "--remove", "s3://bucket/x").stdout == f"{lab}\n"
+    assert "warning: lab: " in cli("plan", "flow.py:report").stderr.replace(lab, "lab"), "it is asked"
+    assert "is not noted" in cli("remote", "--remove", "other", code=2).stderr
+    for url in ("https://me:hush@example.org/x", "s3://key:hush@bucket", "me:hush@host:/x"):
+        refused = cli("remote", "--add", url, code=1)
+        assert "hush" not in refused.stderr
+    assert cli.json("remote") == {"remotes": [lab]}

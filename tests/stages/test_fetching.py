@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pylightnix import Store, plan, realize
+from pylightnix import Secret, Store, plan, realize
 from pylightnix.errors import BuildError, ConfigError
 from pylightnix.hashing import digest_bytes
 from pylightnix.stages import fetch_url
@@ -266,9 +266,34 @@ def test_what_may_be_secret_is_not_told(site: Site, store: Store, faults: list[s
         assert not path.is_file() or b"hush" not in path.read_bytes(), path
 
 
+@pytest.mark.parametrize("isolation", ["none", "process"])
+def test_a_token_goes_to_its_server_and_nowhere_else(
+    site: Site, store: Store, isolation: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FETCH_TOKEN", "hush-hush")
+    token = Secret("FETCH_TOKEN")
+    with serving(BODY) as other:
+        site.faults, other.faults = ["404"], ["404"]
+        asked = fetch_url(
+            f"{site.url}/data.bin",
+            mirrors=[f"{other.url}/data.bin", f"{site.url}/away/data.bin"],
+            hash=HASH,
+            token=token,
+        )
+        assert asked.ref == fetch_url(f"{site.url}/data.bin", hash=HASH).ref
+        made = realize(asked, store=store, isolation=isolation, strict=True, quiet=True)
+    assert made.file.read_bytes() == BODY
+    assert [one.get("Authorization") for one in site.asked] == ["Bearer hush-hush", "Bearer hush-hush", None]
+    assert [one.get("Authorization") for one in other.asked] == [None]
+    for path in Path(store.path).rglob("*"):
+        assert not path.is_file() or b"hush" not in path.read_bytes(), path
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        ({"token": "hush"}, "no Secret"),
+        ({"url": "http://example.org/x", "token": Secret("A")}, "in clear"),
         ({"hash": "md5:" + "0" * 32}, "can be made"),
         ({"hash": "0" * 40}, "can be made"),
         ({"hash": "sha256:12"}, "no hash"),

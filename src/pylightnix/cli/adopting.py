@@ -40,8 +40,8 @@ def import_dir_command(
     from pylightnix.session.adopting import import_dir
 
     made = import_dir(
-        store, path, name, known=read_assignments(facts), value=_read_value(value), promises=_read_promises(promised),
-        root=root,
+        store, path, name, known=read_assignments(facts, "--known"), value=_read_value(value),
+        promises=_read_promises(promised), root=root,
     )  # fmt: skip
     if as_json:
         out_json({"ref": str(made.ref), "path": str(made.path)})

@@ -28,6 +28,7 @@ COMMANDS = {
     "export": ("archives", "Write what TARGETs name, and all that it was made from, into one file."),
     "import": ("archives", "Take what is in an archive into the store: all of it, or nothing."),
     "push": ("remotes", "Send what TARGETs name, and all that it was made from, to the remote at URL."),
+    "remote": ("noting", "Show, note and strike out remotes that a realize in the store looks at."),
     "pull": ("remotes", "Fetch what REFs name, and all that it was made from, from the remote at URL."),
     "serve": ("serving", "Serve the store as a remote that can be read, until interrupted."),
     "key": ("keying", "Your key, and the keys of those whom you trust."),

@@ -54,8 +54,8 @@ set_option = click.option(
 )  # fmt: skip
 
 
-def read_assignments(assignments: tuple[str, ...]) -> dict[str, Any]:
-    """The parameters in `--set name=value …`.
+def read_assignments(assignments: tuple[str, ...], option: str = "--set") -> dict[str, Any]:
+    """The parameters in `--set name=value …`, or the like of another option.
 
     Raises:
         click.BadParameter: one has no `=` or no name, or a name is given twice.
@@ -64,9 +64,9 @@ def read_assignments(assignments: tuple[str, ...]) -> dict[str, Any]:
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals or not name.isidentifier():
-            raise click.BadParameter(f"{assignment!r} is not NAME=VALUE", param_hint="--set")
+            raise click.BadParameter(f"{assignment!r} is not NAME=VALUE", param_hint=option)
         if name in given:
-            raise click.BadParameter(f"{name!r} is given twice", param_hint="--set")
+            raise click.BadParameter(f"{name!r} is given twice", param_hint=option)
         given[name] = _read_value(text)
     return given
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, Unpack, cast, runtime_checkable
 
 from pylightnix.dsl.match import exact, latest
+from pylightnix.dsl.secret import TAG, secrets_in
 from pylightnix.dsl.signature import check_call
 from pylightnix.errors import ConfigError, TargetError, UnknownPromiseError
 from pylightnix.model.closure import Origin
-from pylightnix.model.conditions import PLAIN, Conditions, ConditionsAsked, read_conditions
+from pylightnix.model.conditions import PLAIN, Conditions, ConditionsAsked, read_conditions, with_secrets
 from pylightnix.model.config import Encoding, decode
 from pylightnix.model.matching import Matcher
 from pylightnix.model.params import Params
@@ -135,8 +136,8 @@ class Derivation(Generic[R_co]):
 
     def _fill(self, recipe: Recipe, params: Mapping[str, object], matcher: Matcher) -> None:
         encoding = Encoding(recipe.name, as_input)
-        self._recipe = recipe
         self._params = Params.encode(params, encoding)
+        self._recipe = _with_secrets(recipe, self._params) if TAG in encoding.types else recipe
         self._inputs = encoding.inputs
         self._types = encoding.types or _NO_TYPES
         self._matcher = matcher
@@ -217,6 +218,12 @@ class Derivation(Generic[R_co]):
     def __repr__(self) -> str:
         params = ", ".join(f"{name}={_brief(tree, self._inputs)}" for name, tree in self._params.trees().items())
         return f"{self.name}({params})"
+
+
+def _with_secrets(recipe: Recipe, params: Params) -> Recipe:
+    """The recipe of a builder that may read the secrets among its parameters."""
+    names = sorted(set(secrets_in(params.trees())))
+    return replace(recipe, conditions=with_secrets(recipe.name, recipe.conditions, names))
 
 
 def fixed(realization: Realization[Any]) -> Derivation[Any]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from pylightnix.engine.decide import Decider
 from pylightnix.engine.events import Listener
 from pylightnix.engine.failing import Kept
+from pylightnix.engine.hiding import without_secrets
 from pylightnix.engine.history import difference
 from pylightnix.engine.keys import Key
 from pylightnix.engine.runs import Job, Running, Runs
@@ -186,7 +187,7 @@ def made_again(
 def _make(running: Running, runs: Runs, executor: Executor, listener: Listener) -> Made:
     listener.started(running.request)
     try:
-        result = executor.submit(running.request, listener.progress).result()
+        result = without_secrets(running.request, executor.submit(running.request, listener.progress).result())
     except BaseException:  # interrupted: what still writes is ended before its place is removed
         executor.stop()
         raise

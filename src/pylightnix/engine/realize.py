@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pylightnix.engine.decide import Decider, Decision
 from pylightnix.engine.events import Foreseeing, Listener
 from pylightnix.engine.flight import Flight
+from pylightnix.engine.hiding import without_secrets
 from pylightnix.engine.room import Demand, Room
 from pylightnix.engine.runs import Job, Running, Runs
 from pylightnix.engine.scheduler import Scheduler
@@ -353,6 +354,7 @@ class Realizer:
         return bool(refs)
 
     def _end(self, running: Running, result: BuildResult) -> None:
+        result = without_secrets(running.request, result)
         kept: Path | None = None
         again = False
         if self._outlook is not None:

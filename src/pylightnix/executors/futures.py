@@ -155,8 +155,10 @@ class FuturesExecutor:
 
     def _about(self, request: BuildRequest, desk: Desk) -> dict[str, Any]:
         """What `carry` is told."""
-        passed = {name: os.environ[name] for name in request.conditions.pass_variables if name in os.environ}
-        declared = {name: os.environ.get(name) for name in request.conditions.variables}
+        conditions, here = request.conditions, os.environ
+        hidden = conditions.secrets  # what is told may be written down
+        passed = {name: here[name] for name in conditions.pass_variables if name in here and name not in hidden}
+        declared = {name: here.get(name) for name in conditions.variables if name not in hidden}
         return {
             "python": PYTHON,
             "desk": desk.path,

@@ -21,7 +21,9 @@ def shown(url: str) -> str:
     except ValueError:
         return "…"
     host = parts.netloc.rpartition("@")[2]
-    return printable(urlunsplit((parts.scheme, host, parts.path, "…" if parts.query else "", "")))
+    path = parts.path if parts.netloc else parts.path.rpartition("@")[2]  # as ssh writes it: me:password@host:/path
+    scheme = parts.scheme if path == parts.path else ""
+    return printable(urlunsplit((scheme, host, path, "…" if parts.query else "", "")))
 
 
 def checked(url: object, where: str) -> str:

@@ -39,6 +39,8 @@ class ConditionsAsked(TypedDict, total=False):
         network: whether the builder may use the network; default no.
         variables: names of environment variables that the builder reads; what they say is in the identity.
         pass_variables: names of environment variables that it may read, and that do not count for the identity.
+        secrets: as `pass_variables`; and what they say is kept out of the store. A `Secret` among the parameters names
+            one, too.
         reads: absolute paths of files and directories outside the store that it may read, and that do not count for
             the identity.
     """
@@ -50,6 +52,7 @@ class ConditionsAsked(TypedDict, total=False):
     network: bool
     variables: Sequence[str]
     pass_variables: Sequence[str]
+    secrets: Sequence[str]
     reads: Sequence[str]
 
 
@@ -65,6 +68,7 @@ class Conditions:
         network: whether the network may be used.
         variables: declared environment variables that are in the identity.
         pass_variables: declared ones that are not.
+        secrets: those of them that say what nobody may see.
         reads: declared paths outside the store.
         strict: whether something that was not declared makes a run fail.
     """
@@ -76,6 +80,7 @@ class Conditions:
     network: bool = False
     variables: tuple[str, ...] = ()
     pass_variables: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     strict: bool = False
 
@@ -120,7 +125,7 @@ def read_conditions(where: str, asked: ConditionsAsked) -> Conditions:
     if unknown:
         known = ", ".join(ConditionsAsked.__annotations__)
         raise ArgumentError(f"there is no keyword {unknown[0]!r}", where=where, hint=f"those for runs: {known}")
-    return Conditions(
+    found = Conditions(
         resources=read_resources(where, asked.get("resources", {})),
         timeout=_timeout(where, asked.get("timeout")),
         retries=_retries(where, asked.get("retries", 0)),
@@ -130,6 +135,21 @@ def read_conditions(where: str, asked: ConditionsAsked) -> Conditions:
         variables=check_names(where, "variables", asked.get("variables", ())),
         pass_variables=check_names(where, "pass_variables", asked.get("pass_variables", ())),
     )
+    return with_secrets(where, found, check_names(where, "secrets", asked.get("secrets", ())))
+
+
+def with_secrets(where: str, conditions: Conditions, names: Sequence[str]) -> Conditions:
+    """The conditions of a builder that reads these secrets, too; ConfigError for one that is to be in the identity."""
+    both = sorted(set(names).intersection(conditions.variables))
+    if both:
+        raise ConfigError(
+            f"{both[0]} is a secret, and what it says is to be in the identity", where=where,
+            hint="leave it out of variables",
+        )  # fmt: skip
+    return replace(
+        conditions, secrets=tuple(sorted({*conditions.secrets, *names})),
+        pass_variables=tuple(sorted({*conditions.pass_variables, *names})),
+    ) if names else conditions  # fmt: skip
 
 
 def read_resources(where: str, given: object) -> Mapping[str, float]:

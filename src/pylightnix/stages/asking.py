@@ -15,20 +15,24 @@ from pylightnix.remotes.web_answers import connection
 AGENT = "pylightnix (a build system; asks for one file)"
 
 
-def ask(url: str, headers: dict[str, str], timeout: float) -> Any:
+def ask(url: str, headers: dict[str, str], timeout: float, token: str = "") -> Any:
     """The answer, to be closed; its body is given up when it comes too slowly.
 
     Args:
         url: http, https or file.
         headers: sent along.
         timeout: seconds without a byte after which the connection is given up.
+        token: proves to this server who asks; whoever it leads to is not given it.
 
     Raises:
         OSError, ValueError, http.client.HTTPException: as `urllib` does; `urllib.error.HTTPError` for an answer that is
             none.
     """
     sent = {"User-Agent": AGENT, "Accept-Encoding": "identity", **headers}
-    return _opener(url).open(urllib.request.Request(url, headers=sent), timeout=timeout)
+    request = urllib.request.Request(url, headers=sent)
+    if token:
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
+    return _opener(url).open(request, timeout=timeout)
 
 
 class _Plain(urllib.request.HTTPHandler):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pylightnix.dsl.derivation import Derivation
+from pylightnix.dsl.secret import Secret
 from pylightnix.errors import ArgumentError, ConfigError
 from pylightnix.hashing import canonical
 from pylightnix.model.build import Build
@@ -51,7 +52,7 @@ def command(
         matcher: which realizations count; default `match.latest()`.
         variables: configuration values and inputs. A str or a number stands as its text, True as 1, False and None as
             nothing, a path as itself, an input as its directory (or the promise that was given as its path), a list
-            as its members with spaces between, a dict as JSON.
+            as its members with spaces between, a dict as JSON, a `Secret` as what it is.
 
     Raises:
         ConfigError: a variable is not a configuration value, or the script is no text, or has a NUL in it.
@@ -147,6 +148,8 @@ def _as_text(value: object) -> str:
             return value
         case int() | float() | Path():
             return str(value)
+        case Secret():
+            return value.reveal()
         case Realization():
             return str(value.path)
         case list() | tuple():

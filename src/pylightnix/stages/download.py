@@ -13,6 +13,7 @@ import urllib.error
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from pylightnix.errors import FetchError
 from pylightnix.model.addresses import shown
@@ -58,6 +59,7 @@ class Download(NamedTuple):
         most: bytes that may come.
         say: is told what goes wrong and is tried again.
         progress: is told how many bytes there are, and of how many if the server tells.
+        token: is sent to the server of the first address, and to no other.
     """
 
     urls: Sequence[str]
@@ -67,6 +69,7 @@ class Download(NamedTuple):
     most: int
     say: Callable[[str], None]
     progress: Callable[[float, float | None], None]
+    token: str = ""
 
     def run(self) -> tuple[Path, str]:
         """Where the complete file is, and its hash in digits.
@@ -126,7 +129,8 @@ class Download(NamedTuple):
 
     def _open(self, url: str, part: Part) -> Any:
         try:
-            return ask(url, part.range_headers(url), self.timeout)
+            token = self.token if _server(url) == _server(self.urls[0]) else ""
+            return ask(url, part.range_headers(url), self.timeout, token)
         except urllib.error.HTTPError as error:
             error.close()
             raise _refusal(error, part) from error
@@ -156,6 +160,11 @@ class Download(NamedTuple):
         if total is not None and part.size < total:
             raise _LaterError(f"it broke off after {part.size} of {total} bytes")
         return total
+
+
+def _server(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
 
 
 def _next(response: Any, size: int) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pylightnix.dsl.derivation import Derivation
+from pylightnix.dsl.secret import Secret
 from pylightnix.errors import ArgumentError, ConfigError, FetchError
 from pylightnix.model.addresses import CERTIFICATES, PROXIES, checked, shown
 from pylightnix.model.amounts import parse_size
@@ -27,6 +28,7 @@ def fetch_url(
     name: str | None = None,
     timeout: float = 30,
     most: str | int = "1T",
+    token: Secret | None = None,
 ) -> Derivation[None]:
     """A file from the web, as an input: its promise `file` has the bytes with this hash.
 
@@ -42,6 +44,7 @@ def fetch_url(
         timeout: seconds without a byte, or, on an average after them, with less than 1024 bytes each, after which a
             connection is given up; not in the identity.
         most: bytes that may come, or a text such as "20G"; not in the identity.
+        token: proves to the server of `url`, and to no other, who asks; not in the identity.
 
     Raises:
         ConfigError: that is no address, no hash, or one that can be forged.
@@ -59,26 +62,48 @@ def fetch_url(
         raise ConfigError(f"most: {error.what}", where=where, hint=error.hint) from None
     if type(limit) is not int or limit < 0:
         raise ConfigError(f"most={most!r} is no number of bytes", where=where)
+    _check_token(urls[0], token, where)
     expected = None if hash is None else Expected.parse(hash, where)
     file = name or unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2] or "file"
     return Derivation(
         name=name_like(file, "file"),
-        builder=functools.partial(_fetch, urls=urls, seconds=float(timeout), most=limit),
+        builder=functools.partial(_fetch, urls=urls, seconds=float(timeout), most=limit, token=token),
         params={"hash": str(expected) if expected else None},
         promises={"file": Promise(check_inner_path(file, "the name of a file"), empty=True)},
         version="fetch_url/1",
         network=True,
         reads=[unquote(urlsplit(one).path) for one in urls if urlsplit(one).scheme == "file"],
         pass_variables=[*PROXIES, *CERTIFICATES],
+        secrets=[token.name] if token is not None else [],
     )
 
 
-def _fetch(build: Build, hash: str | None, file: Path, *, urls: tuple[str, ...], seconds: float, most: int) -> None:  # noqa: A002
+def _check_token(url: str, token: object, where: str) -> None:
+    if token is None:
+        return
+    if not isinstance(token, Secret):
+        raise ConfigError("the token is no Secret", where=where, hint='give its name: token=Secret("API_TOKEN")')
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise ConfigError("the token would be sent in clear", where=where, hint="give an address with https")
+
+
+def _fetch(
+    build: Build,
+    hash: str | None,  # noqa: A002
+    file: Path,
+    *,
+    urls: tuple[str, ...],
+    seconds: float,
+    most: int,
+    token: Secret | None,
+) -> None:
     from pylightnix.stages.download import Download  # most who describe never fetch
 
     expected = Expected.parse(hash, "fetch_url") if hash else None
+    secret = token.reveal() if token is not None else ""
     parts = build.checkpoint if expected else build.scratch
-    found, digits = Download(urls, expected, parts, seconds, most, build.log.warning, build.progress).run()
+    found, digits = Download(urls, expected, parts, seconds, most, build.log.warning, build.progress, secret).run()
     if expected is None:
         size = found.stat().st_size
         found.unlink()  # what a failed run leaves is kept

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from pylightnix.errors import DamageError, StoreError
 from pylightnix.hashing import canonical, kind_tag
+from pylightnix.model.addresses import shown
 from pylightnix.names import printable
 from pylightnix.store.files import parse_document, read_small, reason, write_once
 from pylightnix.store.layout import Layout, writing
 
 _KIND = kind_tag("remotes")
 NAME = "remotes.json"
+_CREDENTIALS = re.compile(r"(?!sftp:)[a-z0-9]+://[^/]*@|[a-z0-9]+://[^/@]*:[^/]*@")
+"""A name alone says little where it is that of an account, with sftp."""
 
 
 def read_remotes(layout: Layout) -> tuple[str, ...]:
@@ -43,6 +47,11 @@ def write_remotes(layout: Layout, addresses: Iterable[str]) -> None:
     for one in addresses:
         if not one.isprintable() or one != one.strip() or " " in one:
             raise StoreError(f"{one!r} is no address", where="remotes", hint="such as s3://bucket/results")
+        if _CREDENTIALS.match(one):
+            raise StoreError(
+                f"{shown(one)} has a password in it, which would stand in the store", where="remotes",
+                hint="leave it out: credentials come from the environment, an agent, or ~/.netrc",
+            )  # fmt: skip
     layout.ensure()
     path = f"{layout.root}/{NAME}"
     with writing(path):

@@ -1,0 +1,167 @@
+"""Secrets: the builder has them, and nobody else: not the identity, the records, logs, messages, nor any file."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pylightnix import Build, Secret, Store, plan, promise, realize, stage
+from pylightnix.errors import BuildError, ConfigError, PylightnixError
+from pylightnix.stages import command
+
+VALUE = 'hush "tok\nén" 1'
+ISOLATIONS = ["none", "process"]
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("API_TOKEN", VALUE)
+    return Store(tmp_path / "s")
+
+
+def tells(store: Store) -> list[str]:
+    """The files of a store in which a part of the secret stands that no escaping changes."""
+    files = [path for path in Path(store.path).rglob("*") if path.is_file()]
+    return [str(path.relative_to(store.path)) for path in files if b"hush" in path.read_bytes()]
+
+
+@stage(code="ignore")
+def asked(token: Secret = Secret("API_TOKEN"), more: dict[str, list[Secret]] | None = None) -> int:
+    return len(token.reveal()) + sum(len(one.reveal()) for each in (more or {}).values() for one in each)
+
+
+@pytest.mark.parametrize("isolation", ISOLATIONS)
+def test_the_builder_has_it_and_its_name_counts(store: Store, isolation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = realize(asked(), store=store, isolation=isolation, strict=True, quiet=True)
+    assert made.value == len(VALUE)
+    assert "API_TOKEN" in str(made.params)
+    assert tells(store) == []
+    monkeypatch.setenv("API_TOKEN", "another one")
+    assert not plan(asked(), store=store).work, "another value is no reason to run again"
+    monkeypatch.setenv("OTHER", "another one")
+    assert plan(asked(Secret("OTHER")), store=store).work
+    deep = realize(asked(more={"x": [Secret("OTHER")]}), store=store, isolation=isolation, quiet=True)
+    assert deep.value == 2 * len("another one")
+
+
+@stage(code="ignore", secrets=["API_TOKEN"])
+def leaks(build: Build, how: str, table: Path = promise("deep/table.txt")) -> object:
+    secret = os.environ["API_TOKEN"]
+    table.write_text("nothing")
+    match how:
+        case "prints":
+            print("it is", secret, repr(secret))
+            build.log.warning("it is %s", secret)
+        case "returns":
+            return {"a": [secret]}
+        case "writes":
+            table.write_text("x" * (1 << 20) + secret)
+        case "links":
+            (build.out / "link").symlink_to(secret)
+        case "raises":
+            (build.checkpoint / "state").write_text(secret)
+            try:
+                raise RuntimeError(f"refused: {secret}")
+            except RuntimeError as error:
+                raise ValueError("no") from error
+        case "hides":
+            table.write_text(secret)
+            table.chmod(0)
+            table.parent.chmod(0)
+        case "dies":
+            print("it is", secret, flush=True)
+            os._exit(3)
+    return None
+
+
+@pytest.mark.parametrize("isolation", ISOLATIONS)
+def test_it_is_blotted_out_of_the_log(store: Store, isolation: Any) -> None:
+    made = realize(leaks("prints"), store=store, isolation=isolation, quiet=True)
+    assert "it is *** '***'" in made.log
+    assert tells(store) == []
+
+
+@pytest.mark.parametrize("isolation", ISOLATIONS)
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("returns", "what was returned has the secret API_TOKEN in it"),
+        ("writes", r"deep/table\.txt has the secret API_TOKEN in it"),
+        ("links", "link has the secret API_TOKEN in it"),
+        ("raises", "no"),
+        ("hides", "has the secret API_TOKEN in it|promise 'table' is broken"),
+        ("dies", "exited with code 3"),
+    ],
+)
+def test_who_gives_it_away_fails(
+    store: Store, isolation: Any, how: str, told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if how == "dies" and isolation == "none":
+        pytest.skip("it would end this process")
+    with pytest.raises(BuildError, match=told) as failure:
+        realize(leaks(how), store=store, isolation=isolation)
+    assert "hush" not in "".join(traceback.format_exception(failure.value))
+    assert "hush" not in str(failure.value.fields)
+    if isolation == "process":
+        assert "hush" not in "".join(capfd.readouterr())
+    assert tells(store) == []
+    assert store.realizations() == []
+
+
+def test_a_script_has_it_as_a_variable(store: Store) -> None:
+    made = realize(
+        command("script", 'printf %s "$t" | base64 -w0 > $out/f', t=Secret("API_TOKEN"), promises={"file": "f"}),
+        store=store, quiet=True,
+    )  # fmt: skip
+    assert base64.b64decode(made.file.read_bytes()).decode() == VALUE
+    assert tells(store) == []
+
+
+def test_it_must_be_set(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("API_TOKEN")
+    with pytest.raises(BuildError, match="the environment variable is not set"):
+        realize(asked(), store=store, quiet=True)
+    with pytest.raises(BuildError, match="the secret API_TOKEN is not set here"):
+        realize(unused(), store=store, quiet=True)
+
+
+@stage(code="ignore")
+def unused(token: Secret = Secret("API_TOKEN")) -> int:
+    return 1
+
+
+def test_show_and_messages_have_the_name(store: Store) -> None:
+    made = realize(asked(), store=store, quiet=True)
+    said = subprocess.run(
+        [sys.executable, "-m", "pylightnix", "show", made.ref, "--store", str(store.path)],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "API_TOKEN" in said
+    assert "hush" not in said
+    assert "API_TOKEN" in repr(asked())
+
+
+@pytest.mark.parametrize("name", ["", "A=B", "a\0b", 7, None, b"A"])
+def test_names_that_cannot_be(name: Any) -> None:
+    with pytest.raises(ConfigError, match="no list of names"):
+        Secret(name)
+
+
+def test_what_it_says_cannot_be_in_the_identity_too() -> None:
+    with pytest.raises(PylightnixError, match="API_TOKEN is a secret"):
+
+        @stage(variables=["API_TOKEN"], secrets=["API_TOKEN"])
+        def wrong() -> None: ...
+
+
+def test_secrets_are_values() -> None:
+    assert Secret("A") == Secret("A") != Secret("B")
+    assert len({Secret("A"), Secret("A")}) == 1
+    assert str(Secret("A")) == repr(Secret("A")) == "Secret('A')"
