@@ -270,21 +270,30 @@ def test_interrupted_it_ends_what_an_executor_runs_that_is_somebodys_own(store: 
     realize(held(), store)
     end.touch()
 
-    came = threading.Event()
+    came: list[str] = []
+    where = "inside"
+
+    def come(*_: object) -> None:
+        came.append(where)
+        if where == "inside":
+            raise KeyboardInterrupt
 
     def interrupt() -> None:
         wait_for(file.exists)
-        while not came.is_set():  # one that comes within a destructor is lost
-            signal.pthread_kill(main, signal.SIGINT)
-            came.wait(20)
+        signal.pthread_kill(main, signal.SIGINT)
 
     executor, main = ProcessExecutor(1), threading.get_ident()
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        checked(held(), store, executor=executor)
-    came.set()
-    thread.join()
+    before = signal.signal(signal.SIGINT, come)  # whatever other tests have left there
+    try:
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            checked(held(), store, executor=executor)
+        where = "after"
+        thread.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert came == ["inside"]
     assert not is_alive(int(file.read_text()))
     assert [name for name in os.listdir(store.path / "tmp") if name != "checkpoints"] == []
 
