@@ -18,7 +18,7 @@ from pylightnix.names import printable
 
 BLOT = "***"
 LEAST = 6
-"""Bytes that a secret must have to be looked for: shorter ones stand everywhere by chance."""
+"""Characters that a secret must have to be looked for: shorter ones stand everywhere by chance."""
 
 _CHUNK = 1 << 20
 

@@ -11,7 +11,7 @@ from pylightnix.store.layout import DIRECTORY
 from pylightnix.store.pending import check_durability
 from pylightnix.store.store import Store
 
-__all__ = ["DIRECTORY", "DURABILITY", "VARIABLE", "as_store", "locate"]
+__all__ = ["DIRECTORY", "DURABILITY", "VARIABLE", "StoreLike", "as_store", "locate"]
 
 VARIABLE = "PYLIGHTNIX_STORE"
 DURABILITY = "PYLIGHTNIX_DURABILITY"
