@@ -25,6 +25,8 @@ class Unwatching:
 
     idle = True
 
+    def __init__(self, *_: object) -> None: ...
+
     def __enter__(self) -> Self:
         return self
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from pylightnix.executors import declared as declared_
 from pylightnix.executors import watching
-from pylightnix.executors.declared import undeclared
+from pylightnix.executors.declared import Declared
 from pylightnix.executors.watching import Unwatched, Watch
 from pylightnix.model.build import BuildRequest, Finding
 
@@ -26,9 +27,10 @@ def request_(tmp_path: Path) -> BuildRequest:
 
 
 def found(request: BuildRequest, builder: Callable[[], object], started: float | None = None) -> tuple[Finding, ...]:
-    with Watch() as watch:
+    declared = Declared(request)
+    with Watch(declared.is_clear) as watch:
         builder()
-    return undeclared(watch, request, time.time() + 1000 if started is None else started)[0]
+    return declared.findings(watch, time.time() + 1000 if started is None else started)[0]
 
 
 @pytest.fixture
@@ -159,17 +161,66 @@ def test_what_is_not_noted_any_more_is_counted(
     request_: BuildRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watching, "MOST_NOTED", 2)
-    with Watch() as watch:
+    declared = Declared(request_)
+    with Watch(declared.is_clear) as watch:
         for name in "abcd":
             with pytest.raises(FileNotFoundError):
                 (tmp_path / name).read_text()
-    assert undeclared(watch, request_, OLD) == ((), 2)
+    assert declared.findings(watch, OLD) == ((), 2)
+
+
+def test_of_files_in_an_input_only_the_first_is_asked_about(request_: BuildRequest, tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    for name in "abc":
+        (given / name).write_text("1")
+    asked: list[str] = []
+    declared = Declared(dataclasses.replace(request_, inputs=(str(given),)))
+
+    def is_clear(folder: str) -> bool:
+        asked.append(folder)
+        return declared.is_clear(folder)
+
+    with Watch(is_clear) as watch:
+        for name in "abc":
+            (given / name).read_text()
+    assert (asked, watch.opened, watch.idle) == ([str(given)], {}, True)
+
+
+def test_a_directory_that_is_forgotten_is_asked_about_again(
+    request_: BuildRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (watching, declared_):
+        monkeypatch.setattr(module, "MOST_KNOWN", 2)
+    given = tmp_path / "given"
+    for name in "abcd":
+        for place in (given, tmp_path / "other"):
+            (place / name).mkdir(parents=True)
+            (place / name / "file").write_text("1")
+
+    def read() -> None:
+        for name in [*"abcd", *"abcd"]:
+            (given / name / "file").read_text()
+            (tmp_path / "other" / name / "file").read_text()
+
+    told = found(dataclasses.replace(request_, inputs=(str(given),)), read)
+    assert [one.what for one in told] == [str(tmp_path / "other" / name / "file") for name in "abcd"]
+
+
+def test_a_builder_gets_its_own_error_for_what_is_no_path(request_: BuildRequest, tmp_path: Path) -> None:
+    def read() -> None:
+        for path in (f"{tmp_path}/a\0b/c", f"{tmp_path}/\ud800/c"):
+            with pytest.raises((ValueError, FileNotFoundError)):
+                open(path).close()
+
+    assert found(request_, read) == ()
 
 
 def test_an_address_is_told_by_its_name_alone(request_: BuildRequest) -> None:
-    watch = Watch()
+    declared = Declared(request_)
+    watch = Watch(declared.is_clear)
     watch.contacts = dict.fromkeys([("example.org", "80"), ("192.0.2.1", "80"), ("192.0.2.1", "81"), ("", "0")])
-    told, _ = undeclared(watch, request_, OLD)
+    told, _ = declared.findings(watch, OLD)
     assert [one.what for one in told] == ["example.org:80", "192.0.2.1:81"]
 
 

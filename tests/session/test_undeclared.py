@@ -16,7 +16,7 @@ from pylightnix import Dep, Store, promise, realize, stage
 from pylightnix.engine.events import UndeclaredWarning
 from pylightnix.errors import BuildError
 from pylightnix.executors import watching
-from pylightnix.executors.declared import undeclared
+from pylightnix.executors.declared import Declared
 from pylightnix.model.build import BuildRequest
 from pylightnix.model.conditions import Isolation
 
@@ -141,9 +141,10 @@ def perform_many(bench: Path, data: str, number: int) -> None:
     places = [str(bench / name) for name in ("out", "scratch", "checkpoint", "log")]
     request = BuildRequest("stage", int, False, {}, {}, "key", 0, 0, *places)
     for index in range(number):
-        with watching.Watch() as watch:
+        declared = Declared(request)
+        with watching.Watch(declared.is_clear) as watch:
             Path(data).read_text()
             with contextlib.suppress(OSError):
                 open(f"{data}{index}")  # noqa: SIM115
             os.environ.get(f"PLX_{index}")
-        undeclared(watch, request, 0.0)
+        declared.findings(watch, 0.0)

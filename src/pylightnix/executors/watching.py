@@ -1,7 +1,8 @@
 """Notes what a builder opens, which variables it reads and whom it connects to. Unaware of what of that was declared.
 
 Python tells a hook of each file that it opens; `os.environ` tells us here. Both are set up once in a process, at its
-first run, and cannot be taken away, so they do next to nothing while no builder runs.
+first run, and cannot be taken away, so they do next to nothing while no builder runs. While one does, a directory is
+asked about once: nothing is noted of the files in one that is clear, and most files that are opened are in such a one.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ import os
 import sys
 import threading
 from _thread import _count as count_threads
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from threading import get_ident
 from types import CodeType, TracebackType
 from typing import Any, Self
 
 MOST_NOTED = 100_000
 """Different paths of one run that are noted."""
+
+MOST_KNOWN = 10_000
+"""Directories that are remembered; whoever opens files in more of them asks again."""
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _CREATING = os.O_WRONLY | os.O_CREAT
@@ -35,7 +39,11 @@ class Watch:
 
     What threads do that were there before is not noted: they are somebody else's.
 
+    Args:
+        is_clear: says of a directory, absolute, whether nothing that is opened in it matters; asked once of each.
+
     Attributes:
+        clear: directories that were found to be clear.
         opened: paths as they were given, made absolute once the working directory changes or the builder returned,
             each with whether it was made by the builder: first opened for writing.
         changed: paths that were opened for writing, or replaced, after they had been read.
@@ -48,11 +56,12 @@ class Watch:
     """
 
     __slots__ = (
-        "_before", "_iterated", "_outsiders", "assigned", "changed", "contacts", "executed", "forgotten",
-        "made", "opened", "variables",
+        "_before", "_is_clear", "_iterated", "_outsiders", "_unclear", "assigned", "changed", "clear", "contacts",
+        "executed", "forgotten", "made", "opened", "variables",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, is_clear: Callable[[str], bool]) -> None:
+        self.clear: set[str] = set()
         self.opened: dict[Any, bool] = {}
         self.changed: set[str] = set()
         self.made: dict[str, None] = {}
@@ -61,6 +70,8 @@ class Watch:
         self.assigned: set[str] = set()
         self.contacts: dict[tuple[str, str], None] = {}
         self.forgotten = 0
+        self._is_clear = is_clear
+        self._unclear: set[str] = set()
         self._before: Watch | None = None
         self._outsiders: set[int] = set()
         self._iterated: set[str] = set()
@@ -141,7 +152,26 @@ class Watch:
         elif not self.opened.setdefault(path, bool(flags & _CREATING) and not keeps):
             self.changed.add(_absolute("", path))
 
-    def opens_relative(self, path: str, flags: int) -> None:
+    def opens(self, path: Any, mode: str | None, flags: int) -> None:
+        """A file is opened, in a directory that is not known to be clear."""
+        if type(path) is str:
+            if not path.startswith("/"):
+                if mode is None:
+                    self._opens_relative(path, flags)
+                    return
+            elif self._becomes_clear(path[: path.rfind("/")]):
+                return
+        self._opens(path, flags)
+
+    def _opens(self, path: Any, flags: int) -> None:
+        if flags & _WRITING:
+            self.writes(path, flags)
+        elif len(self.opened) < MOST_NOTED:
+            self.opened.setdefault(path, False)
+        elif path not in self.opened:
+            self.forgotten += 1
+
+    def _opens_relative(self, path: str, flags: int) -> None:
         """`os.open` of a relative path: nobody tells us to what, so it counts where one file alone can be meant.
 
         Without a directory that is open, that is the one in the working directory.
@@ -152,16 +182,18 @@ class Watch:
             for place in ("", *places):
                 self.writes(os.path.join(place, path), flags)
         elif len(holders) == 1 or not places:
-            self.opens(os.path.join("".join(holders), path), flags)
+            self._opens(os.path.join("".join(holders), path), flags)
 
-    def opens(self, path: Any, flags: int) -> None:
-        """A file is opened."""
-        if flags & _WRITING:
-            self.writes(path, flags)
-        elif len(self.opened) < MOST_NOTED:
-            self.opened.setdefault(path, False)
-        elif path not in self.opened:
-            self.forgotten += 1
+    def _becomes_clear(self, folder: str) -> bool:
+        if folder in self._unclear:
+            return False
+        with Unwatched():
+            clear = self._is_clear(folder)
+        known = self.clear if clear else self._unclear
+        if len(known) >= MOST_KNOWN:
+            known.clear()
+        known.add(folder)
+        return clear
 
     def _mkdir(self, path: Any, _: int, directory: int = -1) -> None:
         if directory == -1 and not os.path.isdir(path):
@@ -233,17 +265,13 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
     if watch is None:
         return
     if event == "open":
-        path, mode, flags = args
-        if watch._outsiders and get_ident() in watch._outsiders:
-            return
-        if mode is None and type(path) is str and not path.startswith("/"):
-            watch.opens_relative(path, flags)
-        elif flags & _WRITING:
-            watch.writes(path, flags)
-        elif len(watch.opened) < MOST_NOTED:
-            watch.opened.setdefault(path, False)
-        elif path not in watch.opened:
-            watch.forgotten += 1
+        try:
+            if args[0].rpartition("/")[0] in watch.clear:
+                return
+        except (AttributeError, TypeError):
+            pass  # a descriptor, or bytes
+        if not watch._outsiders or get_ident() not in watch._outsiders:
+            watch.opens(*args)
     elif event in _EVENTS and get_ident() not in watch._outsiders:
         watch.note(event, args)
 

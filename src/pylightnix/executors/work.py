@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pylightnix.errors import ConfigError
-from pylightnix.executors.declared import undeclared
+from pylightnix.executors.declared import Declared
 from pylightnix.executors.outputs import check, prepare
 from pylightnix.executors.telling import describe, format_traceback, utc_now
 from pylightnix.executors.watching import Watch
@@ -55,12 +55,13 @@ def perform(request: BuildRequest, stream: TextIO, tell: Tell) -> Outcome:
     started = utc_now()
     begin = time.perf_counter()
     clock = time.time()
-    watch = Watch()
+    declared = Declared(request)
+    watch = Watch(declared.is_clear)
     failure, value, error = _perform(request, stream, tell, watch)
     duration = time.perf_counter() - begin
     if watch.idle:
         return Outcome(failure, value, started, duration, error)
-    findings, more = undeclared(watch, request, clock)
+    findings, more = declared.findings(watch, clock)
     if findings and failure is None and request.conditions.strict:
         failure = failure_of(findings, more)
     return Outcome(failure, value, started, duration, error, findings, more)
