@@ -6,6 +6,7 @@ the default, `batch`, adds to that is shown beside.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from statistics import median
 from bench.processes import HERE, python
 from bench.rows import Row, against
 
+SHAPES = ("chain", "fan")
 COUNTS = (100, 1_000, 10_000)
 REPEATS = {100: 25, 1_000: 5, 10_000: 3}
 LIMITS = {"cold": 5.0, "cold, batch": None, "warm": 3.0}
@@ -78,33 +80,42 @@ def discard(place: Path) -> None:
 
 
 def measure(scale: float, place: Path) -> list[Row]:
-    """The rows; `scale` is a factor on the number of stages, `place` a directory to work in."""
-    rows = []
-    for shape in ("chain", "fan"):
-        samples = {}
-        for count in COUNTS:
-            sample = samples[count] = Sample(shape, max(2, round(count * scale)), place / f"{shape}-{count}")
+    """The rows; `scale` is a factor on the number of stages, `place` a directory to work in.
+
+    All small ones are measured before the large, and what one repetition wrote is on disk before the next begins: a
+    hundred stages are over before the system has written what ten thousand left to it, and would wait for that.
+    """
+    samples = {}
+    for count in COUNTS:
+        for shape in SHAPES:
+            sample = samples[shape, count] = Sample(shape, max(2, round(count * scale)), place / f"{shape}-{count}")
             print(f"measuring a {shape} of {sample.count:,} …", file=sys.stderr)
             for _ in range(REPEATS[count]):
+                os.sync()
                 sample.repeat()
-            rows += [
-                against(
-                    f"{shape} of {sample.count:,}, {state}, per stage",
-                    sample.ours(state),
-                    sample.floor(state),
-                    limit,
-                    per=sample.count,
-                )
-                for state, limit in LIMITS.items()
-            ]
-        large, middle = samples[10_000], samples[1_000]
-        rows += [
-            against(
-                f"{shape}, {state}, per stage: {large.count:,} against {middle.count:,}",
-                large.ours(state) / large.count,
-                middle.ours(state) / middle.count,
-                GROWTH,
-            )
-            for state in ("cold", "warm")
-        ]
-    return rows
+    return [row for shape in SHAPES for row in _rows(shape, [samples[shape, count] for count in COUNTS])]
+
+
+def _rows(shape: str, samples: list[Sample]) -> list[Row]:
+    rows = [
+        against(
+            f"{shape} of {sample.count:,}, {state}, per stage",
+            sample.ours(state),
+            sample.floor(state),
+            limit,
+            per=sample.count,
+        )
+        for sample in samples
+        for state, limit in LIMITS.items()
+    ]
+    _, middle, large = samples
+    growth = [
+        against(
+            f"{shape}, {state}, per stage: {large.count:,} against {middle.count:,}",
+            large.ours(state) / large.count,
+            middle.ours(state) / middle.count,
+            GROWTH,
+        )
+        for state in ("cold", "warm")
+    ]
+    return rows + growth

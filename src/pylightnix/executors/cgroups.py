@@ -53,6 +53,6 @@ def _folders(controller: str, groups: str, top: str) -> Iterator[str]:
 
 def _words(path: str) -> tuple[str, ...]:
     """The words of a file; none if it is not there."""
-    with contextlib.suppress(OSError), open(path, encoding="ascii", errors="replace") as file:
+    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
         return tuple(file.read().split())
     return ()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pylightnix.executors import cgroups
 from pylightnix.model.conditions import Conditions
@@ -14,9 +15,26 @@ _GPU = re.compile(r"nvidia[0-9]+")
 
 
 def machine_capacity() -> Mapping[str, float]:
-    """cpus, gpus, and memory in bytes where the system tells it."""
-    memory = _memory()
-    return {"cpus": cpus(), "gpus": len(gpus()), **({"memory": memory} if memory else {})}
+    """cpus, gpus, and memory in bytes where the system tells it; the system is asked at the first look."""
+    return _Capacity()
+
+
+class _Capacity(Mapping[str, float]):
+    """Asking takes a millisecond, and most realizes have no stage that says what it takes."""
+
+    @functools.cached_property
+    def _found(self) -> Mapping[str, float]:
+        memory = _memory()
+        return {"cpus": cpus(), "gpus": len(gpus()), **({"memory": memory} if memory else {})}
+
+    def __getitem__(self, name: str) -> float:
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 def cpus() -> int:
