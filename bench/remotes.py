@@ -1,12 +1,13 @@
 """Results to an S3 server and back, against rclone with the same files and server; to a directory, against `cp -a`.
 
 The server is `rclone serve s3` on this machine, so both sides pay for it alike. Files are random bytes: nothing of them
-can be compressed. Each way is measured once, after what was written before is on the disk.
+can be compressed. A push is measured once, pulls in turn, each after what was written before is on the disk.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import resource
 import socket
@@ -16,14 +17,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench.rows import Row, against
+from bench.rows import Row, against, interleaved
 from pylightnix import Build, Realization, Store, pull, push, realize, stage
 from pylightnix.model.amounts import size as shown
+from pylightnix.store.pending import Durability
 
 LARGE = 2_000_000_000
 MANY = 20_000
 SMALL = 3_000
 PIECE = 8 << 20
+TIMES = 3
 RCLONE = Path(sys.executable).with_name("rclone")
 KEY, SECRET = "AKIDFORBENCH", "thesecretofthebench"
 
@@ -65,18 +68,37 @@ def _compared(
     url = f"s3://bucket/{place.name}?endpoint={endpoint}"
     theirs = _rclone(endpoint)
     there = _seconds(lambda: theirs("copy", str(done.path), f"x:bucket/rclone-{place.name}"))
-    back = _seconds(lambda: theirs("copy", f"x:bucket/rclone-{place.name}", str(place / "rclone")))
     yield against(f"push of {name}, against rclone", _seconds(lambda: push(done, url, store=store)), there, limit)
     again = _seconds(lambda: push(done, url, store=store))
     yield Row(name=f"the same push again, {name}, against 1 s", ours=again, floor=1, ratio=again, limit=1, unit="s")
-    fetched = Store(place / "fetched")
-    taken = _seconds(lambda: pull(done.ref, url, store=fetched, unsigned=True))
-    yield against(f"pull of {name}, against rclone", taken, back, limit)
+    yield from _fetched(name, limit, done, place, url, lambda to: theirs("copy", f"x:bucket/rclone-{place.name}", to))
     plain = _seconds(lambda: subprocess.run(["cp", "-a", done.path, place / "plain"], check=True))
     pushed = _seconds(lambda: push(done, place / "remote", store=store))
     yield against(f"push of {name} to a directory, against cp -a", pushed, plain, None)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     yield Row(name=f"peak memory so far, {name}", ours=peak, floor=1, ratio=peak, limit=None, unit="MiB")
+
+
+def _fetched(
+    name: str, limit: float, done: Realization[None], place: Path, url: str, theirs: Callable[[str], object]
+) -> Iterator[Row]:
+    """Pulls, each into a place of its own; rclone leaves it to the system when anything reaches the disk, as `none`."""
+    numbers = itertools.count()
+
+    def ours(durability: Durability) -> float:
+        store = Store(place / f"fetched-{next(numbers)}", durability=durability)
+        return _seconds(lambda: pull(done.ref, url, store=store, unsigned=True))
+
+    plain, lasting, back = interleaved(
+        [
+            lambda: ours("none"),
+            lambda: ours("batch"),
+            lambda: _seconds(lambda: theirs(str(place / f"rclone-{next(numbers)}"))),
+        ],
+        TIMES,
+    )
+    yield against(f"pull of {name}, against rclone", plain, back, limit)
+    yield against(f"the same, on disk when it returns, {name}", lasting, back, None)
 
 
 def _seconds(work: Callable[[], object]) -> float:
