@@ -21,6 +21,7 @@ BIG_COUNT = 8
 BIG = 64_000_000
 SECOND = 1.0
 COPIES = 3
+WARM = 7
 
 
 def measure(scale: float, place: Path) -> list[Row]:
@@ -38,7 +39,20 @@ def measure(scale: float, place: Path) -> list[Row]:
     rows.append(_collect("the same with --now, against rmtree", many, place / "removed", "0d"))
     discard(many)
     discard(big)
+    rows.append(_hold(count, place / "held"))
     return rows
+
+
+def _hold(count: int, store: Path) -> Row:
+    """A warm realize in a new process, against one that keeps nothing from being collected."""
+    environment = {"PYLIGHTNIX_STORE": str(store), "PYTHONPATH": str(HERE.parent), "PYLIGHTNIX_DURABILITY": "none"}
+
+    def took(kind: str) -> float:
+        return python([str(HERE / "holding.py"), kind, str(count)], environment).inside
+
+    took("held")
+    ours, floor = interleaved([lambda: took("held"), lambda: took("loose")], WARM)
+    return against(f"warm realize of {count:,} stages with locks and a root, against without", ours, floor, 1.1)
 
 
 def _list(name: str, command: list[str], store: Path) -> Row:
