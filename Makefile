@@ -62,6 +62,7 @@ $(READY): pyproject.toml requirements-dev.txt scripts/setup.sh
 
 system: # programs that tests need beside Python, where they can be installed
 	@sh scripts/system.sh
+	@sh scripts/hello.sh
 
 static: format lint types contracts graph
 

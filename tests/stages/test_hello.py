@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import shutil
 import subprocess
 import tarfile
@@ -20,16 +19,16 @@ pytestmark = pytest.mark.skipif(
     not all(shutil.which(tool) for tool in ("cc", "make")), reason="no compiler or no make is installed"
 )
 
+_ARCHIVE = Path(__file__).parents[2] / "build" / "hello-2.10.tar.gz"
 _CONFIGURE = '#!/bin/sh\necho "hello: hello.c; cc -o hello hello.c" > Makefile\n'
 _SOURCE = '#include <stdio.h>\nint main(void) { puts("Hello, world!"); return 0; }\n'
 
 
 def real_source() -> bytes:
-    """The archive of GNU Hello, which the tests do not have: a path to it may be given."""
-    path = Path(os.environ.get("PYLIGHTNIX_TEST_HELLO", "none"))
-    if not path.is_file():
-        pytest.skip("PYLIGHTNIX_TEST_HELLO names no file: the path of hello-2.10.tar.gz")
-    return path.read_bytes()
+    """The archive of GNU Hello, which `scripts/hello.sh` fetches where it can be had."""
+    if not _ARCHIVE.is_file():
+        pytest.skip("there is no build/hello-2.10.tar.gz: scripts/hello.sh could not fetch it")
+    return _ARCHIVE.read_bytes()
 
 
 def small_source() -> bytes:
