@@ -13,7 +13,7 @@ from pylightnix.errors import ExecutorError
 from pylightnix.executors.machine import Devices, machine_capacity
 from pylightnix.executors.making import environment_of
 from pylightnix.executors.modules import Modules
-from pylightnix.executors.surroundings import environment, fence_for
+from pylightnix.executors.surroundings import environment
 from pylightnix.executors.telling import host_facts, utc_now
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
 from pylightnix.model.conditions import Conditions
@@ -71,6 +71,7 @@ class ProcessExecutor:
         from concurrent.futures import Future
 
         from pylightnix.executors.launch import Launch
+        from pylightnix.executors.sandbox import fence_for
         from pylightnix.executors.starting import Nurseries
         from pylightnix.executors.transport import NotPortableError, pack
 
@@ -108,6 +109,8 @@ class ProcessExecutor:
         Raises:
             ExecutorError: it is to be in a sandbox, and there can be none here.
         """
+        from pylightnix.executors.sandbox import fence_for
+
         fence_for(conditions)
 
     def stop(self) -> None:

@@ -83,7 +83,8 @@ def _refusal(about: Mapping[str, Any], desk: Desk, waiter: Waiter) -> Failure | 
 
 def _carry(about: Mapping[str, Any], desk: Desk, waiter: Waiter, request: BuildRequest, parcel: bytes) -> BuildResult:
     from pylightnix.executors.launch import Launch
-    from pylightnix.executors.surroundings import environment, fence_for
+    from pylightnix.executors.sandbox import fence_for
+    from pylightnix.executors.surroundings import environment
     from pylightnix.executors.transport import with_path
 
     environ = {**os.environ, **{name: value for name, value in about["variables"].items() if value is not None}}

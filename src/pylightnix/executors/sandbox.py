@@ -23,6 +23,7 @@ from pylightnix.errors import ExecutorError
 from pylightnix.executors.installed import code_paths, is_below, is_covered
 from pylightnix.executors.surroundings import home_directory, temporary_directory, working_directory
 from pylightnix.model.build import BuildRequest, Failure
+from pylightnix.model.conditions import Conditions
 
 PROGRAM = "bwrap"
 _NETWORKING = ("gaierror", "ConnectionRefusedError", "ConnectionError", "URLError", "timeout", "TimeoutError")
@@ -82,6 +83,15 @@ def require_sandbox() -> str:
         what, hint = problem or ("", "")
         raise ExecutorError(f"there can be no sandbox here: {what}", hint=f"{hint}; {_INSTEAD}", isolation="sandbox")
     return program
+
+
+def fence_for(conditions: Conditions) -> str | None:
+    """The program that makes the sandbox of a run; None if it needs none.
+
+    Raises:
+        ExecutorError: there can be no sandbox here.
+    """
+    return require_sandbox() if conditions.isolation == "sandbox" else None
 
 
 @functools.lru_cache(maxsize=4)

@@ -10,7 +10,6 @@ import os
 import sys
 
 from pylightnix.model.build import BuildRequest
-from pylightnix.model.conditions import Conditions
 
 UMASK = 0o022
 """Of isolated runs: what modes a builder gives to files is its own business, not that of the caller's shell."""
@@ -28,19 +27,6 @@ KEPT = (
 def is_isolated(request: BuildRequest) -> bool:
     """Whether the run has surroundings of its own."""
     return request.conditions.isolation in ("process", "sandbox")
-
-
-def fence_for(conditions: Conditions) -> str | None:
-    """The program that makes the sandbox of a run; None if it needs none.
-
-    Raises:
-        ExecutorError: there can be no sandbox here.
-    """
-    if conditions.isolation != "sandbox":
-        return None
-    from pylightnix.executors.sandbox import require_sandbox
-
-    return require_sandbox()
 
 
 def environment(request: BuildRequest, whole: dict[str, str]) -> dict[str, str]:
