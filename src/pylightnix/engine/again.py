@@ -164,7 +164,7 @@ def made_again(
     """Make a recorded run once more; afterwards nothing of it is left that was not registered or kept.
 
     Raises:
-        CollectedError: artifacts of an input are gone.
+        CollectedError: artifacts of an input are not here.
         BuildError: the builder failed; what it left is kept.
         StoreError: the store cannot be written, or an input was removed.
     """
@@ -224,6 +224,6 @@ def _gone(recorded: Recorded, gone: Sequence[Record], keeper: Keeper) -> Collect
     ]
     ref = recorded.record.ref
     return CollectedError(
-        f"run {recorded.run.index} was given what is collected: {told}", where=f"{ref.name} {ref.short}",
+        f"run {recorded.run.index} was given artifacts that are not here: {told}", where=f"{ref.name} {ref.short}",
         hint=f"have it back, then check: {'; '.join(ways)}", ref=ref, inputs=[record.ref for record in gone],
     )  # fmt: skip
