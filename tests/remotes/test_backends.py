@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import time
@@ -68,7 +69,7 @@ class TestDirectory(BackendContract):
     def test_what_a_killed_process_of_this_machine_was_writing_goes_at_once(self, tmp_path: Path) -> None:
         for last in range(100):
             place = tmp_path / str(last)
-            died = dies_at(last, lambda place=place: Directory(str(place)).put("a/b", b"half"))
+            died = dies_at(last, functools.partial(Directory(str(place)).put, "a/b", b"half"))
             Directory(str(place)).put("a/c", b"x")
             assert {"c"} <= set(os.listdir(place / "a")) <= {"b", "c"}
             if not died:

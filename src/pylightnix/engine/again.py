@@ -177,17 +177,18 @@ def made_again(
         key = Key(recorded.record.key, recorded.record.home)
         running = runs.begin(Job(recorded.pinned, key, apart=recorded.run.index), _Apart())
         try:
-            yield _make(running, runs, executor, listener)
+            yield _make(running, runs, keeper, executor, listener)
         finally:
             keeper.discard(running.workspace)
     finally:
         holding.release()
 
 
-def _make(running: Running, runs: Runs, executor: Executor, listener: Listener) -> Made:
+def _make(running: Running, runs: Runs, keeper: Keeper, executor: Executor, listener: Listener) -> Made:
     listener.started(running.request)
     try:
-        result = without_secrets(running.request, executor.submit(running.request, listener.progress).result())
+        result = executor.submit(running.request, listener.progress).result()
+        result = without_secrets(keeper, running.workspace, running.request, result)
     except BaseException:  # interrupted: what still writes is ended before its place is removed
         executor.stop()
         raise
