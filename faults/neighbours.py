@@ -14,7 +14,6 @@ from pathlib import Path
 from pylightnix import PylightnixError, Store, import_archive, pull
 from pylightnix.errors import DamageError
 from pylightnix.hashing import digest_bytes
-from pylightnix.remotes import directory
 from pylightnix.remotes.directory import Directory
 from pylightnix.remotes.format import HEAD
 from pylightnix.store.collection.roots import parse_lock
@@ -96,8 +95,7 @@ def unfinished(above: Path) -> list[str]:
 
 
 def clear_up(above: Path) -> None:
-    """Do with a remote what is done with it now and then, as if a day had passed."""
+    """Do with a remote what is done with it now and then."""
     if os.path.lexists(above / REMOTE / HEAD):
-        directory._DAY = -1.0
         backend = Directory(str(above / REMOTE))
         backend.put(HEAD, (above / REMOTE / HEAD).read_bytes())

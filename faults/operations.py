@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 from pathlib import Path
 
 from faults.beside import BESIDE
 from faults.operation import Operation
-from faults.stages import build_all, data, drawn, failing, lucky, model, report, same_data, using
+from faults.stages import (
+    SECRET,
+    build_all,
+    data,
+    discreet,
+    drawn,
+    failing,
+    lucky,
+    model,
+    report,
+    same_data,
+    telling,
+    using,
+)
 from pylightnix import Store, match, realize
 from pylightnix.errors import BuildError, CollectionError, UnknownReferenceError
 from pylightnix.store.collection.trash import Trash
@@ -61,6 +75,28 @@ def _fail(store: Store) -> None:
     except BuildError as error:
         if "on purpose" not in str(error):
             raise
+
+
+def _hide(store: Store) -> object:
+    """One run that tells its secret to the log alone, and one that gives it away, and is refused."""
+    os.environ[SECRET] = HUSH
+    try:
+        realize(telling(), store=store, quiet=True)
+    except BuildError as error:
+        if f"secret {SECRET}" not in error.what and "whether a secret" not in error.what:
+            raise
+    else:
+        raise AssertionError("a run that gave a secret away was taken")
+    return realize(discreet(), store=store, quiet=True)
+
+
+def _is_hidden(store: Store) -> None:
+    """But for what killed runs left, which nobody sees and the next collection removes."""
+    kept = [path for path in store.path.rglob("*") if path.is_file() and path.relative_to(store.path).parts[0] != "tmp"]
+    kept += store.path.glob("tmp/checkpoints/*-left-*/**/*")
+    told = [str(path) for path in kept if path.is_file() and HUSH.encode() in path.read_bytes()]
+    if told:
+        raise AssertionError(f"a secret stands in {told}")
 
 
 def _without_artifacts(store: Store) -> None:
@@ -199,6 +235,8 @@ def _repair(store: Store) -> None:
         build_all(store)
 
 
+HUSH = "hush-hush-hush"
+
 OPERATIONS = (
     Operation("init", _init),
     Operation("realize", build_all),
@@ -212,6 +250,7 @@ OPERATIONS = (
     Operation("replace artifacts", build_all, _half_made),
     Operation("mend a record", build_all, _with_damaged_record, spare=1),
     Operation("keep a failure", _fail),
+    Operation("hide a secret", _hide, holds=_is_hidden),
     Operation("remove", _remove_model, build_all, _is_removed, rival=build_all),
     Operation("collect", _collect, _with_unneeded, _is_collected, rival=build_all, thin=("lucky",), lasts=False),
     Operation("forget", _forget, _with_unneeded, rival=build_all, thin=("lucky",), lasts=False),

@@ -13,7 +13,10 @@ from pylightnix import Build, Dep, Store, match, promise, realize, stage
 LEDGER = "PYLIGHTNIX_FAULTS_LEDGER"
 """The environment variable with the file into which builders write their names; they write none without it."""
 
-STAGES = ("data", "model", "report", "lucky", "failing", "drawn", "using")
+SECRET = "PYLIGHTNIX_FAULTS_SECRET"
+"""The environment variable with what no file may have."""
+
+STAGES = ("data", "model", "report", "lucky", "failing", "drawn", "using", "discreet")
 """The names of all."""
 
 
@@ -82,6 +85,26 @@ def failing(build: Build, out: Path = promise("out.txt")) -> None:
     (build.checkpoint / "x").write_text("x")
     out.write_text("half")
     raise ValueError("on purpose")
+
+
+@stage(code="ignore", secrets=[SECRET])
+def discreet(build: Build, out: Path = promise("out.txt")) -> None:
+    """A secret in the log, and where nobody gets it."""
+    _tell("discreet")
+    print("it is", os.environ[SECRET])
+    (build.scratch / "x").write_text(os.environ[SECRET])
+    (build.checkpoint / "x").write_text(os.environ[SECRET])
+    out.write_text("nothing")
+
+
+@stage(code="ignore", secrets=[SECRET])
+def telling(build: Build, out: Path = promise("out.txt")) -> None:
+    """A secret in all that a run leaves; so it fails."""
+    print("it is", os.environ[SECRET])
+    for place in (build.out, build.scratch, build.checkpoint):
+        (place / "deep").mkdir(exist_ok=True)
+        (place / "deep" / "x").write_text(os.environ[SECRET])
+    out.write_text(os.environ[SECRET])
 
 
 @stage(code="ignore")

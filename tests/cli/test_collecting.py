@@ -244,7 +244,7 @@ def test_what_was_collected_can_be_restored_or_made_again(cli: Any) -> None:
     assert "1 thing removed from the trash for good" in told
     assert "belonged to nobody" not in told
     told = cli("realize", "flow.py:numbers")
-    assert "chosen, but its artifacts are gone" in told.stderr
+    assert "chosen, but its artifacts are not here" in told.stderr
     assert len(cli.json("ls")["realizations"]) == 1
 
 

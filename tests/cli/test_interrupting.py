@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -147,3 +149,60 @@ def test_a_program_whose_reader_goes_realizes_on(cli: Any) -> None:
     assert done.stderr == ""
     assert done.stdout.splitlines()[1:] == ["0"]
     assert len(cli.json("ls", "numbers")["realizations"]) == 15
+
+
+GATE = """
+import sys
+from pylightnix.store.locks import take
+lock = take(sys.argv[1], exclusive=sys.argv[2] == "exclusive")
+print("held", flush=True)
+sys.stdin.read(1)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/locks"), reason="needs a system that says who has a lock")
+@pytest.mark.parametrize(
+    ("command", "how"),
+    [
+        (("gc", "--unreachable"), "shared"),
+        (("gc", "--unreachable", "--dry-run"), "exclusive"),
+        (("gc",), "shared"),
+        (("gc", "--restore", "REF"), "exclusive"),
+        (("remove", "REF"), "shared"),
+        (("remove", "--force", "REF"), "shared"),
+        (("root", "paper", "REF"), "exclusive"),
+        (("realize", "flow.py:numbers"), "exclusive"),
+    ],
+    ids=["gc", "dry", "scopes", "restore", "remove", "force", "root", "realize"],
+)
+def test_who_waits_for_a_collection_is_told_for_whom_and_can_be_ended(
+    cli: Any, command: tuple[str, ...], how: str
+) -> None:
+    ref = cli("realize", "flow.py:numbers").stdout.split()[0]
+    if "--restore" in command:
+        cli("remove", "--force", ref)
+    gate = cli.store / "locks" / "collect.lock"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", GATE, str(gate), how], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    said = cli.directory / "said"
+    with said.open("wb") as file:
+        waiter = subprocess.Popen(
+            [cli.command, *(ref if word == "REF" else word for word in command)],
+            cwd=cli.directory, env=cli.environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file,
+        )  # fmt: skip
+    try:
+        wait_for(lambda: "is being used by" in said.read_text(), 20)
+        waiter.send_signal(signal.SIGINT)
+        assert waiter.wait(10) == 130
+        lines = [line for line in said.read_text().splitlines() if line.startswith("wait ")]
+        (line,) = lines
+        assert f"  is being used by process {holder.pid} on " in line
+        assert f" since {datetime.now(UTC).year}-" in line
+        assert "interrupted" in said.read_text()
+    finally:
+        for process in (holder, waiter):
+            process.kill()
+            process.communicate()

@@ -101,7 +101,7 @@ def test_names_that_are_no_text(found: Compare) -> None:
 
 def test_what_is_collected_is_compared_by_hashes(found: Compare) -> None:
     (difference,) = found(lambda now: (now / "a.txt").write_text("longer\n"), there=False)
-    assert "4 bytes → 7 bytes; its bytes differ; what was recorded is collected" in difference.line()
+    assert "4 bytes → 7 bytes; its bytes differ; what was recorded is not here" in difference.line()
 
 
 def test_recorded_artifacts_that_were_changed_since(found: Compare, tmp_path: Path) -> None:

@@ -67,13 +67,13 @@ def test_what_nothing_needs_is_not_made_again(store: Store) -> None:
     collect(store, "raw", "table")
     made = pylightnix.plan(report(), store=store)
     assert [step.action for step in made] == ["reuse"] * 3
-    assert "its artifacts are gone, and nothing needs them" in made.steps[1].why
+    assert "its artifacts are not here, and nothing needs them" in made.steps[1].why
     assert not made.work
     done = realize(report(), store)
     assert CALLS == []
     assert done.deps.given.value == 3, "its record is there"
     for use in (lambda: done.deps.given.out, lambda: done.deps.given / "x", lambda: os.fspath(done.deps.given)):
-        with pytest.raises(CollectedError, match=r"artifacts are collected[^|]*realize its stage"):
+        with pytest.raises(CollectedError, match=r"artifacts are not here, only its record is[^|]*realize its stage"):
             use()
     realize(report(), store, root="kept")
     assert store.verify().sound

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import time
@@ -20,6 +21,7 @@ from pylightnix.store import changes
 from pylightnix.testing.faulty import Faulty
 from pylightnix.testing.memory_remote import MemoryBackend
 from pylightnix.testing.remotes import BackendContract
+from tests.dying import dies_at
 from tests.remotes.servers import KEY, S3, SECRET, s3_server
 
 
@@ -63,6 +65,16 @@ class TestDirectory(BackendContract):
         backend.put("b", b"x")
         assert not left.exists()
         assert young.exists()
+
+    def test_what_a_killed_process_of_this_machine_was_writing_goes_at_once(self, tmp_path: Path) -> None:
+        for last in range(100):
+            place = tmp_path / str(last)
+            died = dies_at(last, functools.partial(Directory(str(place)).put, "a/b", b"half"))
+            Directory(str(place)).put("a/c", b"x")
+            assert {"c"} <= set(os.listdir(place / "a")) <= {"b", "c"}
+            if not died:
+                break
+        assert 3 < last < 99
 
     def test_where_nothing_can_be_written(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("x")

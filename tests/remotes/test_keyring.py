@@ -16,6 +16,7 @@ from pylightnix.errors import BadNameError, DamageError, PylightnixError, TrustE
 from pylightnix.model.trust import Keyring, Trusted
 from pylightnix.remotes.keyring import DIRECTORY, Keys
 from pylightnix.store import changes
+from tests.dying import dies_at
 
 PUBLIC = [f"plx-public:{base64.b64encode(bytes([n]) * 32).decode()}" for n in range(40)]
 BODY = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="
@@ -208,6 +209,24 @@ def test_a_full_disk_leaves_what_was_there(keys: Keys, refused: str) -> None:
     assert keys.load() == before
     assert sorted(os.listdir(keys.directory)) == ["keyring.json", "keyring.lock"]
     keys.generate()
+
+
+@pytest.mark.parametrize("verb", ["generate", "trust"])
+def test_who_dies_at_a_change_leaves_what_the_next_one_removes(tmp_path: Path, verb: str) -> None:
+    for last in range(100):
+        keys = Keys(str(tmp_path / str(last)))
+        ask = keys.generate if verb == "generate" else lambda keys=keys: keys.trust("ann", PUBLIC[1])
+        died = dies_at(last, ask)
+        if verb == "generate" and keys.own() is not None:
+            with pytest.raises(TrustError, match="not overwritten"):
+                keys.generate()
+        else:
+            ask()
+        name = "own.key" if verb == "generate" else "keyring.json"
+        assert sorted(os.listdir(keys.directory)) == sorted(["keyring.lock", name])
+        if not died:
+            break
+    assert 5 < last < 99
 
 
 def _trust_one(directory: str, n: int) -> None:

@@ -21,6 +21,7 @@ from pylightnix.remotes import pace, ssh
 from pylightnix.remotes.backend import Backend
 from pylightnix.remotes.sftp import Sftp
 from pylightnix.remotes.ssh_login import Target
+from pylightnix.store.checkpoints import place
 from pylightnix.testing.remotes import BackendContract
 from tests.remotes.ssh_server import Ssh, make_key, ssh_server
 
@@ -88,9 +89,15 @@ def test_what_was_being_written_is_not_there_and_goes_in_time(server: Ssh, opene
     for one in (left, young):
         one.write_text("half")
     os.utime(left, (time.time() - 100_000,) * 2)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    ours = [tmp_path / ".new" / f".new-{place()}-{process}-0123456789ab" for process in (dead.pid, os.getpid())]
+    for one in ours:
+        one.write_text("half")
     backend = opened(server.url(tmp_path))
     assert [name for name in backend.names("") if "new" in name] == []
     backend.put("b", b"x")
+    assert [one.exists() for one in ours] == [False, True]
     assert not left.exists()
     assert young.exists()
 

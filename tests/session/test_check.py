@@ -204,7 +204,8 @@ def test_an_input_that_is_collected_is_named(store: Store) -> None:
     realize(model(), store)
     (source,) = store.realizations(name="raw")
     remove_tree(source.path)
-    with pytest.raises(CollectedError, match=rf"was given what is collected: raw {source.ref.short}[^|]*match.exact"):
+    told = rf"was given artifacts that are not here: raw {source.ref.short}[^|]*match.exact"
+    with pytest.raises(CollectedError, match=told):
         checked(model(), store)
     assert [name for name in os.listdir(store.path / "tmp") if name != "checkpoints"] == []
     realize(raw(), store)

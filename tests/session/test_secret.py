@@ -28,8 +28,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 def tells(store: Store) -> list[str]:
     """The files of a store in which a part of the secret stands that no escaping changes."""
-    files = [path for path in Path(store.path).rglob("*") if path.is_file()]
-    return [str(path.relative_to(store.path)) for path in files if b"hush" in path.read_bytes()]
+    paths = [path for path in Path(store.path).rglob("*") if path.is_file() or "hush" in path.name]
+    return [str(one.relative_to(store.path)) for one in paths if "hush" in one.name or b"hush" in one.read_bytes()]
 
 
 @stage(code="ignore")
@@ -52,7 +52,7 @@ def test_the_builder_has_it_and_its_name_counts(store: Store, isolation: Any, mo
 
 
 @stage(code="ignore", secrets=["API_TOKEN"])
-def leaks(build: Build, how: str, table: Path = promise("deep/table.txt")) -> object:
+def leaks(build: Build, how: str, table: Path = promise("deep/table.txt")) -> object:  # noqa: C901
     secret = os.environ["API_TOKEN"]
     table.write_text("nothing")
     match how:
@@ -65,6 +65,11 @@ def leaks(build: Build, how: str, table: Path = promise("deep/table.txt")) -> ob
             table.write_text("x" * (1 << 20) + secret)
         case "links":
             (build.out / "link").symlink_to(secret)
+        case "names":
+            (build.out / secret).write_text("nothing")
+        case "everywhere":
+            for folder in (build.out, build.scratch, build.checkpoint):
+                (folder / "state").write_text(secret)
         case "raises":
             (build.checkpoint / "state").write_text(secret)
             try:
@@ -94,6 +99,8 @@ def test_it_is_blotted_out_of_the_log(store: Store, isolation: Any) -> None:
     [
         ("returns", "what was returned has the secret API_TOKEN in it"),
         ("writes", r"deep/table\.txt has the secret API_TOKEN in it"),
+        ("everywhere", "state has the secret API_TOKEN in it"),
+        ("names", r"\*\*\* has the secret API_TOKEN in it"),
         ("links", "link has the secret API_TOKEN in it"),
         ("raises", "no"),
         ("hides", "has the secret API_TOKEN in it|promise 'table' is broken"),

@@ -26,6 +26,7 @@ from pylightnix.session.executing import Jobs
 from pylightnix.session.location import as_store
 from pylightnix.session.standing import finished
 from pylightnix.session.verbs import plan, realize_many
+from pylightnix.store.collection.gate import Gate
 from pylightnix.store.collection.rooting import set_automatic_root
 from pylightnix.store.collection.roots import Root, Roots
 from pylightnix.store.store import Store
@@ -134,8 +135,12 @@ def realize_command(
                 isolation=isolation, strict=strict, keep_going=keep_going, listener=listener, root=root,  # type: ignore[arg-type]
                 remotes=remotes or None, push_to=push_to, through=through,
             )  # fmt: skip
-        except (PylightnixError, KeyboardInterrupt):
+        except PylightnixError:
             _keep_finished(targets, assignments, thing, where)
+            raise
+        except KeyboardInterrupt:
+            if Gate(where.keeper.layout.locks).opens():  # else whoever wants to end would wait for a collector
+                _keep_finished(targets, assignments, thing, where)
             raise
     keep_alive(targets, assignments, made, where)
     results = flatten(made)

@@ -85,7 +85,7 @@ def _of_files(
         return
     if there is None or here is None:
         before, after = [f"{one.size:,} bytes" for one in (old, new)] if old.size != new.size else ["", ""]
-        what = "its bytes differ; what was recorded is collected, so there is no more to tell"
+        what = "its bytes differ; what was recorded is not here, so there is no more to tell"
         yield Difference(path, Verdict.DIFFERENT, what, "", before, after)
         return
     found = compare_contents(path, f"{there}/{path}", f"{here}/{path}", tolerance)

@@ -164,7 +164,7 @@ def made_again(
     """Make a recorded run once more; afterwards nothing of it is left that was not registered or kept.
 
     Raises:
-        CollectedError: artifacts of an input are gone.
+        CollectedError: artifacts of an input are not here.
         BuildError: the builder failed; what it left is kept.
         StoreError: the store cannot be written, or an input was removed.
     """
@@ -177,17 +177,18 @@ def made_again(
         key = Key(recorded.record.key, recorded.record.home)
         running = runs.begin(Job(recorded.pinned, key, apart=recorded.run.index), _Apart())
         try:
-            yield _make(running, runs, executor, listener)
+            yield _make(running, runs, keeper, executor, listener)
         finally:
             keeper.discard(running.workspace)
     finally:
         holding.release()
 
 
-def _make(running: Running, runs: Runs, executor: Executor, listener: Listener) -> Made:
+def _make(running: Running, runs: Runs, keeper: Keeper, executor: Executor, listener: Listener) -> Made:
     listener.started(running.request)
     try:
-        result = without_secrets(running.request, executor.submit(running.request, listener.progress).result())
+        result = executor.submit(running.request, listener.progress).result()
+        result = without_secrets(keeper, running.workspace, running.request, result)
     except BaseException:  # interrupted: what still writes is ended before its place is removed
         executor.stop()
         raise
@@ -224,6 +225,6 @@ def _gone(recorded: Recorded, gone: Sequence[Record], keeper: Keeper) -> Collect
     ]
     ref = recorded.record.ref
     return CollectedError(
-        f"run {recorded.run.index} was given what is collected: {told}", where=f"{ref.name} {ref.short}",
+        f"run {recorded.run.index} was given artifacts that are not here: {told}", where=f"{ref.name} {ref.short}",
         hint=f"have it back, then check: {'; '.join(ways)}", ref=ref, inputs=[record.ref for record in gone],
     )  # fmt: skip

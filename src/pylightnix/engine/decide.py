@@ -56,7 +56,7 @@ class _Had(NamedTuple):
 class Decider:
     """Decides for one derivation after the other, each after its inputs.
 
-    A realization whose artifacts are collected is chosen by its record. They are had back only if somebody needs them:
+    A realization whose artifacts are not here is chosen by its record. They are had back only if somebody needs them:
     who asked for it, or a run that is given it; then it is decided again, and the choice stays.
 
     Args:
@@ -150,7 +150,7 @@ class Decider:
         gone = [record for record in records if not self._keeper.present(record)]
         if gone and pinned.ref not in self._needed:
             self._bare[pinned.ref] = why
-            why = f"{why}; its artifacts are gone, and nothing needs them"
+            why = f"{why}; its artifacts are not here, and nothing needs them"
             return _Had(Step(pinned.ref, "reuse", why, "", 0, home, refs))
         lacking = [record for record in gone if not self._comes_back(record)]
         if lacking and self.elsewhere.seeks(pinned.ref, key):
@@ -161,7 +161,7 @@ class Decider:
         came = list(filter(None, map(whence, records if self._note else lacking)))
         lacking = lacking if self._note else [record for record in lacking if not whence(record)]
         if lacking:
-            why = f"{why}; {'needed' if self.is_bare(pinned.ref) else 'chosen'}, but its artifacts are gone"
+            why = f"{why}; {'needed' if self.is_bare(pinned.ref) else 'chosen'}, but its artifacts are not here"
             remake = tuple([Remake(record) for record in lacking])
             return _Had(Step(pinned.ref, "build", why, "", len(remake), home), remake)
         self._bare.pop(pinned.ref, None)
@@ -191,7 +191,7 @@ class Decider:
         return Decision(had.step, key, None if had.remake or had.away else choice, had.remake, away=had.away)
 
     def is_bare(self, ref: DerivationRef) -> bool:
-        """Whether something was chosen for it by records alone: some of its artifacts are collected."""
+        """Whether something was chosen for it by records alone: some of its artifacts are not here."""
         return ref in self._bare
 
     def lacking(self, pinned: Pinned) -> list[DerivationRef]:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from pylightnix.engine.decide import Decider, Decision
 from pylightnix.engine.events import Foreseeing, Listener
 from pylightnix.engine.flight import Flight
+from pylightnix.engine.following import Following
 from pylightnix.engine.hiding import without_secrets
-from pylightnix.engine.room import Demand, Room
+from pylightnix.engine.room import Room
 from pylightnix.engine.runs import Job, Running, Runs
 from pylightnix.engine.scheduler import Scheduler
 from pylightnix.engine.trouble import Troubles
-from pylightnix.errors import ExecutorError, MatcherError, PylightnixError
+from pylightnix.engine.wishes import Wishes
+from pylightnix.errors import MatcherError, PylightnixError
 from pylightnix.model.allocation import collector_paused
 from pylightnix.model.build import BuildResult, Executor, Finished
 from pylightnix.model.claiming import Slot
@@ -25,7 +27,7 @@ from pylightnix.model.keeping import Keeper
 from pylightnix.model.plan import Step
 from pylightnix.model.records import Record
 from pylightnix.model.supplying import NOWHERE, Supply
-from pylightnix.names import DerivationRef, KeyRef, RealizationRef
+from pylightnix.names import DerivationRef, RealizationRef
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -99,6 +101,7 @@ class Realizer:
         self._running: dict[Future[BuildResult], Running] = {}
         self._troubles = Troubles(closure, keep_going=keep_going)
         self._room = Room(executor.capacity)
+        self._wishes = Wishes(closure, executor, self._room)
         self._outlook = _outlook_for(listener, closure, keeper, executor.slots)
         self._begin(Decider(closure, keeper, rebuild, holding=self._holding, supply=supply))
 
@@ -110,8 +113,7 @@ class Realizer:
         self._scheduler = Scheduler[Job](
             {p.ref: () if p.fixed is not None else [ref for ref, _ in p.inputs] for p in self._closure.order}
         )
-        self._makers: dict[KeyRef, DerivationRef] = {}
-        self._followers: dict[KeyRef, list[DerivationRef]] = {}
+        self._following = Following()
         self._unneeded: dict[DerivationRef, Step] = {}
         self._stale = False
         if self._outlook is not None:
@@ -191,17 +193,17 @@ class Realizer:
         if decision.choice is not None:
             self._chosen(pinned, decision)
             return
-        if self._follows(pinned, decision.key.home):
+        if self._following.follows(pinned.ref, decision.key.home):
             return
         if lacking := self.decider.lacking(pinned):
             self._scheduler.wait_for(pinned.ref, lacking)
             return
-        self._makers[decision.key.home] = pinned.ref
+        self._following.make(pinned.ref, decision.key.home)
         jobs = [Job(pinned, decision.key, remake.record) for remake in decision.remake]
         if not jobs:
             jobs = [Job(pinned, decision.key, None, decision.extra)] * decision.step.wanted
             self._count(pinned, decision)
-        demand = self._demand(pinned)
+        demand = self._wishes.demand(pinned)
         self._untold[pinned.ref] = decision.step
         weight = None
         if self._outlook is not None:
@@ -218,25 +220,11 @@ class Realizer:
         if self._outlook is not None:
             self._outlook.done(pinned.ref)
         self._scheduler.done(pinned.ref)
-        self._release(pinned, decision.key.home)
+        self._retry(self._following.satisfied(pinned.ref, decision.key.home))
 
     def _tell(self, step: Step) -> None:
         self.steps.setdefault(step.derivation, step)
         self._listener.decided(step)
-
-    def _follows(self, pinned: Pinned, home: KeyRef) -> bool:
-        """Whether runs of this key are being made for another derivation: then this one is asked again after it."""
-        maker = self._makers.get(home, pinned.ref)
-        if maker != pinned.ref:
-            self._followers.setdefault(home, []).append(pinned.ref)
-        return maker != pinned.ref
-
-    def _release(self, pinned: Pinned, home: KeyRef) -> None:
-        """The derivation for which the runs of a key were made is satisfied: those that followed are asked again."""
-        if self._makers.get(home) == pinned.ref:
-            del self._makers[home]
-            for follower in self._followers.pop(home, ()):
-                self._scheduler.again(follower)
 
     def _count(self, pinned: Pinned, decision: Decision) -> None:
         """A matcher may ask for more, but not for ever."""
@@ -300,35 +288,19 @@ class Realizer:
             self._end(running, future.result())
         else:
             self._running[future] = running
-            self._room.take(self._demand(job.pinned))
-
-    def _demand(self, pinned: Pinned) -> Demand:
-        return self._room.demand(f"{pinned.name} {pinned.ref.short}", pinned.conditions)
+            self._room.take(self._wishes.demand(job.pinned))
 
     def _see_conditions(self) -> None:
         """Before the first builder runs: see that all that is not satisfied can have what it wants, however late."""
-        fine: set[int] = set()
-        for pinned in self._closure.order:
-            if id(pinned.conditions) in fine or pinned.ref in self.decider.choices or self._troubles.has(pinned.ref):
-                continue
-            try:
-                self._see_conditions_of(pinned)
-                fine.add(id(pinned.conditions))
-            except PylightnixError as error:
-                self._scheduler.drop(pinned.ref)
-                self._fail(pinned.ref, error)
-                if self._troubles.end_all:
-                    return
 
-    def _see_conditions_of(self, pinned: Pinned) -> None:
-        self._demand(pinned)
-        accept = getattr(self._executor, "accept", None)
-        if accept is not None:
-            try:
-                accept(self._runs.conditions(pinned))
-            except ExecutorError as error:
-                error.where = error.where or f"{pinned.name} {pinned.ref.short}"
-                raise
+        def is_settled(ref: DerivationRef) -> bool:
+            return ref in self.decider.choices or self._troubles.has(ref)
+
+        for ref, error in self._wishes.refused(self._runs.conditions, is_settled):
+            self._scheduler.drop(ref)
+            self._fail(ref, error)
+            if self._troubles.end_all:
+                return
 
     def _collect(self) -> None:
         """Wait until some run has ended, here or, where we could start one more, elsewhere; see to all that have."""
@@ -341,20 +313,20 @@ class Realizer:
             done = wait(self._running, timeout=pause, return_when=FIRST_COMPLETED).done
             for future in done:
                 running = self._running.pop(future)
-                self._room.give(self._demand(running.job.pinned))
+                self._room.give(self._wishes.demand(running.job.pinned))
                 self._end(running, future.result())
             if done or self._retry(self._flight.freed()):
                 return
 
     def _retry(self, freed: Iterable[DerivationRef]) -> bool:
-        """Ask again for derivations of which others have made a run, or given up; whether there were any."""
+        """Ask again for derivations of which somebody else has made a run, or given up; whether there were any."""
         refs = list(freed)
         for ref in refs:
             self._scheduler.again(ref)
         return bool(refs)
 
     def _end(self, running: Running, result: BuildResult) -> None:
-        result = without_secrets(running.request, result)
+        result = without_secrets(self._keeper, running.workspace, running.request, result)
         kept: Path | None = None
         again = False
         if self._outlook is not None:
@@ -396,8 +368,7 @@ class Realizer:
             self._scheduler.stop()
             return
         self._scheduler.failed(ref)
-        for home in [home for home, maker in self._makers.items() if maker == ref]:
-            self._release(self._closure.by_ref[ref], home)
+        self._retry(self._following.failed(ref))
 
     def _abandon(self) -> None:
         """Interrupted: end what runs and leave nothing behind, also if interrupted again meanwhile."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from pylightnix.model.claiming import Slot
+from pylightnix.model.hidden import Hidden
 from pylightnix.model.holding import Holding
 from pylightnix.model.records import Context, Record, Run
 from pylightnix.model.remembered import Memory
@@ -172,6 +173,14 @@ class Keeper(Shelf, Protocol):
 
     def watch(self, workspace: Workspace, records: Iterable[Record]) -> Watch:
         """Watch the artifacts that a run was given; its workspace was just made."""
+        ...
+
+    def blot(self, workspace: Workspace, hidden: Sequence[Hidden]) -> str:
+        """Leave no secret in a workspace: the log without it, and no file that has one.
+
+        Returns:
+            What of the artifacts had one, in words; empty if nothing had.
+        """
         ...
 
     def seal(self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str]) -> Sealed:

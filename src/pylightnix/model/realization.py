@@ -174,7 +174,7 @@ class Realization(Generic[R_co]):
         """The directory of the artifacts, of which somebody wants to use something."""
         if not self._shelf.present(self._record):
             raise CollectedError(
-                "its artifacts are collected, only its record is there", where=f"{self.name} {self.ref.short}",
+                "its artifacts are not here, only its record is", where=f"{self.name} {self.ref.short}",
                 hint="realize its stage itself: that has them back from the trash, or makes them again; "
                 "or .fetch() has them from a remote",
                 ref=self.ref,
@@ -182,7 +182,7 @@ class Realization(Generic[R_co]):
         return self.path
 
     def fetch(self, promise: str | None = None) -> Path:
-        """Have the artifacts here, from a remote if they are collected or were left there.
+        """Have the artifacts here, from a remote if only their record is here.
 
         Remotes that are asked: where it was pulled from, those of the store, those in `$PYLIGHTNIX_REMOTES`. What comes
         is held against the record.

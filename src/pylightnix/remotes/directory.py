@@ -12,10 +12,9 @@ from pylightnix.errors import DamageError, RemoteError
 from pylightnix.names import printable
 from pylightnix.remotes.backend import check_name, check_prefix, is_name
 from pylightnix.store import changes
-from pylightnix.store.files import NewFile, fresh_id, is_directory, open_plain
-from pylightnix.store.unfinished import sync_name
+from pylightnix.store.files import NewFile, is_directory, open_plain
+from pylightnix.store.unfinished import is_abandoned, sync_name, unique
 
-_DAY = 86400.0
 _UNFINISHED = ".new-"
 """Begins the name of a file that is being written. No name in a remote begins with a dot."""
 
@@ -57,7 +56,7 @@ class Directory:
         above = os.path.dirname(path)
         with self._telling(name):
             new = changes.make_directories(above)
-            beside = f"{above}/{_UNFINISHED}{fresh_id()}"
+            beside = f"{above}/{_UNFINISHED}{unique()}"
             try:
                 with NewFile(beside, 0o644) as file:
                     file.write(data)
@@ -119,13 +118,13 @@ class Directory:
         return f"{self._root}/{check_name(name)}"
 
     def _sweep(self) -> None:
-        """Remove what was being written a day ago: whoever did so was killed."""
-        before = time.time() - _DAY
+        """Remove what nobody writes any more: whoever did so was killed. Of other machines that shows after a day."""
         for here, _, files in os.walk(self._root):
             for one in files:
                 if one.startswith(_UNFINISHED):
                     with contextlib.suppress(OSError):
-                        if os.lstat(f"{here}/{one}").st_mtime < before:
+                        since = time.time() - os.lstat(f"{here}/{one}").st_mtime
+                        if is_abandoned(one.removeprefix(_UNFINISHED), since):
                             changes.remove_file(f"{here}/{one}")
 
     @contextlib.contextmanager

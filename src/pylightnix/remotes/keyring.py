@@ -16,8 +16,9 @@ from pylightnix.names import printable
 from pylightnix.remotes.keys import PUBLIC, SecretKey, check_public, generate, parse_secret
 from pylightnix.remotes.ringfile import address, keyring_bytes, parse_keyring, who
 from pylightnix.store import changes
-from pylightnix.store.files import fresh_id, read_start, write_all
+from pylightnix.store.files import NewFile, read_start
 from pylightnix.store.locks import UNSUPPORTED, take
+from pylightnix.store.unfinished import finished
 
 DIRECTORY = "PYLIGHTNIX_KEYS"
 _MOST = 1 << 20
@@ -66,13 +67,12 @@ class Keys:
     def generate(self) -> SecretKey:
         """Make the user's own key; TrustError if there is one."""
         key = generate()
-        with self._alone(), self._written(f"{key.text()}\n".encode(), 0o600) as beside:
+        with self._alone(), self._written(self.own_path, f"{key.text()}\n".encode(), 0o600):
             if os.path.lexists(self.own_path):
                 raise TrustError(
                     "there is a key, and it is not overwritten", where=printable(self.own_path),
                     hint="pylightnix key show shows it; move the file away to have another one",
                 )  # fmt: skip
-            changes.replace(beside, self.own_path)
         return key
 
     def believed(self) -> Keyring:
@@ -172,26 +172,17 @@ class Keys:
                 lock.release()
 
     def _keep(self, ring: Keyring) -> Keyring:
-        with self._written(keyring_bytes(ring), 0o644) as beside:
-            changes.replace(beside, self._path)
-        return ring
+        with self._written(self._path, keyring_bytes(ring), 0o644):
+            return ring
 
     @contextlib.contextmanager
-    def _written(self, data: bytes, mode: int) -> Iterator[str]:
-        """A file of another name that has all of it; it gets its own name, or that name too, and outlasts all then."""
-        beside = f"{self.directory}/.{fresh_id()}"
-        try:
-            handle = changes.open_new(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-            try:
-                write_all(handle, data)
-                changes.sync_file(handle)
-            finally:
-                os.close(handle)
-            yield beside
-            changes.sync_directory(self.directory)
-        finally:
-            with contextlib.suppress(OSError):
-                changes.remove_file(beside)
+    def _written(self, path: str, data: bytes, mode: int) -> Iterator[None]:
+        """All of it is in a file of another name, which takes this one at the end of a last look."""
+        with finished(path) as beside:
+            with NewFile(beside, mode) as file:
+                file.write(data)
+                file.sync()
+            yield
 
     def _ensure(self) -> None:
         try:

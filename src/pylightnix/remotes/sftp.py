@@ -15,9 +15,8 @@ from pylightnix.names import printable
 from pylightnix.remotes.backend import check_name, check_prefix, is_name
 from pylightnix.remotes.ssh import Connection
 from pylightnix.remotes.ssh_login import Target
-from pylightnix.store.files import fresh_id
+from pylightnix.store.unfinished import is_abandoned, unique
 
-_DAY = 86400
 _UNFINISHED = ".new"
 """The directory in which files are written, so that one look finds what a killed writer left."""
 
@@ -61,7 +60,7 @@ class Sftp:
 
     def put(self, name: str, data: bytes) -> None:
         path = self._path(name)
-        beside = f"{self._root}/{_UNFINISHED}/{_UNFINISHED}-{fresh_id()}"
+        beside = f"{self._root}/{_UNFINISHED}/{_UNFINISHED}-{unique()}"
         with self._asking(name) as channel:
             now = self._write(channel, beside, data)
             try:
@@ -157,10 +156,11 @@ class Sftp:
         return float(status.st_mtime or 0)
 
     def _sweep(self, channel: Any, now: float) -> None:
-        """Remove what was being written a day ago, by the clock there: whoever did so was killed."""
+        """Remove what nobody writes any more, by the clock there: whoever did so was killed."""
         with contextlib.suppress(OSError):
             for one in channel.listdir_attr(f"{self._root}/{_UNFINISHED}"):
-                if one.filename.startswith(_UNFINISHED) and (one.st_mtime or now) < now - _DAY:
+                end = one.filename.removeprefix(f"{_UNFINISHED}-")
+                if end != one.filename and is_abandoned(end, now - (one.st_mtime or now)):
                     channel.remove(f"{self._root}/{_UNFINISHED}/{one.filename}")
 
     def _unfinished(self, what: str) -> RemoteError:

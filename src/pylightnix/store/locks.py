@@ -15,7 +15,7 @@ import os
 import stat
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from pylightnix.names import printable
@@ -32,6 +32,12 @@ UNSUPPORTED = tuple(
     getattr(errno, name) for name in ("ENOTSUP", "EOPNOTSUPP", "ENOLCK", "ENOSYS") if hasattr(errno, name)
 )
 """Error numbers of a file system, or of a system, that has no locks."""
+
+
+Waiting = Callable[[], contextlib.AbstractContextManager[object]]
+"""Gives the time in which a lock is waited for: it is entered where others have the lock, left when that is over."""
+
+_UNSEEN: Waiting = contextlib.nullcontext
 
 
 class LocksWarning(UserWarning):
@@ -86,11 +92,11 @@ class Lock:
             self.release()
             raise
 
-    def resume(self, *, exclusive: bool = False) -> bool:
+    def resume(self, *, exclusive: bool = False, waiting: Waiting = _UNSEEN) -> bool:
         """Take it again, as `take` would; False, and it is released, if the file was removed or is not ours."""
         if self.is_ours:
             with contextlib.suppress(OSError):
-                changes.lock(self._handle, _EXCLUSIVE if exclusive else _SHARED)
+                _wait_for(self._handle, _EXCLUSIVE if exclusive else _SHARED, waiting)
                 if os.fstat(self._handle).st_nlink:
                     return True
             self.release()
@@ -120,8 +126,9 @@ class _Elsewhere(Lock):
     def pause(self) -> None:
         self._lock.release()
 
-    def resume(self, *, exclusive: bool = False) -> bool:
-        self._lock.acquire()
+    def resume(self, *, exclusive: bool = False, waiting: Waiting = _UNSEEN) -> bool:
+        with waiting():
+            self._lock.acquire()
         return True
 
     def size(self) -> int:
@@ -143,7 +150,9 @@ class _Elsewhere(Lock):
                 changes.remove_file(self.path)
 
 
-def take(path: str, *, exclusive: bool = True, wait: bool = True, make: bool = True) -> Lock | None:
+def take(
+    path: str, *, exclusive: bool = True, wait: bool = True, make: bool = True, waiting: Waiting = _UNSEEN
+) -> Lock | None:
     """Take the lock of a file.
 
     Args:
@@ -151,17 +160,19 @@ def take(path: str, *, exclusive: bool = True, wait: bool = True, make: bool = T
         exclusive: for one holder; else for many that are not exclusive (one, on a system without flock).
         wait: until it can be had, interruptibly; else None is given if others have it.
         make: whether to make the file where it is not there.
+        waiting: is entered while it is waited for.
 
     Raises:
         OSError: as the system gives it; FileNotFoundError without `make`; one of `UNSUPPORTED` where no locks are.
     """
     if not hasattr(os, "fork"):
-        return _take_elsewhere(path, wait=wait, make=make)
+        with waiting():
+            return _take_elsewhere(path, wait=wait, make=make)
     operation = (_EXCLUSIVE if exclusive else _SHARED) | (0 if wait else _NO_WAIT)
     while True:
         handle = _open(path, os.O_CREAT if make else 0)
         try:
-            changes.lock(handle, operation)
+            _wait_for(handle, operation, waiting)
             same = _is_at(handle, path)
         except BlockingIOError:
             _close(handle)
@@ -172,6 +183,19 @@ def take(path: str, *, exclusive: bool = True, wait: bool = True, make: bool = T
         if same:
             return Lock(path, handle)
         _close(handle)
+
+
+def _wait_for(handle: int, operation: int, waiting: Waiting) -> None:
+    """`changes.lock`; where somebody wants to see the waiting, there is a try before that does not wait."""
+    if waiting is not _UNSEEN and not operation & _NO_WAIT:
+        try:
+            changes.lock(handle, operation | _NO_WAIT)
+        except BlockingIOError:
+            pass
+        else:
+            return
+    with waiting():
+        changes.lock(handle, operation)
 
 
 def create(path: str) -> Lock:

@@ -18,6 +18,7 @@ from pylightnix.store.files import ID, fresh_id
 ABANDONED = 86_400.0
 """Seconds after the last change of such a file after which nobody writes it any more, on whatever machine he was."""
 
+_END = re.compile(rf"([0-9a-f]{{8}})-{ID.pattern}")
 _LONGEST = 100
 """Bytes of the final name that stand in the other one: a name has an end."""
 
@@ -34,7 +35,7 @@ def finished(path: str, *, lasting: bool = True) -> Iterator[str]:
     begin = f".{os.fsdecode(os.fsencode(name)[:_LONGEST])}."
     with contextlib.suppress(OSError):
         _sweep(above or ".", begin)
-    beside = os.path.join(above, f"{begin}{place()}-{fresh_id()}")
+    beside = os.path.join(above, f"{begin}{unique()}")
     try:
         yield beside
         changes.replace(beside, path)
@@ -46,6 +47,22 @@ def finished(path: str, *, lasting: bool = True) -> Iterator[str]:
         raise
 
 
+def unique() -> str:
+    """The end of the name of such a file: its writer, and what nobody else has."""
+    return f"{place()}-{fresh_id()}"
+
+
+def is_abandoned(end: str, since: float) -> bool:
+    """Whether nobody writes such a file any more: who did was a process of this machine, and is dead, or it is old.
+
+    Args:
+        end: of its name; one that `unique` did not give tells nothing.
+        since: seconds since it was last changed.
+    """
+    form = _END.fullmatch(end)
+    return since > ABANDONED or (form is not None and form[1] == place() and not is_alive(int(form[2])))
+
+
 def sync_name(path: str) -> None:
     """The name of a file or directory outlasts a loss of power from now on, if its directory may be read."""
     with contextlib.suppress(PermissionError):
@@ -53,14 +70,12 @@ def sync_name(path: str) -> None:
 
 
 def _sweep(above: str, begin: str) -> None:
-    """Remove what the dead were writing: those of this machine, and whoever has not written for a day."""
-    form = re.compile(rf"{re.escape(begin)}([0-9a-f]{{8}})-{ID.pattern}")
+    """Remove what the dead were writing."""
     for name in os.listdir(above):
-        found = form.fullmatch(name)
-        if found is None:
+        end = name.removeprefix(begin)
+        if end == name or not _END.fullmatch(end):
             continue
         path = os.path.join(above, name)
         with contextlib.suppress(OSError):
-            dead = found[1] == place() and not is_alive(int(found[2]))
-            if dead or os.lstat(path).st_mtime < time.time() - ABANDONED:
+            if is_abandoned(end, time.time() - os.lstat(path).st_mtime):
                 changes.remove_file(path)

@@ -10,17 +10,19 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pylightnix.errors import ArtifactError, StoreError
 from pylightnix.hashing import DIGITS, canonical, digest_bytes, kind_tag
+from pylightnix.model.hidden import Hidden
 from pylightnix.model.keeping import Lost, Sealed, Workspace
 from pylightnix.model.records import Context, PromiseRecord, Record, Run, hash_realization, hash_value_text
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store import changes, files
+from pylightnix.store.blotting import blot
 from pylightnix.store.checkpoints import drop, leave, take
 from pylightnix.store.claims import Claims, HeldSlot
 from pylightnix.store.collection.holds import Holding, Holds
@@ -246,6 +248,9 @@ class Writer(Reader):
 
     def watch(self, workspace: Workspace, records: Iterable[Record]) -> Watch:
         return Watch(self.layout, workspace.notes, records, self.settle)
+
+    def blot(self, workspace: Workspace, hidden: Sequence[Hidden]) -> str:
+        return blot(workspace, hidden)
 
     def seal(self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str]) -> Sealed:
         text = _value_text(home, value)

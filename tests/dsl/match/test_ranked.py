@@ -161,7 +161,7 @@ def test_a_collected_realization_counts_for_its_value_and_runs() -> None:
     assert reuse(match.first(), candidates).chosen == (good,)
     for candidate in candidates:
         shelf.collect(candidate)
-    with pytest.raises(MatcherError, match="was collected"):
+    with pytest.raises(MatcherError, match="whose artifact is not here"):
         match.best("s").match(candidates)
 
 

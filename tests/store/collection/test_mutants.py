@@ -58,7 +58,7 @@ MUTANTS = {
     ),
     "nobody passes the gate": Mutant(
         "gate",
-        "return take(self.path, exclusive=False)",
+        "return take(self.path, exclusive=False, waiting=self.waiting)",
         "return None",
         schedules,
     ),

@@ -89,7 +89,7 @@ def _in_file(name: str, candidate: Realization[Any]) -> float | Missing:
     try:
         content = candidate.shelf.artifact(path)
     except FileNotFoundError:
-        return Missing(f"a promise {literal(name)} whose artifact was collected")
+        return Missing(f"a promise {literal(name)} whose artifact is not here")
     except IsADirectoryError:
         return Missing(f"a promise {literal(name)} that is a directory")
     except OSError as error:

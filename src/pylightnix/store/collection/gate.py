@@ -11,11 +11,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 from collections.abc import Iterator
 
 from pylightnix.errors import CollectionError
 from pylightnix.names import printable
 from pylightnix.store import changes
+from pylightnix.store.awaiting import Awaited
 from pylightnix.store.layout import writing
 from pylightnix.store.locks import UNSUPPORTED, Lock, take
 
@@ -39,6 +41,8 @@ class Gate:
         self._directory = directory
         self._at_hand = False
         self._lock: Lock | None = None
+        self.waiting = Awaited(self.path, directory)
+        """Who waits long before it is told for whom, once."""
 
     def enter(self) -> Lock | None:
         """Pass it, shared with others, until the lock is given back.
@@ -51,11 +55,25 @@ class Gate:
         """
         with writing(self.path):
             try:
-                return take(self.path, exclusive=False)
+                return take(self.path, exclusive=False, waiting=self.waiting)
             except OSError as error:
                 if error.errno not in _NOBODY_COLLECTS:
                     raise
                 return None
+
+    def opens(self, seconds: float = 1.0) -> bool:
+        """Whether somebody could pass within so many seconds; also where that cannot be told."""
+        end = time.monotonic() + seconds
+        while True:
+            with contextlib.suppress(OSError):
+                lock = take(self.path, exclusive=False, wait=False, make=False)
+                if lock is None and time.monotonic() < end:
+                    time.sleep(0.02)
+                    continue
+                if lock is None:
+                    return False
+                lock.release()
+            return True
 
     def stay(self, why: OSError) -> None:
         """Whoever has passed stays inside until `go`: this process can close it no more, and is told why."""
@@ -97,7 +115,7 @@ class Gate:
         if why is not None and process == os.getpid():
             raise OSError(why.errno, why.strerror) from why
         lock = self._lock
-        if lock is None or not lock.resume(exclusive=True):
+        if lock is None or not lock.resume(exclusive=True, waiting=self.waiting):
             lock = self._take()
         self._lock = None
         try:
@@ -111,10 +129,10 @@ class Gate:
 
     def _take(self) -> Lock:
         try:
-            lock = take(self.path)
+            lock = take(self.path, waiting=self.waiting)
         except FileNotFoundError:
             changes.make_directories(self._directory)
-            lock = take(self.path)
+            lock = take(self.path, waiting=self.waiting)
         except OSError as error:
             if error.errno in UNSUPPORTED:
                 raise _no_locks(self._directory, error.strerror or str(error)) from error

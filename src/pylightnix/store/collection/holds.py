@@ -60,7 +60,7 @@ class Holds:
     def enter(self) -> bool:
         """Pass the gate, with others; False where there is none, see `Gate.enter`."""
         with self._mutex:
-            if self._inside == 0 and (self._passed is None or not self._passed.resume()):
+            if self._inside == 0 and (self._passed is None or not self._passed.resume(waiting=self.gate.waiting)):
                 self._passed = self.gate.enter()
             if self._passed is None:
                 return False

@@ -22,6 +22,7 @@ from pylightnix.model.records import make_context
 from pylightnix.model.selection import Kept, Selection
 from pylightnix.names import DerivationRef, RealizationRef, printable
 from pylightnix.store import changes
+from pylightnix.store.awaiting import Awaited
 from pylightnix.store.collection.gate import Gate
 from pylightnix.store.documents import parse_choice, parse_choices
 from pylightnix.store.files import is_directory, parse_document, read_small, write_once
@@ -291,7 +292,8 @@ class Roots:
     def _alone(self) -> Any:
         """One process sets roots at a time: else two that set the same could each take the other's away."""
         try:
-            lock = take(f"{self._layout.locks}/roots.lock")
+            path = f"{self._layout.locks}/roots.lock"
+            lock = take(path, waiting=Awaited(path, self._layout.locks))
         except OSError as error:
             if error.errno not in UNSUPPORTED:
                 raise
