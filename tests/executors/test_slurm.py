@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pylightnix import Build, realize, stage
+from pylightnix import Build, Store, realize, stage
 from pylightnix.errors import BuildError, ConfigError, ExecutorError
 from pylightnix.executors.engines import named
 from pylightnix.executors.slurm import SlurmExecutor
@@ -267,3 +267,56 @@ def test_quit_and_reattach(tmp_path: Path, how: str) -> None:
     assert sorted(line.split()[0] for line in began.read_text().splitlines()) == ["0", "1", "2"]
     assert {line.split()[1] for line in began.read_text().splitlines()} == before
     assert not list((tmp_path / "store" / "tmp" / "slurm").iterdir())
+
+
+CHECK = """
+import os, sys, time
+from pathlib import Path
+from pylightnix import Build, check, match, realize, realize_many, stage
+
+place = Path(sys.argv[1])
+
+@stage(code="ignore")
+def again(build: Build, where: str) -> int:
+    Path(f"{where}/began{build.run}").write_text(str(os.getpid()))
+    while Path(f"{where}/wait").exists():
+        time.sleep(0.05)
+    return build.run
+
+if __name__ == "__main__":
+    stage, store = again(str(place)), place / "store"
+    if sys.argv[2] == "check":
+        check(stage, store=store, executor=sys.argv[3], quiet=True)
+    else:
+        both = realize_many(stage.with_matcher(match.all(of=2)), store=store, executor="slurm")
+        print(sorted(run.index for one in both for run in one.runs))
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "executor"), [("SIGKILL", "slurm"), ("SIGINT", "slurm"), ("SIGINT", "slurm:leave=yes")]
+)
+def test_nobody_takes_the_job_of_a_check_over(tmp_path: Path, how: str, executor: str) -> None:
+    """It ends with the check, and the next realize makes the run that it lacks, and not once more that which it has."""
+    (tmp_path / "script.py").write_text(CHECK)
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path)]
+    (tmp_path / "script.py").with_name("one.py").write_text(CHECK.replace("of=2", "of=1"))
+    subprocess.run([*command[:1], str(tmp_path / "one.py"), *command[2:], "realize"], check=True, capture_output=True)
+    (tmp_path / "wait").touch()
+    (tmp_path / "began0").unlink()
+    checking = subprocess.Popen([*command, "check", executor], stderr=subprocess.DEVNULL)
+    wait_for((tmp_path / "began0").exists)
+    time.sleep(1)
+    checking.send_signal(signal.Signals[how])
+    checking.wait(20)
+    wait_for(lambda: not Path(f"/proc/{(tmp_path / 'began0').read_text()}").exists(), 20)
+    wait_for(lambda: not queued(), 20)
+    (tmp_path / "wait").unlink()
+    (tmp_path / "began0").unlink()
+    done = subprocess.run([*command, "realize"], capture_output=True, text=True, timeout=90, check=False)
+    assert done.stdout == "[0, 1]\n", done.stderr
+    assert not (tmp_path / "began0").exists()
+    if how == "SIGKILL":
+        Store(tmp_path / "store").gc(keep_latest=9)
+    assert [name for name in os.listdir(tmp_path / "store" / "tmp") if name not in ("checkpoints", "slurm")] == []
+    assert not list((tmp_path / "store" / "tmp").glob("slurm/*"))
