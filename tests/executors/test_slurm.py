@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
@@ -14,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pylightnix import Build, Store, realize, stage
+from pylightnix import Build, Secret, Store, realize, stage
 from pylightnix.errors import BuildError, ConfigError, ExecutorError
 from pylightnix.executors.engines import named
 from pylightnix.executors.slurm import SlurmExecutor
@@ -320,3 +322,59 @@ def test_nobody_takes_the_job_of_a_check_over(tmp_path: Path, how: str, executor
         Store(tmp_path / "store").gc(keep_latest=9)
     assert [name for name in os.listdir(tmp_path / "store" / "tmp") if name not in ("checkpoints", "slurm")] == []
     assert not list((tmp_path / "store" / "tmp").glob("slurm/*"))
+
+
+WORD = "hush hush, as nobody says it"
+
+
+@stage(code="ignore", pass_variables=["SLURM_JOB_ID"])
+def waits(where: str, token: Secret = Secret("HUSH_TOKEN")) -> int:
+    said = token.reveal()
+    print("it is", said)
+    Path(where, "begun").write_text(os.environ["SLURM_JOB_ID"])
+    while not Path(where, "go").exists():
+        time.sleep(0.05)
+    return len(said)
+
+
+def tells(place: Path) -> list[str]:
+    """Files, and command lines of processes, in which the secret stands."""
+    found = []
+    for file in [*place.rglob("*"), *Path("/proc").glob("[0-9]*/cmdline")]:
+        with contextlib.suppress(OSError):
+            if file.is_file() and WORD.encode() in file.read_bytes():
+                found.append(file.name)
+    return found
+
+
+def test_a_secret_goes_with_the_environment_of_the_job_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slurm keeps that where only Slurm reads it. Until the run has ended, its log has what the builder prints."""
+    monkeypatch.setenv("HUSH_TOKEN", WORD)
+    outcome: list[Any] = []
+    thread = threading.Thread(
+        target=lambda: outcome.append(realize(waits(str(tmp_path)), store=tmp_path / "s", executor="slurm", quiet=True))
+    )
+    thread.start()
+    try:
+        wait_for(lambda: (tmp_path / "begun").exists() and (tmp_path / "begun").read_text())
+        shown = subprocess.run(["scontrol", "-dd", "show", "job"], check=True, capture_output=True, text=True).stdout
+        assert (tmp_path / "begun").read_text() in shown
+        assert WORD not in shown
+        assert set(tells(tmp_path)) <= {"log"}
+    finally:
+        (tmp_path / "go").touch()
+        thread.join(60)
+    assert (outcome[0].value, outcome[0].log) == (len(WORD), "it is ***\n")
+    assert tells(tmp_path) == []
+
+
+def test_a_job_without_the_secret_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUSH_TOKEN", WORD)
+    with pytest.raises(BuildError, match="has no HUSH_TOKEN in its environment"):
+        realize(
+            waits(str(tmp_path)),
+            store=tmp_path / "s",
+            executor=SlurmExecutor(setup=["unset HUSH_TOKEN"]),
+            quiet=True,
+        )
+    assert not (tmp_path / "begun").exists()

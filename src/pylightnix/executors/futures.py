@@ -166,6 +166,7 @@ class FuturesExecutor:
             "name": self.name,
             "waiter": None if self._outlasts(request) else waiter(),
             "path": project_path(),
+            "secrets": [name for name in hidden if here.get(name)],
             "variables": {**passed, **declared, **making_variable(request.key)},
         }
 
