@@ -109,6 +109,53 @@ def test_twice_is_at_once(cli: Any, start: Any, case: str, how: signal.Signals) 
     assert "no damage" in cli("verify").stderr
 
 
+LATE = """
+import atexit, os, signal, sys, time
+from pathlib import Path
+from pylightnix import stage
+
+HERE = Path(__file__).parent
+
+class Late:
+    begun, go = str(HERE / "ending"), str(HERE / "end")
+
+    def __del__(self, exists=os.path.exists, open=open, sleep=time.sleep) -> None:
+        open(self.begun, "w").close()
+        while not exists(self.go):
+            sleep(0.01)
+
+late = Late()
+if os.environ["WHEN"] == "modules":
+    sys.late = late  # taken apart when Python has no handlers any more
+else:
+    atexit.register(late.__del__)
+
+@stage(code="ignore")
+def waits() -> None:
+    (HERE / "begun0").touch()
+    time.sleep(60 if os.environ["STATUS"] == "130" else 0)
+"""
+
+
+@pytest.mark.parametrize(("status", "when"), [(0, "modules"), (0, "atexit"), (130, "modules")])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_what_comes_at_the_very_end_changes_nothing(
+    cli: Any, start: Any, how: signal.Signals, status: int, when: str
+) -> None:
+    """It was ended by the signal if that came after all was done; with Dask that takes a tenth of a second."""
+    (cli.directory / "late.py").write_text(LATE)
+    cli.environ |= {"STATUS": str(status), "WHEN": when}
+    running = start("late.py:waits", "--executor=inline")
+    if status:
+        running.send_signal(how)
+    wait_for((cli.directory / "ending").exists)
+    running.send_signal(how)
+    (cli.directory / "end").touch()
+    told = running.communicate(timeout=30)[1]
+    assert running.returncode == status
+    assert "Traceback" not in told
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_once_nothing_new_starts_and_all_is_given_back(cli: Any, start: Any, how: signal.Signals) -> None:
     running = start("deaf.py:three", "-j", "2", begun=2)

@@ -34,6 +34,8 @@ def test_hear(size: int) -> None:
     [
         (Told(), 1, "transport", "the process for the run did not come up: it exited with code 1"),
         (Told(worker=1), -15, "killed", "the process that watched over the run was killed by SIGTERM"),
+        (Told(worker=1), 137, "killed", "the process that watched over the run was killed by SIGKILL"),
+        (Told(worker=1), 1, "killed", "the process that watched over the run exited with code 1"),
         (Told(1, None, {"status": 0}), 0, "exit", "the process exited with code 0 before the builder returned"),
         (Told(1, None, {"status": -9}), 0, "killed", "the process was killed by SIGKILL"),
         (Told(1, None, {"status": -40}), 0, "killed", "the process was killed by signal 40"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import signal
@@ -80,8 +81,35 @@ def test_a_killed_supervisor_takes_all_with_it(bench: Bench) -> None:
     value_of(bench.run(builders.nothing))
 
 
+def test_what_a_killed_supervisor_leaves_is_ended(bench: Bench) -> None:
+    """Also what left group and session, and what forks as fast as it can; and nothing of another run."""
+
+    def leave_and_kill(held: Path) -> None:
+        handle = os.open(held, os.O_RDWR | os.O_CREAT)
+        fcntl.flock(handle, fcntl.LOCK_EX)  # for as long as one of them is there
+        subprocess.Popen(["sleep", "60"], start_new_session=True, pass_fds=[handle])
+        if os.fork() == 0:
+            until = time.monotonic() + 20
+            while time.monotonic() < until and os.fork() == 0:
+                os.setsid()
+            os._exit(0)
+        time.sleep(0.2)
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+
+    other = bench.executor.submit(bench.request(sleep_until, pid_file=bench.top / "other", end=bench.top / "end"))
+    wait_for((bench.top / "other").exists)
+    failure = failure_of(bench.run(leave_and_kill, held=bench.top / "held"), "killed")
+    assert failure.what == "the process that watched over the run was killed by SIGKILL"
+    with (bench.top / "held").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert not other.done()
+    (bench.top / "end").touch()
+    assert value_of(other.result(10)) == "woken"
+
+
 def test_a_noisy_survivor_is_not_listened_to_for_long(bench: Bench) -> None:
-    """It left the group and the session, and nobody adopts it any more: the one that we cannot end."""
+    """It left the group and the session, and both who would adopt it are killed: the one that we cannot end."""
 
     def leave_and_kill(pid_file: Path) -> None:
         if os.fork() == 0:
@@ -93,7 +121,11 @@ def test_a_noisy_survivor_is_not_listened_to_for_long(bench: Bench) -> None:
                     time.sleep(0.01)
             os._exit(0)
         wait_for(pid_file.exists)
-        os.kill(os.getppid(), signal.SIGKILL)
+        supervisor = os.getppid()
+        nursery = int(Path(f"/proc/{supervisor}/stat").read_text().rpartition(")")[2].split()[1])
+        os.kill(supervisor, signal.SIGSTOP)
+        os.kill(nursery, signal.SIGKILL)
+        os.kill(supervisor, signal.SIGKILL)
         time.sleep(60)
 
     start = time.monotonic()

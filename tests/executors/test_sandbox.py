@@ -93,6 +93,16 @@ def test_a_killed_sandbox_leaves_no_process(bench: Bench) -> None:
     assert not (place / "heard").exists()
 
 
+def test_whoever_is_killed_in_a_sandbox_takes_all_with_it_and_is_named(bench: Bench) -> None:
+    for victim, who in enumerate(("the process that watched over the run", "the process")):
+        future, _ = _begun(bench)
+        (launch,) = bench.executor._running  # type: ignore[attr-defined]
+        inside = _below(launch._process.pid)
+        os.kill(inside[victim], signal.SIGKILL)
+        assert failure_of(future.result(20), "killed").what == f"{who} was killed by SIGKILL"
+        assert not any(map(_is_alive, inside))
+
+
 def test_a_killed_sandbox_leaves_no_process_that_hears_nothing(bench: Bench) -> None:
     """A supervisor that is stopped does not see that its pipe was closed: the kernel must end it."""
     future, _ = _begun(bench)

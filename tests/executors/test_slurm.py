@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
@@ -14,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pylightnix import Build, realize, stage
+from pylightnix import Build, Secret, Store, realize, stage
 from pylightnix.errors import BuildError, ConfigError, ExecutorError
 from pylightnix.executors.engines import named
 from pylightnix.executors.slurm import SlurmExecutor
@@ -267,3 +269,112 @@ def test_quit_and_reattach(tmp_path: Path, how: str) -> None:
     assert sorted(line.split()[0] for line in began.read_text().splitlines()) == ["0", "1", "2"]
     assert {line.split()[1] for line in began.read_text().splitlines()} == before
     assert not list((tmp_path / "store" / "tmp" / "slurm").iterdir())
+
+
+CHECK = """
+import os, sys, time
+from pathlib import Path
+from pylightnix import Build, check, match, realize, realize_many, stage
+
+place = Path(sys.argv[1])
+
+@stage(code="ignore")
+def again(build: Build, where: str) -> int:
+    Path(f"{where}/began{build.run}").write_text(str(os.getpid()))
+    while Path(f"{where}/wait").exists():
+        time.sleep(0.05)
+    return build.run
+
+if __name__ == "__main__":
+    stage, store = again(str(place)), place / "store"
+    if sys.argv[2] == "check":
+        check(stage, store=store, executor=sys.argv[3], quiet=True)
+    else:
+        both = realize_many(stage.with_matcher(match.all(of=2)), store=store, executor="slurm")
+        print(sorted(run.index for one in both for run in one.runs))
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "executor"), [("SIGKILL", "slurm"), ("SIGINT", "slurm"), ("SIGINT", "slurm:leave=yes")]
+)
+def test_nobody_takes_the_job_of_a_check_over(tmp_path: Path, how: str, executor: str) -> None:
+    """It ends with the check, and the next realize makes the run that it lacks, and not once more that which it has."""
+    (tmp_path / "script.py").write_text(CHECK)
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path)]
+    (tmp_path / "script.py").with_name("one.py").write_text(CHECK.replace("of=2", "of=1"))
+    subprocess.run([*command[:1], str(tmp_path / "one.py"), *command[2:], "realize"], check=True, capture_output=True)
+    (tmp_path / "wait").touch()
+    (tmp_path / "began0").unlink()
+    checking = subprocess.Popen([*command, "check", executor], stderr=subprocess.DEVNULL)
+    wait_for((tmp_path / "began0").exists)
+    time.sleep(1)
+    checking.send_signal(signal.Signals[how])
+    checking.wait(20)
+    wait_for(lambda: not Path(f"/proc/{(tmp_path / 'began0').read_text()}").exists(), 20)
+    wait_for(lambda: not queued(), 20)
+    (tmp_path / "wait").unlink()
+    (tmp_path / "began0").unlink()
+    done = subprocess.run([*command, "realize"], capture_output=True, text=True, timeout=90, check=False)
+    assert done.stdout == "[0, 1]\n", done.stderr
+    assert not (tmp_path / "began0").exists()
+    if how == "SIGKILL":
+        Store(tmp_path / "store").gc(keep_latest=9)
+    assert [name for name in os.listdir(tmp_path / "store" / "tmp") if name not in ("checkpoints", "slurm")] == []
+    assert not list((tmp_path / "store" / "tmp").glob("slurm/*"))
+
+
+WORD = "hush hush, as nobody says it"
+
+
+@stage(code="ignore", pass_variables=["SLURM_JOB_ID"])
+def waits(where: str, token: Secret = Secret("HUSH_TOKEN")) -> int:
+    said = token.reveal()
+    print("it is", said)
+    Path(where, "begun").write_text(os.environ["SLURM_JOB_ID"])
+    while not Path(where, "go").exists():
+        time.sleep(0.05)
+    return len(said)
+
+
+def tells(place: Path) -> list[str]:
+    """Files, and command lines of processes, in which the secret stands."""
+    found = []
+    for file in [*place.rglob("*"), *Path("/proc").glob("[0-9]*/cmdline")]:
+        with contextlib.suppress(OSError):
+            if file.is_file() and WORD.encode() in file.read_bytes():
+                found.append(file.name)
+    return found
+
+
+def test_a_secret_goes_with_the_environment_of_the_job_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slurm keeps that where only Slurm reads it. Until the run has ended, its log has what the builder prints."""
+    monkeypatch.setenv("HUSH_TOKEN", WORD)
+    outcome: list[Any] = []
+    thread = threading.Thread(
+        target=lambda: outcome.append(realize(waits(str(tmp_path)), store=tmp_path / "s", executor="slurm", quiet=True))
+    )
+    thread.start()
+    try:
+        wait_for(lambda: (tmp_path / "begun").exists() and (tmp_path / "begun").read_text())
+        shown = subprocess.run(["scontrol", "-dd", "show", "job"], check=True, capture_output=True, text=True).stdout
+        assert (tmp_path / "begun").read_text() in shown
+        assert WORD not in shown
+        assert set(tells(tmp_path)) <= {"log"}
+    finally:
+        (tmp_path / "go").touch()
+        thread.join(60)
+    assert (outcome[0].value, outcome[0].log) == (len(WORD), "it is ***\n")
+    assert tells(tmp_path) == []
+
+
+def test_a_job_without_the_secret_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUSH_TOKEN", WORD)
+    with pytest.raises(BuildError, match="has no HUSH_TOKEN in its environment"):
+        realize(
+            waits(str(tmp_path)),
+            store=tmp_path / "s",
+            executor=SlurmExecutor(setup=["unset HUSH_TOKEN"]),
+            quiet=True,
+        )
+    assert not (tmp_path / "begun").exists()

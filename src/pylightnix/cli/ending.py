@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import click
 
-from pylightnix.cli.interrupting import INTERRUPTED, hear
+from pylightnix.cli.interrupting import INTERRUPTED, hear, let_end
 from pylightnix.cli.output import out_json, prepare, remark
 from pylightnix.errors import (
     BuildError,
@@ -64,6 +64,10 @@ def run(command: click.Command, args: Sequence[str]) -> int:
     except OSError as error:
         _let_go_of_stdout()
         return DONE if isinstance(error, BrokenPipeError) else _tell_refusal(error)
+    except KeyboardInterrupt:  # while the end was told
+        return INTERRUPTED
+    finally:
+        let_end()
     return status
 
 

@@ -6,6 +6,7 @@ process ends as if it had been killed; the processes of builders end because it 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -17,25 +18,42 @@ from pylightnix.cli.output import is_terminal
 INTERRUPTED = 130
 
 _SHOW_CURSOR = "\x1b[?25h"
+_NUMBERS = (signal.SIGINT, signal.SIGTERM)
 _heard = False
+_over = False
 
 
 def hear() -> None:
     """From now on; a signal that is ignored, as in a job in the background, stays so."""
-    global _heard  # noqa: PLW0603
-    _heard = False
-    for number in (signal.SIGINT, signal.SIGTERM):
+    global _heard, _over  # noqa: PLW0603
+    _heard = _over = False
+    for number in _NUMBERS:
         with contextlib.suppress(ValueError):  # not the main thread
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, _interrupt)
+    atexit.register(_ignore)  # as the first, so that it is called last
 
 
-def _interrupt(*_: object) -> NoReturn:
+def let_end() -> None:
+    """The command is over: a signal interrupts nothing from now on; two still end the process."""
+    global _over  # noqa: PLW0603
+    _over = True
+
+
+def _interrupt(*_: object) -> None:
     global _heard  # noqa: PLW0603
     if _heard:
         _end_at_once()
     _heard = True
-    raise KeyboardInterrupt
+    if not _over:
+        raise KeyboardInterrupt
+
+
+def _ignore() -> None:
+    """Python gives its signals back to the system before it takes its modules apart, and they would kill it."""
+    for number in _NUMBERS:
+        if signal.getsignal(number) is _interrupt:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _end_at_once() -> NoReturn:

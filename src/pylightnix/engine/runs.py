@@ -129,6 +129,7 @@ class Runs:
             conditions=conditions,
             inputs=tuple(inputs),
             store=self._keeper.root,
+            apart=job.apart is not None,
         )
         watch = self._keeper.watch(workspace, self._inputs(pinned))
         return Running(job, slot, workspace, request, context, watch, 1 if before is None else before.attempt + 1)

@@ -12,6 +12,9 @@ from pylightnix.model.build import Failure
 
 _SHOWN = 10
 
+_SHELL = 128
+"""A fence tells a signal as shells do, by an exit code of so much more; the supervisor itself has none above."""
+
 
 @dataclass(slots=True)
 class Told:
@@ -79,6 +82,7 @@ def why_lost(told: Told, code: int, *, stopped: bool, late: float | None = None)
             hint="the log of the run has what it said; see whether this Python can import pylightnix",
         )
     if told.end is None:
+        code = _SHELL - code if code > _SHELL else code
         hint = "whatever the builder left may still run, so nothing of the run is kept" if told.result else ""
         return Failure("killed", f"the process that watched over the run {_ending(code)}", hint=hint)
     status = told.end["status"]

@@ -70,9 +70,6 @@ class FuturesExecutor:
         options: keywords for `pool.submit`, from a request; may raise ExecutorError.
     """
 
-    _outlasted = False
-    """Whether runs go on when this process has died."""
-
     def __init__(
         self,
         pool: Pool,
@@ -140,9 +137,13 @@ class FuturesExecutor:
 
     def _desk(self, request: BuildRequest) -> Desk:
         desk = Desk.make(os.path.dirname(request.scratch))
-        if not self._outlasted:
+        if not self._outlasts(request):
             desk.beat(first=True)
         return desk
+
+    def _outlasts(self, request: BuildRequest) -> bool:
+        """Whether a run goes on when this process has died."""
+        return False
 
     def _lost(self, error: BaseException, begun: str) -> Failure:
         return lost(error, begun)
@@ -163,8 +164,9 @@ class FuturesExecutor:
             "python": PYTHON,
             "desk": desk.path,
             "name": self.name,
-            "waiter": None if self._outlasted else waiter(),
+            "waiter": None if self._outlasts(request) else waiter(),
             "path": project_path(),
+            "secrets": [name for name in hidden if here.get(name)],
             "variables": {**passed, **declared, **making_variable(request.key)},
         }
 
@@ -258,11 +260,11 @@ class FuturesExecutor:
                 if not orders:
                     self._listener = None
                     return
-            beats = time.monotonic() >= beat and not self._outlasted
+            beats = time.monotonic() >= beat
             beat = time.monotonic() + BEAT if beats else beat
             for order in orders:
                 self._pass_on(order)
-                if beats:
+                if beats and not self._outlasts(order.request):
                     order.desk.beat()
 
     @staticmethod

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 from typing import TYPE_CHECKING
 
@@ -41,13 +40,12 @@ class Place:
         return cls(path, handle)
 
     @classmethod
-    def make(cls, above: str, name: str) -> Place:
+    def make(cls, path: str) -> Place:
         """A new one.
 
         Raises:
             ExecutorError: it cannot be made, or not be locked.
         """
-        path = f"{above}/{name}-{os.getpid()}-{secrets.token_hex(6)}"
         try:
             os.makedirs(path)
             return cls.take(path)

@@ -4,6 +4,8 @@ A fresh interpreter takes longer to come up than many a builder runs. This one c
 user's code, and has no threads; what is forked from it finds the state that a fresh interpreter would have. It ends
 when the executor's process does, or closes its end of the socket.
 
+A supervisor that is killed leaves what was below it to this process, which ends that.
+
 The executor sends a message of one byte with four descriptors for each run: a socket for the run, and the pipes for
 control, events and output. By the socket the child reads its environment (JSON, one line), and this process tells the
 child's number and, later, how it ended: a line each.
@@ -38,6 +40,7 @@ def main() -> None:
     line.set_inheritable(False)
     parent = int(sys.argv[2])
     supervisor.default_signals()
+    supervisor.adopt_orphans()
     wake, waker = os.pipe()
     os.set_blocking(wake, False)
     os.set_blocking(waker, False)
@@ -82,13 +85,20 @@ def _begin(descriptors: list[int], children: dict[int, socket.socket]) -> bool:
 
 
 def _reap(children: dict[int, socket.socket]) -> None:
-    while children:
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if not pid:
-            return
-        channel = children.pop(pid)
-        _say(channel, os.waitstatus_to_exitcode(status))
-        channel.close()
+    from pylightnix.executors.supervisor import end_strays
+
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return
+            channel = children.pop(pid, None)
+            if channel is None:  # it was left by a supervisor
+                continue
+            if status:  # that did not end its run
+                end_strays(children)
+            _say(channel, os.waitstatus_to_exitcode(status))
+            channel.close()
 
 
 def _say(channel: socket.socket, number: int) -> None:

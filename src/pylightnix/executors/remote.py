@@ -35,7 +35,8 @@ def carry(about: Mapping[str, Any], request: bytes, parcel: bytes | None) -> Bui
 
     Args:
         about: python (version), desk (its path), name (of the executor), waiter (who waits; None: nobody need), path
-            (of the project, for imports), variables (of the environment; None: not set).
+            (of the project, for imports), variables (of the environment; None: not set), secrets (names of those that
+            the builder reads, and that this worker must have itself).
         request: pickled, without what is the user's: builder, arguments, checks.
         parcel: the whole request as a worker process reads it; None if it lies on the desk.
     """
@@ -63,6 +64,13 @@ def _refusal(about: Mapping[str, Any], desk: Desk, waiter: Waiter) -> Failure | 
             "transport",
             f"the worker on {_host()} has Python {PYTHON}, and functions that are sent are of {about['python']}",
             hint="start the workers with the same minor version of Python",
+        )
+    lacking = ", ".join(name for name in about.get("secrets", ()) if not os.environ.get(name))
+    if lacking:
+        return Failure(
+            "exception",
+            f"the worker on {_host()} has no {lacking} in its environment, and secrets are not sent to workers",
+            hint="set it where the workers are started: what is sent to them could be read by others on the way",
         )
     if not desk.is_seen():
         return Failure(

@@ -1,7 +1,8 @@
 """Runs builders as jobs of Slurm. A job goes on when whoever waits for it is gone, and the next realize finds it again.
 
 Each run has a place of its own in the store, `tmp/slurm/<key>-<run>-<id>`: the job builds there, and not in the
-workspace of the realize that submitted it, which ends with that. Whoever waits for a job has its place locked.
+workspace of the realize that submitted it, which ends with that. Whoever waits for a job has its place locked. A
+run apart, as of a check, is of no use to others: its job ends with whoever waits, and its place is `tmp/<id>.slurm`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import functools
 import math
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
@@ -43,8 +45,6 @@ class SlurmExecutor(FuturesExecutor):
     Raises:
         ExecutorError: there is no Slurm here, or no submitit.
     """
-
-    _outlasted = True
 
     def __init__(self, *, slots: int = SLOTS, leave: bool = False, **options: Any) -> None:
         if shutil.which("sbatch") is None:
@@ -109,8 +109,7 @@ class SlurmExecutor(FuturesExecutor):
         self._refuse_if_stopped()
         place = self._places.pop((request.key, request.run), None)
         if place is None:
-            above = f"{request.store}/tmp/slurm" if request.store else f"{os.path.dirname(request.scratch)}/slurm"
-            place = Place.make(above, f"{_digits(request.key)}-{request.run}")
+            place = Place.make(_new_place(request))
         if os.path.lexists(request.checkpoint):
             os.rename(request.checkpoint, f"{place.path}/checkpoint")
         self._inherit(request.key, place)
@@ -136,26 +135,31 @@ class SlurmExecutor(FuturesExecutor):
     def stop(self) -> None:
         """End all jobs, or leave them, as was said when this was made."""
         if self._leave:
-            with self._lock:
-                self._stopped = True
-                left = [order for order in self._open if not order.settled]
-                self._open.clear()
-            for order in left:
-                order.settled = True
-                failure = Failure("killed", "nobody waits any more; the job goes on", fields={"stopped": True})
-                order.future.set_result(self._without_run(failure))
-        else:
-            super().stop()
+            self._leave_jobs()
+        super().stop()
         for place in (*self._places.values(), *(one for given_up in self._given_up.values() for one in given_up)):
             place.release()
         self._queue.shutdown()
+
+    def _leave_jobs(self) -> None:
+        with self._lock:
+            self._stopped = True
+            left = [order for order in self._open if not order.settled and self._outlasts(order.request)]
+            self._open.difference_update(left)
+        for order in left:
+            order.settled = True
+            failure = Failure("killed", "nobody waits any more; the job goes on", fields={"stopped": True})
+            order.future.set_result(self._without_run(failure))
+
+    def _outlasts(self, request: BuildRequest) -> bool:
+        return not request.apart
 
     def _bring(
         self, request: BuildRequest, place: Place, outer: Future[BuildResult], inner: Future[BuildResult]
     ) -> None:
         result = inner.result()
-        left = self._leave and self._stopped and result.failure is not None and result.failure.fields.get("stopped")
-        if left:
+        stopped = self._stopped and result.failure is not None and result.failure.fields.get("stopped")
+        if stopped and self._leave and self._outlasts(request):
             place.release()
         else:
             place.give_up(request)
@@ -180,6 +184,15 @@ class SlurmExecutor(FuturesExecutor):
             return Failure("timeout", f"job {error.job} took longer than Slurm allowed", fields=fields)
         hint = 'ask for more: resources={"memory": …}' if state == "OOM" else f"sacct -j {error.job} may tell why"
         return Failure("killed", f"job {error.job} ended without a result: {state}", fields=fields, hint=hint)
+
+
+def _new_place(request: BuildRequest) -> str:
+    """Where the next realize looks for it; or beside what ends with whoever waits, and is swept with that."""
+    unique, beside = f"{os.getpid()}-{secrets.token_hex(6)}", os.path.dirname(request.scratch)
+    if request.apart:
+        return f"{beside}/{unique}.slurm"
+    above = f"{request.store}/tmp/slurm" if request.store else f"{beside}/slurm"
+    return f"{above}/{_digits(request.key)}-{request.run}-{unique}"
 
 
 def _digits(key: str) -> str:

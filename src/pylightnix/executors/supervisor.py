@@ -19,6 +19,7 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Collection
 
 GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -43,7 +44,7 @@ def supervise_worker(control: int, events: int, orders: int | None = None) -> No
     """Fork; the supervisor never returns from here, the worker does when the run has ended."""
     for descriptor in filter(None, (control, events, orders)):
         os.set_inheritable(descriptor, False)
-    _set_process_option(_CHILD_SUBREAPER, 1)
+    adopt_orphans()
     if orders is None:
         _set_process_option(_PDEATHSIG, signal.SIGHUP)  # no SIGKILL: there is sweeping to do
     supervisor = os.getpid()
@@ -178,7 +179,25 @@ def _sweep(worker: int, peak: int) -> tuple[int, set[int], int]:
     return swept, _kill_descendants(), peak
 
 
-def _kill_descendants() -> set[int]:
+def adopt_orphans() -> None:
+    """From now on, what is left of a process below this one that is gone is below this one (Linux)."""
+    _set_process_option(_CHILD_SUBREAPER, 1)
+
+
+def end_strays(own: Collection[int]) -> None:
+    """Kill all that is below this process and below none of its own children: what a killed supervisor has left."""
+    until, pause = time.monotonic() + PATIENCE, _SHORTEST
+    known: set[int] = set()
+    while (found := _kill_descendants(own)) and time.monotonic() < until:
+        for pid in found:
+            with contextlib.suppress(ChildProcessError):  # it is the child of another one that was killed
+                os.waitpid(pid, os.WNOHANG)
+        pause = min(pause * 2, _LONGEST) if found <= known else _SHORTEST
+        known |= found
+        time.sleep(pause)
+
+
+def _kill_descendants(spared: Collection[int] = ()) -> set[int]:
     """Kill all processes below this one, as far as the system tells, each as it is found: its children then are ours.
 
     Parents mostly have lower numbers than their children, so one pass finds nearly all.
@@ -189,7 +208,7 @@ def _kill_descendants() -> set[int]:
         for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):
             with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/stat", "rb") as stat:
                 parent = int(stat.read().rpartition(b")")[2].split()[1])
-                if parent == me or parent in found:
+                if (parent == me and pid not in spared) or parent in found:
                     found.add(pid)
                     os.kill(pid, signal.SIGKILL)
     return found

@@ -88,6 +88,7 @@ class BuildRequest:
         conditions: how the run is to be carried out; an executor that cannot refuses (`ExecutorError`).
         inputs: absolute paths of what the builder is given of its inputs: directories, or single promised artifacts.
         store: the absolute path of the store.
+        apart: whether it is made beside what the store has, for whoever waits alone: no other one may take it over.
     """
 
     stage: str
@@ -105,6 +106,7 @@ class BuildRequest:
     conditions: Conditions = PLAIN
     inputs: tuple[str, ...] = ()
     store: str = ""
+    apart: bool = False
 
     @property
     def has_out(self) -> bool:

@@ -8,8 +8,10 @@ import os
 import selectors
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pylightnix.dsl.derivation import Derivation
@@ -17,6 +19,7 @@ from pylightnix.dsl.secret import Secret
 from pylightnix.errors import ArgumentError, ConfigError
 from pylightnix.hashing import canonical
 from pylightnix.model.build import Build
+from pylightnix.model.conditions import ConditionsAsked, Isolation, read_conditions
 from pylightnix.model.matching import Matcher
 from pylightnix.model.promises import Promise
 from pylightnix.model.realization import Realization
@@ -27,73 +30,117 @@ _GLANCE = 0.05
 """Seconds between looks whether a script has ended that is silent."""
 _REST = 1 << 20
 """Bytes that are still taken of what a script printed when it has ended: something that hid may print for ever."""
-_TAKEN = frozenset({"out", "seed", "PATH", "HOME", "TMPDIR", "LC_ALL", "PWD", "IFS"})
+_OURS = frozenset({"out", "seed"})
+_TAKEN = _OURS | {"PATH", "HOME", "TMPDIR", "LC_ALL", "PWD", "IFS"}
 
 
-def command(
+def command(  # noqa: PLR0913  (what people type at a prompt is completed from here)
     name: str,
     script: str,
     *,
     promises: Mapping[str, Promise | str] | None = None,
     matcher: Matcher | None = None,
-    **variables: object,
+    resources: Mapping[str, float | str] = MappingProxyType({}),
+    timeout: float | str | None = None,
+    retries: int | Mapping[str, int] = 0,
+    isolation: Isolation | None = None,
+    network: bool = False,
+    variables: Sequence[str] = (),
+    pass_variables: Sequence[str] = (),
+    secrets: Sequence[str] = (),
+    reads: Sequence[str] = (),
+    **given: object,
 ) -> Derivation[None]:
     """A derivation that is built by a script of the shell.
 
     The script runs under `sh -eu` in an empty temporary directory, with nothing in its environment but PATH (the
-    system's directories), HOME and TMPDIR (that directory), LC_ALL=C, `$out` (the output directory), `$seed`, and the
-    variables. What it prints goes to the log; it fails if a command of it fails. What it has left in the background is
-    ended when the script ends.
+    system's directories), HOME and TMPDIR (that directory), LC_ALL=C, `$out` (the output directory), `$seed`, what is
+    given, and the environment variables that are named here. What it prints goes to the log; it fails if a command of
+    it fails. What it has left in the background is ended when the script ends.
 
     Args:
         name: names the derivation.
         script: the script; it is in the identity to the letter.
         promises: paths below `$out` (or `promise(…)`) by name.
         matcher: which realizations count; default `match.latest()`.
-        variables: configuration values and inputs. A str or a number stands as its text, True as 1, False and None as
-            nothing, a path as itself, an input as its directory (or the promise that was given as its path), a list
-            as its members with spaces between, a dict as JSON, a `Secret` as what it is.
+        resources: what a run takes, such as {"cpus": 2, "memory": "4G"}; this and all that follow are as for `@stage`.
+        timeout: seconds that one attempt may take, or a text such as "2h"; default: no limit.
+        retries: how many more attempts there are, or numbers by cause; a script that fails is a "RuntimeError".
+        isolation: "none", "process" or "sandbox"; default: as the call of `realize` says.
+        network: whether a sandbox lets it use the network; default no.
+        variables: names of your environment variables that the script gets; what they say is in the identity.
+        pass_variables: names of those that it gets, and that do not count for the identity, such as "https_proxy".
+        secrets: as `pass_variables`; and what they say is kept out of the store.
+        reads: absolute paths outside the store that it may read in a sandbox.
+        given: the script's own variables: configuration values and inputs. A str or a number stands as its text, True
+            as 1, False and None as nothing, a path as itself, an input as its directory (or the promise that was given
+            as its path), a list as its members with spaces between, a dict as JSON, a `Secret` as what it is.
 
     Raises:
-        ConfigError: a variable is not a configuration value, or the script is no text, or has a NUL in it.
+        ConfigError: a variable is not a configuration value, the script is no text, or has a NUL in it, or a keyword
+            says something that it cannot.
         ArgumentError: a variable has a name that the script needs for something else, or that no shell knows.
     """
+    where = str(name)
     if not isinstance(script, str) or not script.strip():
-        raise ConfigError(f"the script is no text: {script!r}", where=str(name))
+        raise ConfigError(f"the script is no text: {script!r}", where=where)
     if "\0" in script:
-        raise ConfigError(
-            "the script has a NUL in it", where=str(name), hint="no shell takes one: printf '\\0' prints one"
-        )
-    for variable in variables:
-        if variable in _TAKEN or not (variable.isascii() and variable.isidentifier()):
-            raise ArgumentError(f"a variable cannot be named {variable!r}", where=str(name), hint="choose another name")
+        raise ConfigError("the script has a NUL in it", where=where, hint="no shell takes one: printf '\\0' prints one")
+    asked = ConditionsAsked(
+        resources=resources, timeout=timeout, retries=retries, isolation=isolation, network=network,
+        variables=variables, pass_variables=pass_variables, secrets=secrets, reads=reads,
+    )  # fmt: skip
+    conditions = read_conditions(where, asked)
+    passed = tuple(sorted({*conditions.variables, *conditions.pass_variables}))
+    _check_names(where, given, passed)
     return Derivation(
         name=name,
-        builder=_run_script,
-        params={"script": script, "variables": variables},
+        builder=_Script(passed),
+        params={"script": script, "variables": given},
         promises=promises or {},
         matcher=matcher,
         version="command/1",
+        **asked,
     )
 
 
-def _run_script(build: Build, /, script: str, variables: dict[str, Any], **promises: Path) -> None:
-    texts = {name: _as_text(value) for name, value in variables.items()}
-    for name, text in texts.items():
-        if "\0" in text:
-            raise ConfigError(f"${name} has a NUL in it, which cannot be given to a script")
-    environment = {
-        "PATH": _PATH,
-        "HOME": str(build.scratch),
-        "TMPDIR": str(build.scratch),
-        "LC_ALL": "C",
-        **texts,
-        "out": str(build.out),
-        "seed": str(build.seed),
-    }
-    code = _run(["/bin/sh", "-eu", "-c", script], str(build.scratch), environment)
-    if code:
-        raise RuntimeError(f"the script ended with {_ending(code)}")
+def _check_names(where: str, given: Mapping[str, object], passed: Sequence[str]) -> None:
+    for variable in given:
+        if variable in _TAKEN or not (variable.isascii() and variable.isidentifier()):
+            raise ArgumentError(f"a variable cannot be named {variable!r}", where=where, hint="choose another name")
+    for variable in passed:
+        if variable in _OURS:
+            raise ArgumentError(f"${variable} is the script's own, and cannot be one of yours", where=where)
+        if variable in given:
+            raise ArgumentError(
+                f"${variable} is given, and is to be taken from the environment", where=where, hint="leave out one"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Script:
+    """The builder: runs a script that gets these environment variables, where they are set."""
+
+    passed: tuple[str, ...]
+
+    def __call__(self, build: Build, /, script: str, variables: dict[str, Any], **promises: Path) -> None:
+        texts = {name: _as_text(value) for name, value in variables.items()}
+        for name, text in texts.items():
+            if "\0" in text:
+                raise ConfigError(f"${name} has a NUL in it, which cannot be given to a script")
+        environment = {
+            "PATH": _PATH,
+            "HOME": str(build.scratch),
+            "TMPDIR": str(build.scratch),
+            "LC_ALL": "C",
+            **{name: os.environ[name] for name in self.passed if name in os.environ},
+            **texts,
+            "out": str(build.out),
+            "seed": str(build.seed),
+        }
+        code = _run(["/bin/sh", "-eu", "-c", script], str(build.scratch), environment)
+        if code:
+            raise RuntimeError(f"the script ended with {_ending(code)}")
 
 
 def _run(words: list[str], place: str, environment: dict[str, str]) -> int:
