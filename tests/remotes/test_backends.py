@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pylightnix.errors import DamageError, RemoteError
-from pylightnix.remotes.addresses import open_backend
+from pylightnix.remotes.addresses import address_of, open_backend
 from pylightnix.remotes.backend import Backend
 from pylightnix.remotes.directory import Directory
 from pylightnix.remotes.objects import Objects
@@ -177,6 +177,10 @@ def test_a_server_that_is_not_there() -> None:
         ("file://elsewhere/x", "no other machine"),
         ("https://user:PASSWORD@example.org/x", "no address"),
         ("https:///x", "no address"),
+        ("", "empty address"),
+        (" ", "empty address"),
+        ("ann@host:results", "one of scp"),
+        ("ann:PASSWORD@host:results", "ann: is no kind of remote"),
     ],
 )
 def test_addresses_that_mean_nothing(url: str, what: str) -> None:
@@ -189,5 +193,8 @@ def test_addresses_that_mean_nothing(url: str, what: str) -> None:
 def test_addresses(tmp_path: Path) -> None:
     for url in (tmp_path, str(tmp_path), f"file://{tmp_path}", tmp_path.as_uri()):
         assert isinstance(open_backend(url), Directory)
-    assert isinstance(open_backend("s3://bucket/x?endpoint=http://127.0.0.1:1"), Objects)
+    for url in ("s3://bucket/x?endpoint=http://127.0.0.1:1", "S3://bucket/x?endpoint=http://127.0.0.1:1"):
+        assert isinstance(open_backend(url), Objects)
+        assert open_backend(url).url == address_of(url) == "s3://bucket/x?endpoint=http://127.0.0.1:1"
+    assert isinstance(open_backend("./ann@host:results"), Directory)
     assert open_backend("http://127.0.0.1:1/x").url == "http://127.0.0.1:1/x"

@@ -123,8 +123,10 @@ def test_addresses_that_are_none_or_have_a_password(keys: Keys, address: str) ->
 def test_paths_are_absolute_as_remotes_show_them(keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    for text in ("lab/", "./lab", "~/lab", f"file://{tmp_path}/lab", str(tmp_path / "x" / ".." / "lab")):
+    for text in ("lab/", "./lab", "~/lab", f"file://{tmp_path}/lab", str(tmp_path / "x" / ".." / "lab"),
+                 f"File://{tmp_path}/l%61b"):  # fmt: skip
         assert keys.trust("ann", PUBLIC[1], text).trusted == (Trusted("ann", PUBLIC[1], str(tmp_path / "lab")),)
+    assert keys.trust("ann", PUBLIC[1], "S3://Lab/x").trusted[-1].remote == "s3://Lab/x"
 
 
 @pytest.mark.parametrize(

@@ -333,3 +333,19 @@ def test_what_was_built_is_pushed(tmp_path: Path, store: Store) -> None:
     other = Store(tmp_path / "three", durability="none")
     realize(report(), store=other, remotes=[tmp_path / "sent"], quiet=True)
     assert RUNS == []
+
+
+@pytest.mark.parametrize("address", ["gopher://x", "http://127.0.0.1:9/x", ""])
+def test_where_it_cannot_be_pushed_is_told_before_anything_is_built(store: Store, address: str) -> None:
+    RUNS.clear()
+    with pytest.raises(RemoteError):
+        realize(report(), store=store, push_to=address, quiet=True)
+    assert RUNS == []
+
+
+def test_what_could_not_be_pushed_is_kept_under_its_root(tmp_path: Path, store: Store) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "x").touch()
+    with pytest.raises(RemoteError, match="something else"):
+        realize(report(), store=store, push_to=tmp_path / "other", root="paper", quiet=True)
+    assert [one.name for one in store.roots()] == ["paper"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import resource
 import subprocess
 import sys
 import time
@@ -230,6 +231,19 @@ def test_mirrors_are_asked_in_order(site: Site, store: Store) -> None:
 def test_a_silent_server_is_given_up(site: Site, store: Store) -> None:
     site.faults = ["slow"]
     assert fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH, timeout=0.3)) == BODY
+
+
+def test_where_not_all_can_be_written_nothing_gets_in(site: Site, store: Store) -> None:
+    """The system may take the last bytes of a file in part, and say so by their number alone."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(BODY) - 1, hard))
+    try:
+        with pytest.raises(BuildError, match="File too large"):
+            fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(store.realizations()) == []
+    assert fetch(store, fetch_url(f"{site.url}/data.bin", hash=HASH)) == BODY
 
 
 def test_redirects_are_followed_but_not_for_ever(site: Site, store: Store) -> None:

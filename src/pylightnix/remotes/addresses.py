@@ -11,7 +11,8 @@ from pylightnix.errors import RemoteError
 from pylightnix.model.addresses import shown
 from pylightnix.remotes.backend import Backend
 
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_AS_SCP = re.compile(r"[^/:]*@[^/:]*:")
 KNOWN = "a directory, file:, s3:, gs:, az:, sftp:, http: or https:"
 
 
@@ -21,35 +22,51 @@ def open_backend(url: str | Path) -> Backend:
     Raises:
         RemoteError: there is none, or what it needs is not installed.
     """
-    form = _SCHEME.match(str(url)) if isinstance(url, str) else None
-    scheme = form[1] if form is not None else ""
+    scheme, address = _read(url)
     if not scheme or scheme == "file":
         from pylightnix.remotes.directory import Directory
 
-        return Directory(_path(str(url)) if scheme else str(url))
+        return Directory(_path(address) if scheme else address)
     if scheme in ("s3", "gs", "az"):
         from pylightnix.remotes.objects import Objects
 
-        return Objects(str(url))
+        return Objects(address)
     if scheme == "sftp":
         from pylightnix.remotes.retrying import Retrying
         from pylightnix.remotes.sftp import Sftp
 
-        return Retrying(Sftp(str(url)))
+        return Retrying(Sftp(address))
     if scheme in ("http", "https"):
         from pylightnix.remotes.retrying import Retrying
         from pylightnix.remotes.web import Web
 
-        return Retrying(Web(str(url)))
-    raise RemoteError(f"{scheme}: is no kind of remote", where=shown(str(url)), hint=f"a remote is {KNOWN}")
+        return Retrying(Web(address))
+    raise RemoteError(f"{scheme}: is no kind of remote", where=shown(address), hint=f"a remote is {KNOWN}")
 
 
 def address_of(url: str | Path) -> str:
     """The address of which the backend is opened, in a form that means the same in any directory."""
-    form = _SCHEME.match(str(url)) if isinstance(url, str) else None
-    if form is None or form[1] == "file":
-        return os.path.abspath(os.path.expanduser(_path(str(url)) if form is not None else str(url)))
-    return str(url).rstrip("/")
+    scheme, address = _read(url)
+    if not scheme or scheme == "file":
+        return os.path.abspath(os.path.expanduser(_path(address) if scheme else address))
+    return address.rstrip("/")
+
+
+def _read(url: str | Path) -> tuple[str, str]:
+    """The scheme of an address, empty for a path; and the address, its scheme in small letters."""
+    if not isinstance(url, str):
+        return "", str(url)
+    if not url.strip():
+        raise RemoteError(
+            "an empty address, as from a variable that is not set", where="remote", hint=f"a remote is {KNOWN}"
+        )
+    if _AS_SCP.match(url):  # what scp and rsync take so would be a directory here, and nothing would go over
+        raise RemoteError(
+            "the address is one of scp", where=shown(url),
+            hint="such as sftp://ann@example.org/srv/results; a directory of such a name is ./NAME",
+        )  # fmt: skip
+    form = _SCHEME.match(url)
+    return (form[1].lower(), form[1].lower() + url[form.end(1) :]) if form is not None else ("", url)
 
 
 def _path(url: str) -> str:

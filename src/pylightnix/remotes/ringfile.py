@@ -6,7 +6,7 @@ import json
 import os
 import re
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pylightnix.errors import BadNameError, DamageError, TrustError
 from pylightnix.hashing import kind_tag
@@ -19,7 +19,7 @@ _KIND = kind_tag("keyring")
 _HINT = "mend it, or move it away; it is not overwritten"
 _FIELDS = {"need", "pylightnix", "revoked", "trusted"}
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 def keyring_bytes(ring: Keyring) -> bytes:
@@ -95,4 +95,6 @@ def address(remote: str) -> str:
         raise TrustError(
             "the address has more in it than a place", hint="give it without user, password, and what follows ? or #"
         )
-    return os.path.abspath(parts.path) if parts.scheme == "file" else remote
+    if parts.scheme == "file":
+        return os.path.abspath(unquote(parts.path))
+    return parts.scheme + remote[len(parts.scheme) :]

@@ -26,6 +26,7 @@ from pylightnix.session.executing import ExecutorLike, Jobs, call_for, executor_
 from pylightnix.session.facts import Facts
 from pylightnix.session.location import StoreLike, as_store
 from pylightnix.session.rooting import keep_under, see_root
+from pylightnix.session.sending import Results, sending
 from pylightnix.session.substituting import supply_for
 from pylightnix.session.targets import Targets
 from pylightnix.session.telling import PlainTelling
@@ -255,23 +256,25 @@ def realize_many(asked: Asked, **options: Unpack[Options]) -> Any:
     return targets.fill(lambda index: results[index])
 
 
-def _realize(targets: Targets, store: Store, given: Options) -> list[tuple[Realization[Any], ...]]:
+def _realize(targets: Targets, store: Store, given: Options) -> Results:
     root = given.get("root")
     see_root(root)
     call = call_for(given.get("isolation"), strict=given.get("strict", False))
-    with (
-        executor_for(given.get("executor"), given.get("jobs", 1), given.get("limits")) as engine,
-        _apart(engine, given.get("through"), store) as runner,
-    ):
-        listener = _listener(given.get("listener"), quiet=given.get("quiet", False))
-        results = _run(targets, store, given, runner, listener, call)
-    keep_under(root, store, results)
+    with sending(given.get("push_to"), store) as send:
+        with (
+            executor_for(given.get("executor"), given.get("jobs", 1), given.get("limits")) as engine,
+            _apart(engine, given.get("through"), store) as runner,
+        ):
+            listener = _listener(given.get("listener"), quiet=given.get("quiet", False))
+            results, made = _run(targets, store, given, runner, listener, call)
+        keep_under(root, store, results)  # also where nothing can be sent
+        send(results, made)
     return results
 
 
 def _run(
     targets: Targets, store: Store, given: Options, executor: Executor, listener: Listener, call: Call
-) -> list[tuple[Realization[Any], ...]]:
+) -> tuple[Results, Iterable[RealizationRef]]:
     closure = pin(targets.derivations)
     rebuilds = _rebuilds(given.get("rebuild", ()), closure)
     keep_going = given.get("keep_going", False)
@@ -289,26 +292,11 @@ def _run(
     except BaseException:
         in_hand.release()
         raise
-    results = [realizer.decider.realization(ref, hand) for ref in closure.targets]
-    if (remote := given.get("push_to")) is not None:
-        _push(remote, store, results, realizer.made)
-    return results
+    return [realizer.decider.realization(ref, hand) for ref in closure.targets], realizer.made
 
 
 class _Hand:
     """Whoever has what a realize returned has this: until it is gone, nothing of that is collected."""
-
-
-def _push(
-    remote: Any, store: Store, results: list[tuple[Realization[Any], ...]], made: Iterable[RealizationRef]
-) -> None:
-    """Send what was asked for, and all that was made on the way, also what was not chosen."""
-    from pylightnix.session.remotes import push  # few have remotes, and all pay for imports
-
-    chosen = [one for several in results for one in several]
-    refs = {one.ref for one in chosen}
-    if wanted := [*chosen, *(store.realization(ref) for ref in made if ref not in refs)]:
-        push(wanted, remote, store=store)
 
 
 @contextmanager

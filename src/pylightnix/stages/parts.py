@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pylightnix.hashing import ContentHasher, digest_bytes
 from pylightnix.stages.hashes import Expected
+from pylightnix.store.files import write_all
 
 _CHUNK = 1 << 18
 
@@ -68,7 +69,7 @@ class Part:
         """Take what comes next; on the disk at once, so who is killed loses nothing."""
         if self._file is None:
             self._file = self.path.open("ab", buffering=0)
-        self._file.write(data)
+        write_all(self._file.fileno(), data)
         self.hasher.update(data)
         self.size += len(data)
 
