@@ -225,6 +225,20 @@ def test_a_dry_run_lists_names_parameters_sizes_and_reasons(cli: Any) -> None:
     assert cli.json("gc", "--older-than", "1d", "--dry-run")["collected"] == []
 
 
+def test_what_is_forgotten_is_listed_with_its_parameters_too(cli: Any) -> None:
+    cli("realize", "flow.py:numbers", "--set", "count=2")
+    cli("realize", "flow.py:numbers", "--set", "count=3")
+    for root in cli.json("root")["roots"]:
+        cli("root", "--remove", root["name"])
+    (one, _) = cli.json("gc", "--unreachable", "--dry-run", "--forget")["collected"]
+    cli("root", "kept", one["ref"])
+    other = 5 - one["params"]["count"]
+    told = cli("gc", "--unreachable", "--forget", "--now").stdout
+    assert re.search(rf" numbers .* count={other} +no root reaches it$", told, re.MULTILINE)
+    cli("root", "--remove", "kept")
+    assert cli.json("gc", "--unreachable", "--forget")["collected"][0]["params"] == one["params"]
+
+
 def test_what_was_collected_can_be_restored_or_made_again(cli: Any) -> None:
     cli("realize", "flow.py:numbers")
     (root,) = cli.json("root")["roots"]

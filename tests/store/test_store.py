@@ -238,6 +238,47 @@ def test_removal_by_prefix_and_of_what_is_not_there(store: Store, make: Make, tm
     assert elsewhere.out.read_text() == "1"
 
 
+def test_whatever_takes_a_reference_takes_the_realization_too(store: Store) -> None:
+    done, other = realize(data(), store), realize(data(2), store)
+    assert store.verify(done).checked == store.verify(done.ref).checked == store.verify(done.ref[:10]).checked == 1
+    assert store.verify([done, other.ref]).checked == store.verify(iter([done, other])).checked == 2
+    store.root("kept", done)
+    assert store.why_alive(done) == store.why_alive(done.ref) == [["kept", done.ref]]
+    store.unroot("kept")
+    kept, gone = done.ref, done.record
+    del done, other
+    store.gc(unreachable=True)
+    assert not store.keeper.present(gone)
+    found = store.restore(store.realization(kept))
+    assert found.out.read_text() == "1"
+
+
+def test_a_damaged_realization_is_looked_at_alone_by_a_reference_that_is_not_in_a_list(store: Store) -> None:
+    refs = [realize(data(n), store).ref for n in range(4)]
+    path = store.realization(refs[0]).path / "out.txt"
+    path.chmod(0o644)
+    path.write_text("another")
+    (finding, *_) = store.verify(refs[0]).findings
+    assert finding.ref == refs[0]
+    assert store.verify(refs[1]).sound
+
+
+@pytest.mark.parametrize("wrong", ["0123abcd", ["0123abcd"], data(), [data()], {"a": 1}, [None], 5, None], ids=repr)
+def test_what_is_no_realization_is_no_root(store: Store, wrong: Any) -> None:
+    realize(data(), store)
+    with pytest.raises(TargetError, match="is no realization") as caught:
+        store.root("kept", wrong)
+    assert "what realize returned" in caught.value.hint
+    assert store.roots() == []
+
+
+@pytest.mark.parametrize("text", ["", "xyz", None, 5], ids=repr)
+def test_what_is_no_reference_cannot_be_restored(store: Store, text: Any) -> None:
+    realize(data(), store)
+    with pytest.raises(UnknownReferenceError, match="is no reference"):
+        store.restore(text)
+
+
 # Moved, copied, merged
 
 

@@ -131,7 +131,7 @@ def _lines(victims: Iterable[Victim], store: Store) -> list[str]:
 def _parameters(victim: Victim, store: Store) -> dict[str, Any] | None:
     """The parameters in which no input stands; None if they are not known any more."""
     try:
-        derivation = store.keeper.origin(victim.record).derivation
+        derivation = victim.derivation or store.keeper.origin(victim.record).derivation
         given, _ = unslotted(store.keeper.derivation(derivation)["params"])
     except StoreError:
         return None

@@ -165,12 +165,13 @@ class Store:
 
         Raises:
             BadNameError: this is no name for a root.
+            TargetError: what is given is no realization.
             CollectionError: something of it is not there any more.
             StoreError: the store cannot be written.
         """
         from pylightnix.store.collection.rooting import set_root
 
-        set_root(self.keeper, name, [realizations] if isinstance(realizations, Realization) else realizations)
+        set_root(self.keeper, name, _realizations(realizations))
 
     def roots(self) -> list[Root]:
         """All roots, by name.
@@ -228,7 +229,7 @@ class Store:
 
         return weigh(self.keeper)
 
-    def why_alive(self, ref: str) -> list[list[str]]:
+    def why_alive(self, ref: str | Realization[Any]) -> list[list[str]]:
         """The chains that keep a realization: each is the name of a root, then references, the last one its own.
 
         Raises:
@@ -237,10 +238,10 @@ class Store:
         """
         from pylightnix.store.collection.reach import chains
 
-        return chains(self.keeper, self.record(ref).ref)
+        return chains(self.keeper, ref.ref if isinstance(ref, Realization) else self.record(ref).ref)
 
-    def restore(self, ref: str) -> Realization[Any]:
-        """Put back from the trash what was collected, by its reference or a unique prefix of one.
+    def restore(self, ref: str | Realization[Any]) -> Realization[Any]:
+        """Put back from the trash what was collected: a realization, or a reference or unique prefix of one.
 
         Raises:
             UnknownReferenceError: the trash has nothing of that name, or several things.
@@ -250,13 +251,15 @@ class Store:
         from pylightnix.store.collection.halfway import put_back_halfway
         from pylightnix.store.collection.trash import Trash, begins
 
-        back = [one for one in put_back_halfway(self.keeper, Gate(self.keeper.layout.locks)) if begins(one, ref)]
-        (found,) = back if len(back) == 1 else Trash(self.keeper.layout).restore(ref)
+        prefix = _reference(ref)
+        _check_prefix(prefix)
+        back = [one for one in put_back_halfway(self.keeper, Gate(self.keeper.layout.locks)) if begins(one, prefix)]
+        (found,) = back if len(back) == 1 else Trash(self.keeper.layout).restore(prefix)
         return self.realization(found)
 
     def verify(
         self,
-        refs: Iterable[str] | None = None,
+        refs: str | Realization[Any] | Iterable[str | Realization[Any]] | None = None,
         *,
         resume: bool = False,
         repair: bool = False,
@@ -265,7 +268,8 @@ class Store:
         """Look whether the store is what it says, at every byte; changes nothing unless asked to.
 
         Args:
-            refs: which realizations, by reference or a unique prefix of one; all, and all documents, if None.
+            refs: which realization, or which ones: each itself, or by reference or a unique prefix of one; all, and all
+                documents, if None.
             resume: leave out what a verify that was stopped had found to be sound.
             repair: restore what follows from what is left, and move to quarantine what does not; the next realize
                 makes it again.
@@ -281,7 +285,8 @@ class Store:
         """
         from pylightnix.store.verification.verifying import verify  # brings threads, which few need
 
-        places = None if refs is None else [self._place(ref) for ref in refs]
+        several: Iterable[str | Realization[Any]] | None = (refs,) if isinstance(refs, (str, Realization)) else refs
+        places = None if several is None else [self._place(_reference(ref)) for ref in several]
         report = verify(self.keeper, places, resume=resume, progress=progress)
         if not repair or report.sound:
             return report
@@ -329,6 +334,22 @@ class Store:
 
 def _open(path: str, durability: Durability) -> Store:
     return Store(path, durability=durability)
+
+
+def _reference(given: str | Realization[Any]) -> str:
+    return given.ref if isinstance(given, Realization) else given
+
+
+def _realizations(given: Realization[Any] | Iterable[Realization[Any]]) -> list[Realization[Any]]:
+    single = isinstance(given, str) or hasattr(given, "ref") or not hasattr(given, "__iter__")
+    found: list[Any] = [given] if single else list(given)
+    for one in found:
+        if not isinstance(one, Realization):
+            raise TargetError(
+                f"{printable(repr(one)[:80])} is no realization", where="root",
+                hint="give what realize returned, or Store.realization(ref)",
+            )  # fmt: skip
+    return found
 
 
 def _check_prefix(ref: str) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pylightnix.errors import CollectionError, StoreError, UnknownReferenceError
 from pylightnix.model.allocation import collector_paused
 from pylightnix.model.records import Record
-from pylightnix.names import RealizationRef, printable
+from pylightnix.names import DerivationRef, RealizationRef, printable
 from pylightnix.store import changes
 from pylightnix.store.aside import set_aside
 from pylightnix.store.collection.debris import Sweeper, Swept
@@ -250,7 +250,8 @@ class Collector:
         in_use: list[Victim] = []
         refused: list[Victim] = []
         unkept: list[Victim] = []
-        for victim in wanted:
+        for one in wanted:
+            victim = one._replace(derivation=self._origin(one.record)) if self._policy.forget else one
             try:
                 taken = not needed.holds(victim.record.ref) if self._dry else self._take(victim.record, needed)
             except PermissionError:
@@ -260,6 +261,12 @@ class Collector:
             else:
                 (collected if taken else in_use).append(victim)
         return collected, in_use, refused, unkept
+
+    def _origin(self, record: Record) -> DerivationRef | None:
+        try:
+            return self._reader.origin(record).derivation
+        except StoreError:
+            return None
 
     def _take(self, record: Record, needed: Needed) -> bool:
         """Collect one, unless it is needed by now."""

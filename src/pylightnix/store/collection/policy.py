@@ -145,10 +145,17 @@ class Standing(NamedTuple):
 
 
 class Victim(NamedTuple):
-    """A realization that is to be collected, and why."""
+    """A realization that is to be collected, and why.
+
+    Attributes:
+        standing: what it is, and how it stands.
+        why: in words.
+        derivation: what it was first made for, where its record went too and cannot say so any more.
+    """
 
     standing: Standing
     why: str
+    derivation: DerivationRef | None = None
 
     @property
     def record(self) -> Record:
