@@ -251,7 +251,7 @@ class Store:
         from pylightnix.store.collection.trash import Trash, begins
 
         back = [one for one in put_back_halfway(self.keeper, Gate(self.keeper.layout.locks)) if begins(one, ref)]
-        (found,) = back if len(back) == 1 else Trash(self.keeper.layout).restore(ref)
+        (found,) = back if len(back) == 1 else Trash(self.keeper.layout, adrift=self.keeper.adrift).restore(ref)
         return self.realization(found)
 
     def verify(
