@@ -212,15 +212,13 @@ sys.stdin.read(1)
     ("command", "how"),
     [
         (("gc", "--unreachable"), "shared"),
-        (("gc", "--unreachable", "--dry-run"), "exclusive"),
-        (("gc",), "shared"),
+        (("gc",), "exclusive"),
         (("gc", "--restore", "REF"), "exclusive"),
         (("remove", "REF"), "shared"),
-        (("remove", "--force", "REF"), "shared"),
         (("root", "paper", "REF"), "exclusive"),
         (("realize", "flow.py:numbers"), "exclusive"),
     ],
-    ids=["gc", "dry", "scopes", "restore", "remove", "force", "root", "realize"],
+    ids=["gc", "scopes", "restore", "remove", "root", "realize"],
 )
 def test_who_waits_for_a_collection_is_told_for_whom_and_can_be_ended(
     cli: Any, command: tuple[str, ...], how: str

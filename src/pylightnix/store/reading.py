@@ -54,6 +54,8 @@ class Reader(Payloads):
         self._looked: dict[KeyRef, int] = {}
         self._damaged: dict[KeyRef, list[Lost]] = {}
         self._steady: AbstractContextManager[object] = nullcontext()
+        self.adrift: set[str] = set()
+        """Artifacts that we could move neither to their place nor back; others take us to be at work on them."""
 
     @property
     def lasting(self) -> bool:

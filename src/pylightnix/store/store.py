@@ -254,7 +254,7 @@ class Store:
         prefix = _reference(ref)
         _check_prefix(prefix)
         back = [one for one in put_back_halfway(self.keeper, Gate(self.keeper.layout.locks)) if begins(one, prefix)]
-        (found,) = back if len(back) == 1 else Trash(self.keeper.layout).restore(prefix)
+        (found,) = back if len(back) == 1 else Trash(self.keeper.layout, adrift=self.keeper.adrift).restore(prefix)
         return self.realization(found)
 
     def verify(

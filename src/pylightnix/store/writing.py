@@ -137,7 +137,7 @@ class Writer(Reader):
         from pylightnix.store.collection.trash import Trash
 
         with contextlib.suppress(OSError, StoreError):
-            Trash(self.layout).put_back_artifacts(record.ref, place)
+            Trash(self.layout, adrift=self.adrift).put_back_artifacts(record.ref, place)
         return self.present(record)
 
     def holding(self) -> Holding:

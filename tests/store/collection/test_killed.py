@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import shutil
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pylightnix.errors import UnknownReferenceError
+from pylightnix.errors import StoreError, UnknownReferenceError
 from pylightnix.store import changes
 from pylightnix.store.removal import remove_tree
 from pylightnix.store.store import Store
@@ -156,3 +157,30 @@ def test_who_dies_while_he_restores_can_do_it_again(plant: Any, tmp_path: Path) 
         assert store.realization(made[0].ref).path.is_dir()
         assert store.verify().sound
     assert last > 3
+
+
+def test_what_could_be_moved_neither_way_is_put_back_by_the_same_store(plant: Any, tmp_path: Path) -> None:
+    """Nobody else may: the process whose number it has lives, and could be at work on it."""
+    made = plant.one("a")
+    plant.store.gc(unreachable=True)
+    (trashed,) = (plant.store.path / "trash").iterdir()
+    trashed.chmod(0o755)  # as an ordinary user leaves it there
+    store, other = Store(plant.store.path), Store(plant.store.path)
+    seen: list[str] = []
+
+    def refuse(name: str, about: tuple[object, ...]) -> None:
+        seen.append(name)
+        if name == "rename" and seen.count("rename") > 1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with changes.observed(refuse), pytest.raises(StoreError):
+        store.restore(made[0].ref)
+    (left,) = (plant.store.path / "store").iterdir()
+    assert left.name.startswith(f"{made[0].ref}@{os.getpid()}-")
+    assert store.keeper.adrift == {str(left)}
+    with pytest.raises(UnknownReferenceError):
+        other.restore(made[0].ref)
+    assert left.exists()
+    assert store.restore(made[0].ref).path.exists()
+    assert store.keeper.adrift == set()
+    assert store.verify().sound

@@ -14,7 +14,6 @@ from pylightnix.store import changes
 from pylightnix.store.aside import beside
 from pylightnix.store.collection.debris import Sweeper
 from pylightnix.store.collection.gate import Gate
-from pylightnix.store.collection.trash import stuck
 from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
 from pylightnix.store.sealing import seal_top
@@ -28,8 +27,7 @@ def put_back_halfway(reader: Reader, gate: Gate) -> list[RealizationRef]:
         return back
     with writing(reader.layout.root):
         left = Sweeper(reader.layout, gate, lambda _: False).left_beside()
-    ours = [path for path in sorted(stuck) if os.path.dirname(path) == reader.layout.store and os.path.lexists(path)]
-    for path in [*left, *ours]:
+    for path in [*left, *filter(os.path.lexists, sorted(reader.adrift))]:
         ref = RealizationRef(os.path.basename(path).partition("@")[0])
         found = [reader.record_at(home, ref.digits) for home in reader.homes(ref.name)]
         for record in filter(None, found):
@@ -38,5 +36,5 @@ def put_back_halfway(reader: Reader, gate: Gate) -> list[RealizationRef]:
                     seal_top(path)
                     changes.move(path, reader.payload_text(record))
                     back.append(ref)
-                    stuck.discard(path)
+                    reader.adrift.discard(path)
     return back

@@ -29,10 +29,6 @@ _NAME = re.compile(rf"(?P<due>[0-9]{{8}}T[0-9]{{6}})@{ID.pattern}@(?P<what>artif
 _KEY = re.compile(rb'"key":"([0-9a-f]{64})"')
 
 
-stuck: set[str] = set()
-"""What this process could move neither to its place nor back."""
-
-
 class Trashed(NamedTuple):
     """Something in the trash: until when (in the form of its name), what it is, and of which realization."""
 
@@ -48,10 +44,12 @@ class Trash:
     Args:
         layout: of the store.
         days: for how many days things are kept.
+        adrift: whoever gives it is told here what could be moved neither to its place nor back.
     """
 
-    def __init__(self, layout: Layout, days: float = 7.0) -> None:
+    def __init__(self, layout: Layout, days: float = 7.0, *, adrift: set[str] | None = None) -> None:
         self._layout = layout
+        self._adrift = set[str]() if adrift is None else adrift
         self.due = time.strftime(_FORM, time.gmtime(time.time() + days * 86400))
 
     def place(self, what: str, ref: str) -> str:
@@ -156,8 +154,8 @@ class Trash:
             try:
                 changes.set_mode(beside, stat.S_IMODE(os.lstat(beside).st_mode) | stat.S_IRWXU)
                 changes.move(beside, source)
-            except OSError:  # then whoever looks next sees to it, also in this process
-                stuck.add(beside)
+            except OSError:  # then whoever looks next sees to it
+                self._adrift.add(beside)
             raise
 
     def _home(self, place: str, ref: RealizationRef) -> KeyRef:
