@@ -1,6 +1,6 @@
-"""Keeps secrets out of what a run leaves: its log, its failure, its value, its files. Looks for their very bytes alone.
+"""Keeps secrets out of what a run leaves: its log, its failure, its value, its files. Looks for their known spellings.
 
-What was encoded (base64, compressed) is not found. Unaware of what the secrets are for.
+Unaware of what the secrets are for.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from pylightnix.model.build import BuildRequest, BuildResult, Failure
+from pylightnix.model.spellings import spellings
 from pylightnix.names import printable
 
 BLOT = "***"
@@ -29,10 +30,8 @@ class _Hidden(NamedTuple):
 
     @property
     def forms(self) -> tuple[bytes, ...]:
-        """As it may stand in a file: as it is, and as JSON and Python write it."""
-        quoted = (json.dumps(self.text), json.dumps(self.text, ensure_ascii=False), repr(self.text))
-        texts = (self.text, *(text[1:-1] for text in quoted))
-        return tuple(dict.fromkeys(text.encode("utf-8", "surrogateescape") for text in texts))
+        """As it may stand in a file."""
+        return spellings(self.text)
 
 
 def without_secrets(request: BuildRequest, result: BuildResult) -> BuildResult:
