@@ -1,6 +1,6 @@
 """Keeps secrets out of what a run gave: its value, its failure; a store does so for its files.
 
-Looks for their very bytes alone, see `model.hidden`.
+Looks for their known spellings, see `model.spellings`.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from pylightnix.engine.decide import Decider, broken
 from pylightnix.engine.failing import Kept, failure_text, last_lines, spoilt_by
 from pylightnix.engine.keys import Key
+from pylightnix.engine.secrecy import check_secrets
 from pylightnix.errors import ArtifactError, BuildError, MatcherError, PromiseError, PylightnixError
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, knows_out
 from pylightnix.model.claiming import Slot
@@ -104,8 +105,12 @@ class Runs:
             job: what is to be run.
             slot: that of the run.
             before: the attempt before, if this is one more of the same run.
+
+        Raises:
+            BuildError: a secret of it could not be kept.
         """
         pinned = job.pinned
+        check_secrets(f"{pinned.name} {pinned.ref.short}", self.conditions(pinned))
         context = self._decider.context_of(pinned)
         self._keeper.write_derivation(pinned.ref, pinned.document)
         index = self._index(job, slot) if before is None else before.request.run

@@ -1,13 +1,14 @@
-"""Secrets as they are looked for, in bytes and in texts: their very bytes alone. Pure.
+"""Secrets as they are looked for, in bytes and in texts: their known spellings. Pure.
 
-What was encoded (base64, compressed) is not found. Unaware of what the secrets are for, and of files.
+Unaware of what the secrets are for, and of files.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+
+from pylightnix.model.spellings import spellings
 
 BLOT = "***"
 LEAST = 6
@@ -22,10 +23,8 @@ class Hidden(NamedTuple):
 
     @property
     def forms(self) -> tuple[bytes, ...]:
-        """As it may stand in a file: as it is, and as JSON and Python write it."""
-        quoted = (json.dumps(self.text), json.dumps(self.text, ensure_ascii=False), repr(self.text))
-        texts = (self.text, *(text[1:-1] for text in quoted))
-        return tuple(dict.fromkeys(text.encode("utf-8", "surrogateescape") for text in texts))
+        """As it may stand in a file."""
+        return spellings(self.text)
 
 
 def hidden_of(values: Mapping[str, str]) -> tuple[Hidden, ...]:
