@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.conftest import Cli
@@ -47,6 +49,16 @@ def test_there_and_back(cli: Cli) -> None:
     assert "no root reaches" not in cli("gc", "--unreachable", "--dry-run", "--store", "fourth").stdout
     records = cli("pull", ref, "--from", "lab", "--store", "third", "--unsigned", "--records")
     assert [line.split()[0] for line in records.stdout.splitlines()] == ["record"] * 3
+
+
+def test_one_promise_alone_has_a_path(cli: Cli) -> None:
+    cli("realize", "flow.py:report")
+    cli("push", "flow.py:report", "--to", "lab")
+    ref = cli.json("ls", "report")["realizations"][0]["ref"]
+    cli("pull", ref, "--from", "lab", "--store", "other", "--unsigned", "--only", "text")
+    path = Path(cli("path", ref, "text", "--store", "other").stdout.rstrip("\n"))
+    assert path.read_bytes() == Path(cli("path", ref, "text").stdout.rstrip("\n")).read_bytes()
+    assert "pull it" in cli("path", ref, "--store", "other", code=2).stderr
 
 
 def test_mistakes(cli: Cli) -> None:

@@ -85,6 +85,14 @@ class TestDirectory(BackendContract):
         assert Directory(f"{tmp_path}/\x1b[31m").url.isprintable()
 
 
+def test_what_cannot_be_seen_is_not_taken_for_absent(tmp_path: Path) -> None:
+    (tmp_path / "claims").symlink_to("claims")  # a loop; as a directory without rights, but for root too
+    backend = Directory(str(tmp_path))
+    for ask in (lambda: list(backend.names("claims/k/")), lambda: backend.has("claims/k"), lambda: backend.get("claims/k", 1)):
+        with pytest.raises(RemoteError, match="claims/k"):
+            ask()
+
+
 def test_the_names_of_all_that_is_made_are_synced(tmp_path: Path) -> None:
     """Else a loss of power takes a directory with all that is in it, synced or not."""
     made: list[str] = []

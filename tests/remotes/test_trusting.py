@@ -199,13 +199,13 @@ def test_secrets_stay(people: People) -> None:
     push(done, people.remote, store=store, secrets=True)
 
 
-@pytest.mark.parametrize("where", ["log", "long log", "value"])
+@pytest.mark.parametrize("where", ["log", "long log", "value", "parameter"])
 def test_secrets_stay_that_are_in_no_artifact(people: People, where: str) -> None:
     token = f"glpat-{'a1B2' * 6}"
 
     @stage(code="ignore")
-    def leaky(where: str = where) -> str:
-        if where != "value":
+    def leaky(where: str = where, given: str = token if where == "parameter" else "") -> str:
+        if where in ("log", "long log"):
             print("x" * (300_000 if where == "long log" else 1), token)
         return token if where == "value" else ""
 

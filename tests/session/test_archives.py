@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,27 @@ def test_wrong_use(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written") as refused:
         export(done, tmp_path / "no" / "x.plx", store=one)
     assert refused.value.hint
+
+
+def test_what_is_no_file_is_never_replaced(tmp_path: Path) -> None:
+    one = Store(tmp_path / "one")
+    done = realize(data(), store=one, quiet=True)
+    os.mkfifo(tmp_path / "pipe")  # stands for a device, such as /dev/null, which root would take away for everybody
+    (tmp_path / "to pipe").symlink_to("pipe")
+    for name in ("pipe", "to pipe"):
+        with pytest.raises(ArgumentError, match="something other than a file"):
+            export(done, tmp_path / name, store=one)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_at_a_link_the_file_is_where_it_leads(tmp_path: Path) -> None:
+    one = Store(tmp_path / "one")
+    done = realize(data(), store=one, quiet=True)
+    (tmp_path / "stick").mkdir()
+    (tmp_path / "x.plx").symlink_to("stick/x.plx")
+    export(done, tmp_path / "x.plx", store=one)
+    assert (tmp_path / "x.plx").is_symlink()
+    assert (tmp_path / "stick" / "x.plx").stat().st_size > 0
 
 
 def test_a_name_that_is_none_for_a_root_is_refused_before_anything_is_taken_in(tmp_path: Path) -> None:

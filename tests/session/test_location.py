@@ -44,6 +44,12 @@ def test_the_variable_may_be_relative(
     assert os.path.normpath(locate()) == str(tmp_path / meant)
 
 
+def test_an_address_in_the_variable_is_no_store(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYLIGHTNIX_STORE", "s3://bucket/x")
+    with pytest.raises(StoreError, match="is an address"):
+        as_store(None)
+
+
 def test_the_home_of_nobody_is_a_directory_like_others(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYLIGHTNIX_STORE", "~no-such-user/s")
     assert locate() == here / "~no-such-user" / "s"

@@ -82,6 +82,15 @@ def test_what_is_no_path_is_refused(path: str) -> None:
         Layout(path)
 
 
+@pytest.mark.parametrize("path", ["s3://bucket/x", "ann:PASSWORD@host:/x", "ann@host:x", "file:///x", "SFTP://h/x"])
+def test_an_address_is_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match="pylightnix push") as caught:
+        Layout(path)
+    assert "PASSWORD" not in str(caught.value)
+    assert Layout(f"./{path}").root == str(tmp_path / path.replace("//", "/").replace("//", "/"))
+
+
 def test_a_working_directory_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")

@@ -117,12 +117,8 @@ def path_command(
     documents = []
     where = as_store(store)
     for one in found(target, read_assignments(assignments), where):
-        realization = one.realization
-        if not where.keeper.present(realization.record):
-            raise TargetError(
-                "its artifacts are not here", where=realization.ref, hint="realize its stage: that has them back"
-            )
-        documents.append({"ref": str(realization.ref), "path": _path(realization, promise)})
+        path = _path(one.realization, promise, where)
+        documents.append({"ref": str(one.realization.ref), "path": path})
     if as_json:
         out_json({"paths": documents})
         return
@@ -130,10 +126,16 @@ def path_command(
         out_exact(document["path"])
 
 
-def _path(realization: Realization[Any], promise: str | None) -> str:
-    if promise is None:
-        return str(realization.path)
+def _path(realization: Realization[Any], promise: str | None, store: Store) -> str:
     known = realization.promises
-    if promise not in known:
+    if promise is not None and promise not in known:
         raise unknown_promise(realization.name, promise, known)
-    return str(known[promise])
+    if store.keeper.present(realization.record):
+        return str(realization.path if promise is None else known[promise])
+    alone = store.keeper.kept(realization.record, promise) if promise is not None else None
+    if alone is None:
+        raise TargetError(
+            "its artifacts are not here", where=realization.ref,
+            hint="realize its stage, or pull it from where it is: that has them back",
+        )  # fmt: skip
+    return str(alone)

@@ -12,7 +12,7 @@ from pylightnix.errors import DamageError, RemoteError
 from pylightnix.names import printable
 from pylightnix.remotes.backend import check_name, check_prefix, is_name
 from pylightnix.store import changes
-from pylightnix.store.files import NewFile, is_directory, open_plain
+from pylightnix.store.files import NewFile, open_plain
 from pylightnix.store.unfinished import is_abandoned, sync_name, unique
 
 _UNFINISHED = ".new-"
@@ -88,8 +88,7 @@ class Directory:
 
     def _below(self, above: str, begin: str) -> Iterator[str]:
         """Names in one directory and below; links to others are not followed."""
-        top = f"{self._root}/{above}"
-        if not is_directory(top.rstrip("/")) and above:
+        if above and not _is_directory(f"{self._root}/{above}".rstrip("/")):
             return
         waiting = [above]
         while waiting:
@@ -136,3 +135,11 @@ class Directory:
                 f"{name}: {error.strerror or error}", where=self.url, errno=error.errno,
                 hint="look at its rights, and whether there is room; then do it again: it goes on",
             ) from error  # fmt: skip
+
+
+def _is_directory(path: str) -> bool:
+    """Whether a directory is there, and no link to one; OSError where that cannot be seen: it may well be there."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False

@@ -61,9 +61,12 @@ class Offering:
         record = record_bytes(one.record, one.record.made_in)
         for name, known in {"record.json": record, **documents}.items():
             self.look(name, f"{one.directory}/{name}", known)
+        derivations = {ref: derivation_bytes(self._source, ref) for ref in one.derivations}
+        for ref, known in derivations.items():  # a token that is given as a parameter stands there
+            self.look(f"{ref}.json", f"{self._source.layout.derivations}/{ref}.json", known)
         data = notes_bytes(
             record,
-            {ref: derivation_bytes(self._source, ref) for ref in one.derivations},
+            derivations,
             {digest: environment_bytes(self._source, digest) for digest in one.environments},
             documents, logs,
         )  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from pathlib import Path
 
 from pylightnix.errors import ArgumentError
@@ -23,7 +25,8 @@ def export(refs: Refs, path: Path | str, *, store: StoreLike = None, incomplete:
 
     Args:
         refs: realizations, or references or unique prefixes of some.
-        path: of the file; compressed if it ends in `.gz` or `.zst`. What is there is replaced.
+        path: of the file; compressed if it ends in `.gz` or `.zst`. A file that is there is replaced,
+            also where a link leads.
         store: the store that has them; None for the default one.
         incomplete: also where something was removed that they were made from; else that is an error.
 
@@ -32,12 +35,21 @@ def export(refs: Refs, path: Path | str, *, store: StoreLike = None, incomplete:
         DamageError: something is damaged.
         StoreError: something was collected or removed, or the file cannot be written.
     """
-    where = os.path.abspath(os.path.expanduser(path))
-    if os.path.isdir(where):
-        raise ArgumentError("a directory is there", where=str(path), hint="give the path of a file, such as model.plx")
+    where = _place_for(path)
     found = as_store(store)
     with held(found, refs) as (selection, holding):
         return export_closure(found.keeper, selection, where, holding, incomplete=incomplete)
+
+
+def _place_for(path: Path | str) -> str:
+    """Where the file will be; what is no file, as a device or a pipe, would be gone if it were replaced."""
+    given = os.path.abspath(os.path.expanduser(path))
+    with contextlib.suppress(OSError):
+        mode = os.stat(given).st_mode
+        if not stat.S_ISREG(mode):
+            what = "a directory" if stat.S_ISDIR(mode) else "something other than a file"
+            raise ArgumentError(f"{what} is there", where=str(path), hint="give the path of a file, such as model.plx")
+    return os.path.realpath(given) if os.path.islink(given) else given
 
 
 def import_archive(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pylightnix.errors import StoreError
 from pylightnix.session.opening import Store as OpenedStore
-from pylightnix.store.layout import DIRECTORY
+from pylightnix.store.layout import DIRECTORY, refuse_address
 from pylightnix.store.pending import check_durability
 from pylightnix.store.store import Store
 
@@ -24,8 +24,9 @@ def locate() -> Path:
     """`$PYLIGHTNIX_STORE`, else a `.pylightnix` at or above the working directory, else the user data directory.
 
     Raises:
-        StoreError: the working directory does not exist any more.
+        StoreError: the working directory does not exist any more; or an address is named.
     """
+    refuse_address(os.environ.get(VARIABLE, ""))
     named = os.path.expanduser(os.environ.get(VARIABLE, ""))
     if os.path.isabs(named):
         return Path(named)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pylightnix.errors import FormatError, StoreError
 from pylightnix.hashing import canonical
+from pylightnix.model.addresses import shown
 from pylightnix.names import printable
 from pylightnix.store.changes import make_directories
 from pylightnix.store.files import ID, InTheWayError, decode_json, is_in_the_way, read_small, write_once
@@ -25,6 +26,10 @@ _PLACES = ("derivations", "store", "records", "environments", "roots", "failed",
 _LATER = ("tmp", "tmp/checkpoints", "tmp/slurm", "cache", "cache/used", "locks/held", "quarantine", "trash")
 _DIRECTORIES = (*_PLACES, *_LATER)
 _VERSION = re.compile(r"store/([1-9][0-9]{0,8})")
+
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|[^/]*@[^/]*:")
+"""How addresses begin: of the web and the like, and those of scp."""
 
 
 def is_store(directory: str) -> bool:
@@ -140,8 +145,19 @@ class Layout:
         self._ready = True
 
 
+def refuse_address(path: str) -> None:
+    """StoreError if this is an address, which would quietly be a directory of that name here."""
+    if _ADDRESS.match(path):
+        raise StoreError(
+            f"{shown(path)!r} is an address, and no path for a store",
+            hint="give the path of a directory; pylightnix push sends results to an address",
+        )
+
+
 def _absolute(root: Path | str) -> str:
     text = os.fsdecode(root)
+    if isinstance(root, str):
+        refuse_address(root)
     if not text or "\0" in text:
         raise StoreError(f"{text!r} is no path for a store", hint="give the path of a directory")
     try:
