@@ -101,7 +101,7 @@ def test_what_another_user_made_in_it_is_wrong(store: Store, ordinary: Any, insi
     made.chmod(0o555)
     told, where = ordinary(OTHERS, store.path).stdout.splitlines()
     assert told.split("|")[:2] == [str(store.path / inside), "wrong"]
-    assert f"we may not write to 1 directories in it, such as {made.name}" in told
+    assert f"we may not write to 1 of its directories, such as {made.name}" in told
     assert f"chown -R --reference={store.path} {store.path}" in told
     assert where.startswith(str(made))
     made.chmod(0o755)

@@ -59,13 +59,10 @@ def _not_writable_inside(layout: Layout, known: Container[str]) -> Iterator[Obse
     for path in (layout.locks, layout.records):
         found = [] if path in known else [one for one in _directories(path) if not os.access(one, os.W_OK | os.X_OK)]
         if found:
-            what = (
-                f"we may not write to {len(found)} directories in it, such as {printable(os.path.basename(found[0]))}"
-            )
-            root = printable(layout.root)
+            one, root = printable(os.path.basename(found[0])), printable(layout.root)
             yield Observation(
-                "rights", Level.WRONG, what, path,
-                "some stages cannot be built; who made these, perhaps with sudo, can give them to the owner of the store: "
+                "rights", Level.WRONG, f"we may not write to {len(found)} of its directories, such as {one}", path,
+                "some stages cannot be built; who made these, perhaps with sudo, can give them to the store's owner: "
                 f"chown -R --reference={root} {root}",
             )  # fmt: skip
 
