@@ -290,6 +290,23 @@ def test_what_a_failed_run_left_is_kept(store: Store, make: Make) -> None:
     store.keeper.discard(sealed.workspace)
 
 
+@pytest.mark.parametrize("refused", ["mkdir", "open", "write", "rename"])
+def test_where_nothing_of_a_failed_run_can_be_kept_nothing_half_made_is_left(
+    store: Store, make: Make, refused: str
+) -> None:
+    sealed, _ = make.sealed(content="half", log="why")
+
+    def full(change: str, _: tuple[object, ...]) -> None:
+        if change == refused:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with changes.observed(full), pytest.raises(StoreError, match="No space left"):
+        store.keeper.keep_failed(sealed.workspace, "model", {})
+    assert os.listdir(store.path / "failed") == []
+    store.keeper.discard(sealed.workspace)
+    assert in_tmp(store) == []
+
+
 CLOSED = """
 import sys
 from pathlib import Path

@@ -106,6 +106,10 @@ def _quoted(text: str) -> str:
     return canonical(text).decode()
 
 
+NOT_KNOWN = "0" * 64
+"""The hash of the context that a realization was first made in, where a repair found that nothing tells that."""
+
+
 class Context(NamedTuple):
     """The choices that a realization was made or used with; those of its inputs are reached through their hashes."""
 

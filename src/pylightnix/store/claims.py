@@ -172,7 +172,7 @@ class Claims:
         self._test()
         if self._problem is None:
             try:
-                with writing(self._directory):
+                with writing(f"{self._directory}/{home[:_SHARD]}"):
                     return self._take(home, begin)
             except Exception as error:
                 cause = error.__cause__

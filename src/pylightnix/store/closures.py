@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from pylightnix.errors import DamageError
 from pylightnix.hashing import DIGITS, digest_bytes
-from pylightnix.model.records import Context, InputChoice, Record, Run, seed_of
+from pylightnix.model.records import NOT_KNOWN, Context, InputChoice, Record, Run, seed_of
 from pylightnix.model.selection import Selection
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store.collection.reach import find_context
@@ -148,7 +148,7 @@ def check_notes(record: Record, runs: Mapping[str, Run], contexts: Mapping[str, 
         if name.split("-")[1] != str(run.index) or run.seed != seed_of(record.key, run.index):
             raise DamageError("its index or seed is not that of its name and key", where=printable(f"{where}/{name}"))
     made = {*(run.context.hash for run in runs.values()), *(context.hash for context in contexts.values())}
-    if record.made_in not in made:
+    if record.made_in not in (NOT_KNOWN, *made):
         raise DamageError(
             "no context is there that it says it was made in", where=printable(f"{where}/record.json"),
             hint="pylightnix verify --repair",

@@ -43,6 +43,7 @@ from pylightnix.store.publishing import (
 )
 from pylightnix.store.reading import DAMAGED, LOST, Reader
 from pylightnix.store.recollection import Recollections
+from pylightnix.store.removal import remove_tree
 from pylightnix.store.sealing import let_move
 from pylightnix.store.trees import Tree, hash_tree, is_empty
 from pylightnix.store.watching import Watch
@@ -339,8 +340,7 @@ class Writer(Reader):
         kept = f"{self.layout.failed}/{moment}-{name}-{fresh_id()}"
         document = json.dumps({**facts, "pylightnix": kind_tag("failure")}, indent=1, default=str)
         with writing(kept):
-            changes.make_directory(kept)
-            write_new(f"{kept}/failure.json", document.encode())
+            self._begin_failed(kept, document.encode())
             close_log(workspace)
             for path, name_there in ((workspace.out, "out"), (workspace.log, "log"), (workspace.scratch, "scratch")):
                 with contextlib.suppress(FileNotFoundError):
@@ -348,6 +348,18 @@ class Writer(Reader):
                     changes.move(path, f"{kept}/{name_there}")
         self.discard(workspace)
         return Path(kept)
+
+    def _begin_failed(self, kept: str, facts: bytes) -> None:
+        """Make the directory of a failed run with its facts, whole or not at all."""
+        made = f"{self.layout.tmp}/{fresh_id()}"
+        try:
+            changes.make_directory(made)
+            write_new(f"{made}/failure.json", facts)
+            changes.move(made, kept)
+        except BaseException:
+            with contextlib.suppress(OSError, StoreError):
+                remove_tree(made)
+            raise
 
     def discard(self, workspace: Workspace) -> None:
         _clear(workspace)

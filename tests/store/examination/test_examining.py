@@ -11,12 +11,18 @@ from typing import Any
 
 import pytest
 
+from pylightnix import realize, stage
 from pylightnix.store import changes
 from pylightnix.store.examination import filesystem
 from pylightnix.store.examination.filesystem import file_system, kind_of, room
 from pylightnix.store.examination.observations import Level, Observation
 from pylightnix.store.locks import create
 from pylightnix.store.store import Store
+
+
+@stage(code="ignore")
+def number() -> int:
+    return 1
 
 
 @pytest.fixture
@@ -66,6 +72,40 @@ def test_what_the_file_system_refuses_is_wrong(store: Store, change: str, topic:
     assert found.level is Level.WRONG
     assert found.what.startswith(what)
     assert os.listdir(store.path / "tmp") == []
+
+
+OTHERS = """
+import sys
+from pylightnix import Store, realize, stage
+from pylightnix.errors import StoreError
+
+@stage(code="ignore")
+def number() -> int:
+    return 1
+
+store = Store(sys.argv[1])
+for one in store.examine():
+    if one.topic == "rights":
+        print(one.where, one.level, one.what, one.hint, sep="|")
+try:
+    realize(number(), store=store, quiet=True, rebuild=[number()])
+except StoreError as error:
+    print(error.where)
+"""
+
+
+@pytest.mark.parametrize("inside", ["locks", "records"])
+def test_what_another_user_made_in_it_is_wrong(store: Store, ordinary: Any, inside: str) -> None:
+    realize(number(), store=store, quiet=True)
+    (made,) = [one for one in (store.path / inside).iterdir() if one.is_dir() and one.name != "held"]
+    made.chmod(0o555)
+    told, where = ordinary(OTHERS, store.path).stdout.splitlines()
+    assert told.split("|")[:2] == [str(store.path / inside), "wrong"]
+    assert f"we may not write to 1 of its directories, such as {made.name}" in told
+    assert f"chown -R --reference={store.path} {store.path}" in told
+    assert where.startswith(str(made))
+    made.chmod(0o755)
+    assert "rights" not in {one.topic for one in store.examine()}
 
 
 def test_modes_that_do_not_stay_are_wrong(store: Store) -> None:

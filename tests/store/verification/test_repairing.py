@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pylightnix import Build, Dep, Realization, Store, match, plan, promise, realize, realize_many, stage
-from pylightnix.errors import StoreError
+from pylightnix import Build, Dep, Realization, Store, copy, match, plan, promise, realize, realize_many, stage
+from pylightnix.errors import CollectionError, StoreError
 from pylightnix.hashing import canonical, digest_bytes
 from pylightnix.store import changes
 from pylightnix.store.removal import remove_tree
@@ -357,6 +357,26 @@ def test_a_realization_of_which_no_run_is_left_is_told_and_stays(full: Full) -> 
     ]
     assert [one.kind for one in found.left] == [Kind.ORIGIN]
     assert full.again().ref == full.top.ref
+
+
+@pytest.mark.parametrize("name", ["report", "model", "table"])
+def test_what_no_run_tells_is_noted_again_by_who_chooses_it(full: Full, name: str, tmp_path: Path) -> None:
+    full.store.root("kept", full.top)
+    ref, before = full.realization(name).ref, {one.ref for one in full.store.realizations()}
+    for path in full.notes(name).glob("run-*.json"):
+        path.unlink()
+    with pytest.raises(CollectionError, match="verify --repair, then realize its stage again"):
+        full.store.gc(unreachable=True)
+    assert not full.store.verify(repair=True).sound
+    assert not full.store.verify(repair=True).sound, "nobody has chosen it yet"
+    again = full.again()
+    assert again.ref == full.top.ref
+    assert full.store.verify().sound
+    assert {one.ref for one in full.store.realizations()} >= before
+    assert ref in [chain[-1] for chain in full.store.why_alive(ref)]
+    copy([again], to=tmp_path / "elsewhere", store=full.store)
+    assert Store(tmp_path / "elsewhere").verify().sound
+    assert full.store.gc(unreachable=True, dry_run=True).roots == ()
 
 
 def test_a_lost_log_leaves_the_run(full: Full) -> None:

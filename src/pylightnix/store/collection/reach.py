@@ -157,8 +157,8 @@ class _Walk:
         return CollectionError(
             f"what {ref.name} {ref.short} was made from is not known: {printable(what)}",
             where=f"root {self._root.name}",
-            hint="proceeding would make all of that look dead; realize its stage again, or take the root away: "
-            f"pylightnix root --remove {self._root.name}",
+            hint="proceeding would make all of that look dead; pylightnix verify --repair, then realize its stage "
+            f"again; or take the root away: pylightnix root --remove {self._root.name}",
             root=self._root.name, ref=ref,
         )  # fmt: skip
 

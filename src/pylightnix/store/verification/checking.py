@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from pylightnix.errors import DamageError
 from pylightnix.hashing import DIGITS, digest_bytes
-from pylightnix.model.records import Context, Record, Run, seed_of
+from pylightnix.model.records import NOT_KNOWN, Context, Record, Run, seed_of
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 from pylightnix.store.documents import parse_context, parse_derivation, parse_record, parse_run
 from pylightnix.store.filehash import go_on
@@ -219,7 +219,8 @@ class _Check:
             if not self._unread:
                 yield self._found(Kind.ORIGIN, "", "no run is left: what it was made from is not known")
             return
-        if not self._unread and record.made_in not in {context.hash for context in self._contexts}:
+        known = {NOT_KNOWN, *(context.hash for context in self._contexts)}
+        if not self._unread and record.made_in not in known:
             yield self._found(Kind.RECORD, "record.json", "no context is there that it says it was made in")
         promised = promised_paths(self._layout, self._contexts[0].derivation)
         if promised is not None and promised != {name: kept.path for name, kept in record.promises.items()}:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from pylightnix.errors import PylightnixError, StoreError
 from pylightnix.hashing import DIGITS
-from pylightnix.model.records import Record
+from pylightnix.model.records import NOT_KNOWN, Record
 from pylightnix.names import KeyRef, RealizationRef
 from pylightnix.store import changes
+from pylightnix.store.documents import record_bytes
 from pylightnix.store.files import is_directory
 from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
@@ -47,7 +48,7 @@ _HINTS = {
     Kind.MANIFEST: "it is written when the artifacts are made again",
     Kind.NEEDED: "realize again what was made from it; until then a collection refuses if a root needs it",
     Kind.ROOT: "set it again, or remove it; realize again what it leads to",
-    Kind.ORIGIN: "it can be used as it is; or remove it, and realize its stage again",
+    Kind.ORIGIN: "it can be used as it is, and when its stage is realized that is noted again",
 }
 
 
@@ -339,6 +340,10 @@ class _Realization:
         return Outcome.RESTORED, "it is there again", ""
 
     def origin(self, _: list[Finding]) -> Done:
+        """The record forgets which context it was made in, so that whoever chooses it notes what he knows."""
+        record = self._known()
+        if record.made_in != NOT_KNOWN:
+            restoring.write(self._layout, f"{self._record}/record.json", record_bytes(record, NOT_KNOWN))
         return Outcome.LEFT, _HINTS[Kind.ORIGIN], ""
 
 
