@@ -23,9 +23,9 @@ from pylightnix.dsl.match import ranked, simple
 from pylightnix.engine import realize as realizing
 from pylightnix.engine.decide import Decider
 from pylightnix.engine.flight import Flight
+from pylightnix.engine.following import Following
 from pylightnix.engine.keys import Key, Keys
 from pylightnix.engine.planning import plan_steps
-from pylightnix.engine.realize import Realizer
 from pylightnix.engine.recollection import Recollection
 from pylightnix.engine.runs import Runs
 from pylightnix.hashing import Template, digest_bytes
@@ -207,7 +207,7 @@ def plans_without_rebuild(patch: Patch) -> None:
 
 
 def builds_for_each_of_equal_keys(patch: Patch) -> None:
-    patch.setattr(Realizer, "_follows", lambda *_: False)
+    patch.setattr(Following, "follows", lambda *_: False)
     patch.setattr(Flight, "_may_begin", lambda *_, **__: True)  # else the second look finds what the first run made
 
 
