@@ -72,7 +72,8 @@ def start(cli: Any) -> Iterator[Callable[..., subprocess.Popen[str]]]:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         started.append(process)
-        wait_for(lambda: all((cli.directory / f"begun{n}").exists() for n in range(begun)))
+        files = [cli.directory / f"begun{n}" for n in range(begun)]
+        wait_for(lambda: all(file.exists() and file.read_text() for file in files))
         return process
 
     yield begin
@@ -132,7 +133,7 @@ else:
 
 @stage(code="ignore")
 def waits() -> None:
-    (HERE / "begun0").touch()
+    (HERE / "begun0").write_text("begun")
     time.sleep(60 if os.environ["STATUS"] == "130" else 0)
 """
 
