@@ -110,11 +110,12 @@ class Runs:
             BuildError: a secret of it could not be kept.
         """
         pinned = job.pinned
-        check_secrets(f"{pinned.name} {pinned.ref.short}", self.conditions(pinned))
+        conditions = self.conditions(pinned)
+        if conditions.secrets:
+            check_secrets(f"{pinned.name} {pinned.ref.short}", conditions)
         context = self._decider.context_of(pinned)
         self._keeper.write_derivation(pinned.ref, pinned.document)
         index = self._index(job, slot) if before is None else before.request.run
-        conditions = self.conditions(pinned)
         has_out = knows_out(pinned.wants_build, pinned.promises, conditions)
         workspace = self._keeper.workspace(job.key.home, index, has_out=has_out, apart=job.apart is not None)
         inputs: dict[str, None] = {}
