@@ -86,10 +86,10 @@ def pull_command(
             references, remote, store=where, dry_run=dry_run, only=kept, incomplete=incomplete,
             unsigned=unsigned, root=root, targets=thing,
         )  # fmt: skip
+        if not dry_run and root is None:
+            _keep(done, remote, where)  # before anything is told: the reader of that may be gone
         about = {"from": remote.url, **_merged(done)}
         _tell(done, ("to fetch", "fetched"), done.fetched, about, as_json=as_json)
-        if not dry_run and root is None:
-            _keep(done, remote, where)
     if dry_run and not as_json:
         _tell_merged(done)
 
