@@ -28,6 +28,8 @@ def test_a_directory_is_taken_in(cli: Cli) -> None:
     assert found["path"] == str(path)
     assert '"depth": 3' in cli("show", found["ref"], "--json").stdout
     assert "paper" in cli("root").stdout
+    cli(*arguments, "--store", "other")
+    assert "no root reaches" not in cli("gc", "--unreachable", "--dry-run", "--store", "other").stdout
 
 
 def test_mistakes_are_told(cli: Cli) -> None:

@@ -29,6 +29,8 @@ def test_by_archive(cli: Cli) -> None:
     assert "got" in cli("root", "--store", "other").stdout
     cli("verify", "--store", "other")
     assert "3 were there" in cli("import", "c.plx.gz", "--store", "other").stderr
+    cli("import", "c.plx.gz", "--store", "fourth")
+    assert "no root reaches" not in cli("gc", "--unreachable", "--dry-run", "--store", "fourth").stdout
     assert cli.json("export", "flow.py:report", "-o", "c.plx")["realizations"] == 3
     for command in (("export", "flow.py:report", "-o", "-"), ("import", "-")):
         assert "none on a pipe" in cli(*command, code=2).stderr

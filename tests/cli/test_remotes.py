@@ -51,6 +51,15 @@ def test_there_and_back(cli: Cli) -> None:
     assert [line.split()[0] for line in records.stdout.splitlines()] == ["record"] * 3
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_what_was_fetched_is_kept_though_nobody_can_be_told(cli: Cli) -> None:
+    cli("realize", "flow.py:numbers")
+    cli("push", "flow.py:numbers", "--to", "lab")
+    ref = cli.json("ls", "numbers")["realizations"][0]["ref"]
+    assert cli.shell(f"pylightnix pull {ref} --from lab --store other --unsigned >/dev/full").returncode == 1
+    assert "no root reaches" not in cli("gc", "--unreachable", "--dry-run", "--store", "other").stdout
+
+
 def test_one_promise_alone_has_a_path(cli: Cli) -> None:
     cli("realize", "flow.py:report")
     cli("push", "flow.py:report", "--to", "lab")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import os
@@ -22,7 +23,7 @@ from pylightnix.testing.faulty import Faulty
 from pylightnix.testing.memory_remote import MemoryBackend
 from pylightnix.testing.remotes import BackendContract
 from tests.dying import dies_at
-from tests.remotes.servers import KEY, S3, SECRET, s3_server
+from tests.remotes.servers import KEY, S3, SECRET, Answer, Told, s3_server
 
 
 class TestMemory(BackendContract):
@@ -177,6 +178,14 @@ def test_a_server_that_is_not_there() -> None:
         backend.get("x", 1)
     assert caught.value.again
     assert time.monotonic() - begun < 30
+
+
+@pytest.mark.parametrize("place", ["s3://b/x?", "gs://b/x?", "az://b/x?account=a&"])
+def test_an_endpoint_is_asked(place: str) -> None:
+    with Told(Answer.of("404 Not Found")).running() as told:
+        with contextlib.closing(open_backend(f"{place}endpoint={told.url}&anonymous=1")) as backend:
+            assert backend.get("y", 100) is None
+        assert told.asked[0].startswith(("GET /b/x/y", "GET /b/x%2Fy"))
 
 
 @pytest.mark.parametrize(

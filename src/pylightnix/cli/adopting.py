@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import click
 
+from pylightnix.cli.keeping import keep
 from pylightnix.cli.options import json_option, read_assignments, store_option
 from pylightnix.cli.output import out_exact, out_json
+from pylightnix.session.location import as_store
 
 
 @click.command("import-dir")
@@ -39,10 +42,13 @@ def import_dir_command(
     """
     from pylightnix.session.adopting import import_dir
 
+    where = as_store(store)
     made = import_dir(
-        store, path, name, known=read_assignments(facts, "--known"), value=_read_value(value),
+        where, path, name, known=read_assignments(facts, "--known"), value=_read_value(value),
         promises=_read_promises(promised), root=root,
     )  # fmt: skip
+    if root is None:
+        keep([made.ref], os.path.abspath(path), where)
     if as_json:
         out_json({"ref": str(made.ref), "path": str(made.path)})
     else:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from pylightnix.cli.amounts import count
 from pylightnix.cli.copying import incomplete_option, tell
+from pylightnix.cli.keeping import held, keep
 from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, targets_argument
 from pylightnix.cli.output import out_exact, out_json, remark
 from pylightnix.cli.targets import realizations
@@ -52,13 +55,18 @@ def export_command(
 def import_command(archive: str, root: str | None, most: str | None, store: str | None, as_json: bool) -> None:
     """Take what is in an archive into the store: all of it, or nothing.
 
-    Everything is checked before any of it becomes visible.
+    Everything is checked before any of it becomes visible. It is kept from collections under --root, else under a name
+    of its own, which `root` lists.
     """
     _see_file(archive)
     where = as_store(store)
-    done = import_archive(archive, store=where, root=root, most=most)
-    refs = [str(ref) for kept in done.selection.kept for ref in kept.choice.chosen]
-    tell(done.copied, {"archive": archive, "store": str(where.path), "refs": refs}, as_json=as_json)
+    with held(where):
+        done = import_archive(archive, store=where, root=root, most=most)
+        refs = [ref for kept in done.selection.kept for ref in kept.choice.chosen]
+        if root is None:
+            keep(refs, os.path.abspath(archive), where)
+    told = {"archive": archive, "store": str(where.path), "refs": [str(ref) for ref in refs]}
+    tell(done.copied, told, as_json=as_json)
 
 
 def _see_file(path: str) -> None:

@@ -10,13 +10,14 @@ from typing import Any
 import click
 
 from pylightnix.cli.describing import summary
+from pylightnix.cli.keeping import rootless
 from pylightnix.cli.loading import parse_place
 from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, targets_argument
-from pylightnix.cli.output import out, out_exact, out_json, remark
+from pylightnix.cli.output import out, out_exact, out_json
 from pylightnix.cli.targets import Found, asked, flatten
 from pylightnix.cli.telling import choose_listener
 from pylightnix.cli.values import brief
-from pylightnix.errors import PylightnixError, StoreError
+from pylightnix.errors import PylightnixError
 from pylightnix.hashing import digest_document
 from pylightnix.model.plan import Step
 from pylightnix.model.realization import Realization
@@ -155,7 +156,7 @@ def keep_alive(targets: Sequence[str], assignments: Sequence[str], made: Any, st
     """Give each target an automatic root, under a name that it has wherever it is called from."""
     for target in targets:
         results = flatten(made if len(targets) == 1 else made[target])
-        with _telling(target):
+        with rootless(target):
             _keep_whole(store, _name(target, assignments), [one.realization for one in results])
 
 
@@ -165,7 +166,7 @@ def _keep_finished(targets: Sequence[str], assignments: Sequence[str], thing: An
         name = _name(target, assignments)
         with (
             contextlib.suppress(PylightnixError),
-            _telling(target),
+            rootless(target),
             finished(thing if len(targets) == 1 else thing[target], store) as found,
         ):
             if found.whole:
@@ -178,15 +179,6 @@ def _keep_finished(targets: Sequence[str], assignments: Sequence[str], thing: An
 def _keep_whole(store: Store, name: str, realizations: Sequence[Realization[Any]]) -> None:
     set_automatic_root(store.keeper, name, realizations)
     Roots(store.keeper.layout).remove(_unfinished(name))
-
-
-@contextlib.contextmanager
-def _telling(target: str) -> Iterator[None]:
-    """Say so if a target cannot have a root; that ends nothing."""
-    try:
-        yield
-    except StoreError as error:
-        remark(f"{printable(target)} has no root, so a collection may take it: {error.what}", "yellow")
 
 
 def _name(target: str, assignments: Sequence[str]) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from pylightnix.cli.amounts import count
 from pylightnix.cli.copying import incomplete_option
+from pylightnix.cli.keeping import held, keep
 from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, targets_argument
 from pylightnix.cli.output import out, out_json, out_table, remark, table
 from pylightnix.cli.targets import asked, realizations
@@ -18,8 +17,6 @@ from pylightnix.remotes.pushing import Pushed
 from pylightnix.remotes.remote import Remote
 from pylightnix.session.location import as_store
 from pylightnix.session.remotes import Arrived, pull, push
-from pylightnix.store.collection.rooting import set_automatic_root
-from pylightnix.store.store import Store
 
 _dry_option = click.option("--dry-run", is_flag=True, help="Change nothing, only say what would be done.")
 
@@ -81,34 +78,17 @@ def pull_command(
         raise click.UsageError("--for says what would happen: give --dry-run too.")
     thing = asked(targets, {}, where) if targets else None
     kept = only if only or records else None
-    with Remote(source) as remote, _held(where):
+    with Remote(source) as remote, held(where):
         done = pull(
             references, remote, store=where, dry_run=dry_run, only=kept, incomplete=incomplete,
             unsigned=unsigned, root=root, targets=thing,
         )  # fmt: skip
+        if not dry_run and root is None:
+            keep(done.refs, remote.address, where)  # before anything is told: the reader of that may be gone
         about = {"from": remote.url, **_merged(done)}
         _tell(done, ("to fetch", "fetched"), done.fetched, about, as_json=as_json)
-        if not dry_run and root is None:
-            _keep(done, remote, where)
     if dry_run and not as_json:
         _tell_merged(done)
-
-
-@contextlib.contextmanager
-def _held(store: Store) -> Iterator[None]:
-    """What this process fetches is held until it has a root."""
-    holding = store.keeper.holding()
-    try:
-        yield
-    finally:
-        holding.release()
-
-
-def _keep(done: Arrived, remote: Remote, store: Store) -> None:
-    """Give each one an automatic root, so that a collection does not take what was just fetched."""
-    for ref in done.refs:
-        found = store.realization(ref)
-        set_automatic_root(store.keeper, f"{found.ref} from {remote.address}", [found])
 
 
 def _merged(done: Arrived) -> dict[str, Any]:

@@ -193,7 +193,7 @@ def _open(url: str) -> Any:
         raise RemoteError(what, where=seen, hint=f"known are {', '.join(sorted(_FIELDS[parts.scheme]))}")
     config: dict[str, Any] = {}
     if "endpoint" in given:
-        config["endpoint"] = given["endpoint"]
+        config["base_url" if parts.scheme == "gs" else "endpoint"] = given["endpoint"]
     if parts.scheme == "s3":
         config["region"] = given.get("region") or _region()
     if "virtual_hosted" in given:
