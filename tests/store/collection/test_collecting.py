@@ -607,6 +607,54 @@ def test_what_cannot_be_moved_stays_where_it_is(plant: Any, tmp_path: Path) -> N
     assert plant.store.verify().sound
 
 
+@pytest.mark.parametrize("trash", ["0d", "1d"])
+def test_what_somebody_else_made_keeps_its_record_too(plant: Any, trash: str) -> None:
+    """A directory of his can be renamed where it stands, and not be moved."""
+    made = plant.one("a")
+
+    def refuse(name: str, about: tuple[object, ...]) -> None:
+        source = str(about[0])
+        moves = name == "rename" and os.path.dirname(source) != os.path.dirname(str(about[1]))
+        if name == "chmod" or (moves and source.startswith(f"{plant.store.path}/store/")):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    with changes.observed(refuse):
+        collected = plant.store.gc(unreachable=True, forget=True, trash=trash)
+        with pytest.raises(StoreError, match=r"and was not removed(.|\n)*sudo(.|\n)*chown -R"):
+            plant.store.remove(made[0].ref, trash=trash)
+    assert [victim.record.ref for victim in collected.refused] == [made[0].ref]
+    assert plant.store.realization(made[0].ref).path.exists()
+    assert plant.store.verify().leftovers == ()
+    assert plant.store.verify().sound
+
+
+@pytest.mark.parametrize("inside", ["", "record"])
+def test_a_record_of_somebody_else_keeps_the_artifacts(plant: Any, ordinary: Any, inside: str) -> None:
+    made = plant.one("a")
+    place = Path(plant.store.keeper.place(made[0]))
+    (place if inside else place.parent).chmod(0o555)
+    done = ordinary(FORGET, plant.store.path, made[0].ref)
+    assert done.stdout.splitlines() == ["0 1", "it belongs to somebody else, and was not removed"], done.stderr
+    (place if inside else place.parent).chmod(0o755)
+    assert plant.store.keeper.present(made[0])
+    assert plant.store.verify().sound
+
+
+FORGET = """
+import sys
+from pylightnix import Store
+from pylightnix.errors import StoreError
+
+store = Store(sys.argv[1])
+collected = store.gc(unreachable=True, forget=True, trash="0d")
+print(len(collected.victims), len(collected.refused))
+try:
+    store.remove(sys.argv[2])
+except StoreError as error:
+    print(error.what)
+"""
+
+
 def test_artifacts_without_their_record_are_not_restored(plant: Any) -> None:
     made = plant.one("a")
     plant.store.gc(unreachable=True)

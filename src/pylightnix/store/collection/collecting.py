@@ -6,6 +6,7 @@ What is collected loses its artifacts and keeps its record, so it still counts, 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -203,8 +204,10 @@ class Collector:
                     raise _is_rooted(record, needed.roots_of(record.ref))
                 if record.ref in held_now(self._layout, but=os.getpid()).refs:
                     raise _in_use(record)
-                self._move(self._reader.place(record), "record", record, away)
-                self._move(self._reader.payload_text(record), "artifacts", record, away)
+                try:
+                    self._forget(record, away)
+                except PermissionError as error:
+                    raise _not_ours(record, self._reader.place(record), error) from error
             if self._policy.trash == 0:
                 for path in away:
                     remove_tree(path)
@@ -279,8 +282,8 @@ class Collector:
             if is_needed:
                 return False
             if self._policy.forget:
-                self._move(self._reader.place(record), "record", record, away)
-            if stay:
+                self._forget(record, away)
+            elif stay:
                 self._small.take_all(record)
             else:
                 self._move(self._reader.payload_text(record), "artifacts", record, away)
@@ -290,6 +293,15 @@ class Collector:
             for path in away:
                 remove_tree(path)
         return True
+
+    def _forget(self, record: Record, away: list[str]) -> None:
+        """The artifacts first: what somebody else has made stays as it is, and a record without any is no debris."""
+        place = self._reader.place(record)
+        ours = all(os.access(path, os.W_OK | os.X_OK) for path in (place, os.path.dirname(place)))
+        if not ours and os.path.lexists(place):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        self._move(self._reader.payload_text(record), "artifacts", record, away)
+        self._move(place, "record", record, away)
 
     def _move(self, source: str, what: str, record: Record, away: list[str]) -> None:
         """To the trash; where nothing is to be kept, to `tmp/`, which needs no new directory."""
@@ -311,6 +323,16 @@ def _is_rooted(record: Record, names: list[str]) -> CollectionError:
     return CollectionError(
         f"it is kept alive by {', '.join(names)}", where=f"{record.ref.name} {record.ref.short}",
         hint=f"pylightnix root --remove {names[0]}; or remove it in spite of that with --force", roots=names,
+    )  # fmt: skip
+
+
+def _not_ours(record: Record, place: str, error: PermissionError) -> StoreError:
+    root = printable(os.path.dirname(os.path.dirname(os.path.dirname(place))))
+    return StoreError(
+        "it belongs to somebody else, and was not removed", where=f"{record.ref.name} {record.ref.short}",
+        hint="who made it, perhaps with sudo, can remove it; or give it to the owner of the store: "
+        f"chown -R --reference={root} {root}",
+        errno=error.errno, ref=record.ref,
     )  # fmt: skip
 
 
