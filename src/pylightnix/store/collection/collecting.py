@@ -6,7 +6,6 @@ What is collected loses its artifacts and keeps its record, so it still counts, 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -295,13 +294,15 @@ class Collector:
         return True
 
     def _forget(self, record: Record, away: list[str]) -> None:
-        """The artifacts first: what somebody else has made stays as it is, and a record without any is no debris."""
+        """Both or none: artifacts that cannot be moved, since they are somebody else's, keep their record."""
         place = self._reader.place(record)
-        ours = all(os.access(path, os.W_OK | os.X_OK) for path in (place, os.path.dirname(place)))
-        if not ours and os.path.lexists(place):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        self._move(self._reader.payload_text(record), "artifacts", record, away)
         self._move(place, "record", record, away)
+        try:
+            self._move(self._reader.payload_text(record), "artifacts", record, away)
+        except OSError:
+            with contextlib.suppress(OSError, IndexError):
+                changes.move(away.pop(), place)
+            raise
 
     def _move(self, source: str, what: str, record: Record, away: list[str]) -> None:
         """To the trash; where nothing is to be kept, to `tmp/`, which needs no new directory."""
