@@ -241,6 +241,15 @@ def test_each_derivation_keeps_its_own(plant: Any) -> None:
     assert len(kept) == len({record.home for record in kept}) == 2
 
 
+def test_the_latest_is_that_of_the_highest_index_where_the_clock_was_set_back(plant: Any) -> None:
+    made = [plant.one("a", content=content) for content in "xyz"]
+    age(plant, made[0], -1)
+    age(plant, made[1], 30)
+    assert {victim.record.ref for victim in plant.store.gc(keep_latest=2, dry_run=True).victims} == {made[0][0].ref}
+    plant.store.gc(keep_latest=1)
+    assert [plant.store.keeper.present(record) for record, _ in made] == [False, False, True]
+
+
 def test_of_a_derivation_that_cannot_be_told_everything_is_kept(plant: Any) -> None:
     made = plant.one("a")
     (run,) = Path(plant.store.keeper.place(made[0])).glob("run-*.json")
