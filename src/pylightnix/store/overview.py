@@ -28,6 +28,7 @@ class Glance(NamedTuple):
         runs: how many executions gave it.
         started: when the newest of them began: UTC, ISO 8601; empty if that cannot be read.
         latest: when that of the highest index began, the first time if it was made again, as `Reader.runs` has it.
+        last: that index; -1 if there is no run.
     """
 
     record: Record
@@ -35,36 +36,41 @@ class Glance(NamedTuple):
     runs: int
     started: str
     latest: str
+    last: int
 
 
 def glances(reader: Reader, homes: Iterable[KeyRef] | None = None) -> Iterator[Glance]:
     """All realizations under these keys, default all, ordered by key."""
     present = reader.payloads()
     for home in reader.homes() if homes is None else homes:
-        for record, (runs, started, latest) in reader.look_at(home, _runs):
-            yield Glance(record, record.ref in present, runs, started, latest)
+        for record, (runs, started, latest, last) in reader.look_at(home, _runs):
+            yield Glance(record, record.ref in present, runs, started, latest, last)
 
 
-def _runs(place: int) -> tuple[int, str, str]:
-    """How many runs there are, when the newest of them started, and when that of the highest index did."""
+def _runs(place: int) -> tuple[int, str, str, int]:
+    """How many runs there are, when the newest of them started, and when that of the highest index did, and which."""
     try:
         names = os.listdir(place)
     except OSError:  # removed meanwhile
-        return 0, "", ""
+        return 0, "", "", -1
     runs = [name for name in names if name.startswith("run-") and is_run(name)]
     if len(runs) == 1:  # as nearly always
         moment = _started(runs[0], place)
-        return 1, moment, moment
+        return 1, moment, moment, _index(runs[0])
     found: dict[int, list[str]] = {}
     for name in runs:
-        found.setdefault(int(name[4:].partition("-")[0]), []).append(name)
+        found.setdefault(_index(name), []).append(name)
     if not found:
-        return 0, "", ""
+        return 0, "", "", -1
     last = max(found)
     # One that was made again may be newer than that of the highest index.
     started = {i: [_started(name, place) for name in same] for i, same in found.items() if i == last or len(same) > 1}
     known = [moment for moment in started[last] if moment]
-    return len(found), max(max(moments) for moments in started.values()), min(known, default="")
+    return len(found), max(max(moments) for moments in started.values()), min(known, default=""), last
+
+
+def _index(name: str) -> int:
+    return int(name[4:].partition("-")[0])
 
 
 def _started(name: str, place: int) -> str:

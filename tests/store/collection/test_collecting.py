@@ -241,6 +241,15 @@ def test_each_derivation_keeps_its_own(plant: Any) -> None:
     assert len(kept) == len({record.home for record in kept}) == 2
 
 
+def test_the_latest_is_that_of_the_highest_index_where_the_clock_was_set_back(plant: Any) -> None:
+    made = [plant.one("a", content=content) for content in "xyz"]
+    age(plant, made[0], -1)
+    age(plant, made[1], 30)
+    assert {victim.record.ref for victim in plant.store.gc(keep_latest=2, dry_run=True).victims} == {made[0][0].ref}
+    plant.store.gc(keep_latest=1)
+    assert [plant.store.keeper.present(record) for record, _ in made] == [False, False, True]
+
+
 def test_of_a_derivation_that_cannot_be_told_everything_is_kept(plant: Any) -> None:
     made = plant.one("a")
     (run,) = Path(plant.store.keeper.place(made[0])).glob("run-*.json")
@@ -605,6 +614,53 @@ def test_what_cannot_be_moved_stays_where_it_is(plant: Any, tmp_path: Path) -> N
     assert collected.victims == ()
     assert plant.store.keeper.present(made[0])
     assert plant.store.verify().sound
+
+
+@pytest.mark.parametrize("trash", ["0d", "1d"])
+def test_what_somebody_else_made_keeps_its_record_too(plant: Any, trash: str) -> None:
+    """A directory of his can be renamed where it stands, and not be moved."""
+    made = plant.one("a")
+
+    def refuse(name: str, about: tuple[object, ...]) -> None:
+        source = str(about[0])
+        moves = name == "rename" and os.path.dirname(source) != os.path.dirname(str(about[1]))
+        if name == "chmod" or (moves and source.startswith(f"{plant.store.path}/store/")):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    with changes.observed(refuse):
+        collected = plant.store.gc(unreachable=True, forget=True, trash=trash)
+        with pytest.raises(StoreError, match=r"and was not removed(.|\n)*sudo(.|\n)*chown -R"):
+            plant.store.remove(made[0].ref, trash=trash)
+    assert [victim.record.ref for victim in collected.refused] == [made[0].ref]
+    assert plant.store.realization(made[0].ref).path.exists()
+    assert plant.store.verify().leftovers == ()
+    assert plant.store.verify().sound
+
+
+def test_a_record_that_we_may_not_move_keeps_the_artifacts(plant: Any, ordinary: Any) -> None:
+    made = plant.one("a")
+    home = Path(plant.store.keeper.place(made[0])).parent
+    home.chmod(0o555)
+    done = ordinary(FORGET, plant.store.path, made[0].ref)
+    assert done.stdout.splitlines() == ["0 1", "it belongs to somebody else, and was not removed"], done.stderr
+    home.chmod(0o755)
+    assert plant.store.keeper.present(made[0])
+    assert plant.store.verify().sound
+
+
+FORGET = """
+import sys
+from pylightnix import Store
+from pylightnix.errors import StoreError
+
+store = Store(sys.argv[1])
+collected = store.gc(unreachable=True, forget=True, trash="0d")
+print(len(collected.victims), len(collected.refused))
+try:
+    store.remove(sys.argv[2])
+except StoreError as error:
+    print(error.what)
+"""
 
 
 def test_artifacts_without_their_record_are_not_restored(plant: Any) -> None:

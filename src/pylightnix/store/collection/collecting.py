@@ -203,8 +203,10 @@ class Collector:
                     raise _is_rooted(record, needed.roots_of(record.ref))
                 if record.ref in held_now(self._layout, but=os.getpid()).refs:
                     raise _in_use(record)
-                self._move(self._reader.place(record), "record", record, away)
-                self._move(self._reader.payload_text(record), "artifacts", record, away)
+                try:
+                    self._forget(record, away)
+                except PermissionError as error:
+                    raise _not_ours(record, self._reader.place(record), error) from error
             if self._policy.trash == 0:
                 for path in away:
                     remove_tree(path)
@@ -279,8 +281,8 @@ class Collector:
             if is_needed:
                 return False
             if self._policy.forget:
-                self._move(self._reader.place(record), "record", record, away)
-            if stay:
+                self._forget(record, away)
+            elif stay:
                 self._small.take_all(record)
             else:
                 self._move(self._reader.payload_text(record), "artifacts", record, away)
@@ -290,6 +292,17 @@ class Collector:
             for path in away:
                 remove_tree(path)
         return True
+
+    def _forget(self, record: Record, away: list[str]) -> None:
+        """Both or none: artifacts that cannot be moved, since they are somebody else's, keep their record."""
+        place = self._reader.place(record)
+        self._move(place, "record", record, away)
+        try:
+            self._move(self._reader.payload_text(record), "artifacts", record, away)
+        except OSError:
+            with contextlib.suppress(OSError, IndexError):
+                changes.move(away.pop(), place)
+            raise
 
     def _move(self, source: str, what: str, record: Record, away: list[str]) -> None:
         """To the trash; where nothing is to be kept, to `tmp/`, which needs no new directory."""
@@ -311,6 +324,16 @@ def _is_rooted(record: Record, names: list[str]) -> CollectionError:
     return CollectionError(
         f"it is kept alive by {', '.join(names)}", where=f"{record.ref.name} {record.ref.short}",
         hint=f"pylightnix root --remove {names[0]}; or remove it in spite of that with --force", roots=names,
+    )  # fmt: skip
+
+
+def _not_ours(record: Record, place: str, error: PermissionError) -> StoreError:
+    root = printable(os.path.dirname(os.path.dirname(os.path.dirname(place))))
+    return StoreError(
+        "it belongs to somebody else, and was not removed", where=f"{record.ref.name} {record.ref.short}",
+        hint="who made it, perhaps with sudo, can remove it; or give it to the owner of the store: "
+        f"chown -R --reference={root} {root}",
+        errno=error.errno, ref=record.ref,
     )  # fmt: skip
 
 

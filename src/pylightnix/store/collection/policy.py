@@ -130,6 +130,7 @@ class Standing(NamedTuple):
         moment: when it was last made or used, in seconds since 1970; infinite if that is not known, or not asked.
         made: when its latest run began, not counting that it was made again: UTC, ISO 8601; empty if not known.
         derivations: those that it realizes; empty if that is not known.
+        last: the index of that run; -1 if not known, or not asked.
     """
 
     record: Record
@@ -137,6 +138,7 @@ class Standing(NamedTuple):
     moment: float
     made: str
     derivations: frozenset[DerivationRef]
+    last: int = -1
 
     @property
     def size(self) -> int:
@@ -236,11 +238,22 @@ def _spared(policy: Policy, standings: Sequence[Standing], measure: Measure) -> 
     groups = _by_derivation(standings)
     if policy.keep_latest is not None:
         for group in groups.values():
-            ordered = sorted(sorted(group, key=lambda one: one.record.ref), key=lambda one: one.made, reverse=True)
-            spared.update(one.record.ref for one in ordered[: policy.keep_latest])
+            spared.update(one.record.ref for one in _latest_first(group)[: policy.keep_latest])
     if policy.keep_best is not None:
         spared |= _best(*policy.keep_best, groups, standings, measure)
     return frozenset(spared)
+
+
+def _latest_first(group: Iterable[Standing]) -> list[Standing]:
+    """By age; under one key the indices of the runs tell it, also where the clock was set back between two."""
+    ages: dict[str, tuple[str, int]] = {}
+    reached: dict[str, str] = {}
+    for one in sorted(group, key=lambda one: (one.last, one.made, one.record.ref)):
+        home = one.record.home
+        reached[home] = max(one.made, reached.get(home, ""))
+        ages[one.record.ref] = (reached[home], one.last)
+    by_ref = sorted(group, key=lambda one: one.record.ref)
+    return sorted(by_ref, key=lambda one: ages[one.record.ref], reverse=True)
 
 
 def _by_derivation(standings: Iterable[Standing]) -> Mapping[DerivationRef, list[Standing]]:

@@ -43,7 +43,7 @@ def _standing(reader: Reader, glance: Glance, used: dict[str, float], derivation
     record = glance.record
     found = frozenset(_derivations(reader.place(record))) if derivations else frozenset[DerivationRef]()
     moment = max(_moment(glance.started), used.get(record.ref, 0.0))
-    return Standing(record, glance.present, moment, glance.latest, found)
+    return Standing(record, glance.present, moment, glance.latest, found, glance.last)
 
 
 def _moment(started: str) -> float:
