@@ -143,7 +143,7 @@ def place_of(path: Place, stage: str) -> tuple[Path, str]:
         text = ""
     if not isinstance(text, str) or not text or "\0" in text:
         raise ConfigError(f"this is no path: {path!r}", where=stage, hint="give a str or a Path")
-    return Path(os.path.abspath(text)), f"{stage}({printable(text)!r})"
+    return Path(os.path.abspath(os.path.expanduser(text))), f"{stage}({printable(text)!r})"
 
 
 def _described(
