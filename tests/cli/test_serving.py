@@ -171,3 +171,10 @@ def refused(store: Store, *options: str) -> str:
     done: subprocess.CompletedProcess[str] = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done
     return done.stderr
+
+
+def test_a_store_that_is_not_there_is_told_of(tmp_path: Path) -> None:
+    with serving(Store(tmp_path / "typo")) as server:
+        pass
+    assert f"{tmp_path / 'typo'}, which is not there yet" in server.told
+    assert not (tmp_path / "typo").exists()

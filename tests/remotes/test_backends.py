@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -218,4 +219,7 @@ def test_addresses(tmp_path: Path) -> None:
         assert isinstance(open_backend(url), Objects)
         assert open_backend(url).url == address_of(url) == "s3://bucket/x?endpoint=http://127.0.0.1:1"
     assert isinstance(open_backend("./ann@host:results"), Directory)
+    nothing: Any = os.environ.get("NOT_SET_ANYWHERE")
+    with pytest.raises(RemoteError, match="None is no address"):
+        open_backend(nothing)
     assert open_backend("http://127.0.0.1:1/x").url == "http://127.0.0.1:1/x"

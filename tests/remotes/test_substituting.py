@@ -322,6 +322,12 @@ def test_which_remotes_are_meant(place: Path, store: Store, monkeypatch: pytest.
     monkeypatch.delenv(VARIABLE)
     store.remotes = [str(place)]
     assert store.remotes == (str(place),)
+    monkeypatch.chdir(place.parent)
+    store.remotes = place.name
+    assert store.remotes == (str(place),), "one alone, and the same from anywhere"
+    with pytest.raises(RemoteError, match="empty address"):
+        store.remotes = [""]
+    assert store.remotes == (str(place),)
     assert actions(report(), store=store)["report"] == "fetch"
     with pytest.raises(RemoteError, match="no kind of remote"):
         plan(report(), store=store, remotes=["gopher://x"])
@@ -335,8 +341,8 @@ def test_what_was_built_is_pushed(tmp_path: Path, store: Store) -> None:
     assert RUNS == []
 
 
-@pytest.mark.parametrize("address", ["gopher://x", "http://127.0.0.1:9/x", ""])
-def test_where_it_cannot_be_pushed_is_told_before_anything_is_built(store: Store, address: str) -> None:
+@pytest.mark.parametrize("address", ["gopher://x", "http://127.0.0.1:9/x", "", 5])
+def test_where_it_cannot_be_pushed_is_told_before_anything_is_built(store: Store, address: object) -> None:
     RUNS.clear()
     with pytest.raises(RemoteError):
         realize(report(), store=store, push_to=address, quiet=True)

@@ -305,6 +305,13 @@ def test_wrong_use(source: Store, target: Store, done: Realization[Any], tmp_pat
         copy("00", to=target, store=source)
     with pytest.raises(ArgumentError, match="nothing is named"):
         copy([], to=target, store=source)
+    for refs, what in ((data(), "a derivation"), (data, "a stage"), ([data()], "a derivation"), (None, "None")):
+        given: Any = refs
+        for verb in (copy, push, pull):
+            to: Any = {"to": target} if verb is copy else {"remote": tmp_path / "r"}
+            with pytest.raises(ArgumentError, match=f"{what} is no realization"):
+                verb(given, **to, store=source)
+    assert not (tmp_path / "r").exists()
 
 
 def test_killed_at_any_change_the_next_attempt_completes(source: Store, done: Realization[Any], tmp_path: Path) -> None:

@@ -77,6 +77,13 @@ def test_the_place_does_not_count(tmp_path: Path, store: Store, repo: Repo) -> N
     assert not plan(git_checkout("https://example.org/elsewhere/project", rev.upper()), store=store).work
 
 
+def test_a_tilde_is_the_home_directory(store: Store, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    rev = repo.commit("one")
+    monkeypatch.setenv("HOME", str(repo.path.parent))
+    made = realize(git_checkout(f"~/{repo.path.name}", rev), store=store, quiet=True)
+    assert (made.directory / "deep" / "a.txt").read_text() == "one"
+
+
 def test_a_commit_that_no_branch_has_any_more(store: Store, repo: Repo) -> None:
     lost = repo.commit("one")
     repo.git("commit", "--quiet", "--amend", "-m", "other")

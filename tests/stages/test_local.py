@@ -112,6 +112,19 @@ def test_what_is_left_out_does_not_count(tmp_path: Path, tree: Path) -> None:
     assert sorted(str(path.relative_to(top)) for path in top.rglob("*")) == ["a.csv", "deep", "deep/er", "link"]
 
 
+def test_a_tilde_is_the_home_directory(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tree.parent))
+    assert local_dir(f"~/{tree.name}").ref == local_dir(tree).ref
+    assert local_file(Path("~", tree.name, "a.csv")).ref == local_file(tree / "a.csv").ref
+
+
+def test_patterns_as_people_write_them(tmp_path: Path, tree: Path) -> None:
+    assert local_dir(tree, ignore=["deep/", "./empty"]).ref == local_dir(tree, ignore=["deep", "empty"]).ref
+    for pattern in ("", "/", "/deep", "../x", "deep/../x", ".", "deep//x"):
+        with pytest.raises(ConfigError, match="nothing below the directory"):
+            local_dir(tree, ignore=[pattern])
+
+
 def test_names_that_are_no_text_are_kept(tmp_path: Path, tree: Path) -> None:
     (tree / os.fsdecode(b"\xff")).write_text("x")
     top = realize(local_dir(tree), store=tmp_path / "s", quiet=True).directory

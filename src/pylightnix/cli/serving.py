@@ -48,7 +48,8 @@ def serve_command(
             out_json({"address": address, "store": str(where.path)})
             return
         out_exact(address)
-        remark(f"serving {printable(str(where.path))}; Ctrl-C ends it")
+        yet = "" if where.path.exists() else ", which is not there yet"
+        remark(f"serving {printable(str(where.path))}{yet}; Ctrl-C ends it")
 
     serve(where, place, roots=roots or None, secrets=secrets, told=told)
 

@@ -54,8 +54,12 @@ def address_of(url: str | Path) -> str:
 
 def _read(url: str | Path) -> tuple[str, str]:
     """The scheme of an address, empty for a path; and the address, its scheme in small letters."""
+    if isinstance(url, os.PathLike):
+        return "", os.fspath(url)
     if not isinstance(url, str):
-        return "", str(url)
+        raise RemoteError(
+            f"{url!r} is no address", where="remote", hint=f"a remote is {KNOWN}; or nothing, where none is meant"
+        )
     if not url.strip():
         raise RemoteError(
             "an empty address, as from a variable that is not set", where="remote", hint=f"a remote is {KNOWN}"

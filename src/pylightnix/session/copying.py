@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from pylightnix.dsl.derivation import Derivation
+from pylightnix.dsl.stage import Stage
 from pylightnix.errors import ArgumentError, StoreError
 from pylightnix.model.holding import Holding
 from pylightnix.model.realization import Realization
@@ -60,14 +62,27 @@ def copy(
 def held(store: Store, refs: Refs) -> Iterator[tuple[Selection, Holding]]:
     """What is asked for as a selection, and what can keep all that belongs to it from being collected, while inside."""
     store.keeper.settle()
-    given = [refs] if isinstance(refs, (str, Realization)) else list(refs)
-    if not given:
-        raise ArgumentError("nothing is named", where="refs", hint="give at least one reference or realization")
+    given = given_refs(refs)
     holding = store.keeper.holding()
     try:
         yield selection_of(_standing(store, one) if isinstance(one, str) else one for one in given), holding
     finally:
         holding.release()
+
+
+def given_refs(refs: Refs) -> list[str | Realization[Any]]:
+    """What is named, each a reference or a realization; ArgumentError if it is neither, or nothing."""
+    several = isinstance(refs, Iterable) and not isinstance(refs, (str, Realization, Derivation))
+    given: list[Any] = list(refs) if several else [refs]
+    if not given:
+        raise ArgumentError("nothing is named", where="refs", hint="give at least one reference or realization")
+    for one in given:
+        if not isinstance(one, (str, Realization)):
+            kind = {Derivation: "a derivation", Stage: "a stage"}.get(type(one), f"{one!r}")
+            raise ArgumentError(
+                f"{kind} is no realization", where="refs", hint="give what realize returned, or a reference"
+            )
+    return given
 
 
 def _standing(store: Store, reference: str) -> Realization[Any]:

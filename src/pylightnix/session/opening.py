@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pylightnix.session.fetching import Fetching
 from pylightnix.store import store
 from pylightnix.store.pending import Durability
-from pylightnix.store.remotes import read_remotes
+from pylightnix.store.remotes import read_remotes, write_remotes
 
 
 class Store(store.Store):
@@ -30,6 +30,23 @@ class Store(store.Store):
     def __init__(self, path: Path | str, *, durability: Durability = "batch") -> None:
         super().__init__(path, durability=durability)
         self.keeper.supplier = Fetching(self.keeper, functools.partial(read_remotes, self.keeper.layout))
+
+    @property
+    def remotes(self) -> tuple[str, ...]:
+        """Addresses of remotes that a realize in this store looks at before it builds; may be set.
+
+        Raises:
+            DamageError: their list is damaged.
+            RemoteError, StoreError: what is set is no address.
+        """
+        return read_remotes(self.keeper.layout)
+
+    @remotes.setter
+    def remotes(self, addresses: Iterable[str | Path]) -> None:
+        from pylightnix.remotes.addresses import address_of  # few note remotes, and all pay for imports
+
+        given = [addresses] if isinstance(addresses, (str, Path)) else addresses
+        write_remotes(self.keeper.layout, map(address_of, given))  # a directory is the same one from anywhere
 
     def __reduce__(self) -> tuple[Callable[..., Store], tuple[str, Durability]]:
         return _open, (str(self.path), self.keeper.durability)

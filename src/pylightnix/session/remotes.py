@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pylightnix.errors import ArgumentError, DamageError, RemoteError
+from pylightnix.errors import DamageError, RemoteError
 from pylightnix.model.named import unknown_attribute
 from pylightnix.model.realization import Realization
 from pylightnix.names import RealizationRef
@@ -21,7 +21,7 @@ from pylightnix.remotes.pulling import pull_closure
 from pylightnix.remotes.pushing import Manner, Pushed, push_closure
 from pylightnix.remotes.remote import Remote, opened
 from pylightnix.remotes.secrets import looks_secret
-from pylightnix.session.copying import Refs, held
+from pylightnix.session.copying import Refs, given_refs, held
 from pylightnix.session.location import StoreLike, as_store
 from pylightnix.session.merging import Change, Fresh, changes, fresh
 from pylightnix.session.rooting import see_root
@@ -119,9 +119,7 @@ def pull(  # noqa: PLR0913  (what people type at a prompt is completed from here
     see_root(root)
     target = as_store(store)
     only = [only] if isinstance(only, str) else only
-    names = [refs] if isinstance(refs, (str, Realization)) else list(refs)
-    if not names:
-        raise ArgumentError("nothing is named", where="refs", hint="give at least one reference")
+    names = given_refs(refs)
     holding = target.keeper.holding()
     try:
         with opened(remote) as there, closing(Fetcher(there.backend, address=there.address)) as fetcher:

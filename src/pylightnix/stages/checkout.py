@@ -53,6 +53,7 @@ def git_checkout(repo: str | os.PathLike[str], rev: str, *, name: str | None = N
             f"rev={rev!r} is no commit: all its digits are needed", where=where,
             hint="`git ls-remote <repo> <branch or tag>` prints them",
         )  # fmt: skip
+    place = os.path.expanduser(place)
     local = "://" not in place and (os.path.isabs(place) or os.path.isdir(place))
     if local:
         place = os.path.abspath(place)

@@ -65,7 +65,7 @@ def local_dir(path: Place, *, ignore: Sequence[str] = (), name: str | None = Non
     Args:
         path: the directory.
         ignore: what is left out, by patterns as in a shell: of one name (`*.pyc`, `.git`), or of a path below the
-            directory (`raw/*.tmp`). Of a directory that is left out all is.
+            directory (`raw/*.tmp`). Of a directory that is left out all is; it may be written with a `/` behind it.
         name: of the derivation; default that of the directory.
 
     Raises:
@@ -79,7 +79,7 @@ def local_dir(path: Place, *, ignore: Sequence[str] = (), name: str | None = Non
         raise ConfigError("this is no directory", where=where, hint=_other(seen, "local_file"))
     if is_store(str(source)):
         raise ConfigError("this is a store", where=where, hint="give a directory with data")
-    patterns = tuple(sorted(set(ignore)))
+    patterns = tuple(sorted({_pattern(one, where) for one in ignore}))
     try:
         content = directory_content(source, patterns)
     except (OSError, StoreError) as error:
@@ -92,6 +92,17 @@ def local_dir(path: Place, *, ignore: Sequence[str] = (), name: str | None = Non
         source,
         "local_dir/1",
     )
+
+
+def _pattern(given: str, where: str) -> str:
+    """A pattern as names are held against it; one that no name could fit would quietly leave nothing out."""
+    pattern = given.removeprefix("./").rstrip("/")
+    if not pattern or pattern.startswith("/") or {".", "..", ""} & set(pattern.split("/")):
+        raise ConfigError(
+            f"ignore has {given!r}, which nothing below the directory can be called", where=where,
+            hint='such as "*.pyc", ".git" or "raw/*.tmp"',
+        )  # fmt: skip
+    return pattern
 
 
 def text(name: str, content: str) -> Derivation[None]:
@@ -132,7 +143,7 @@ def place_of(path: Place, stage: str) -> tuple[Path, str]:
         text = ""
     if not isinstance(text, str) or not text or "\0" in text:
         raise ConfigError(f"this is no path: {path!r}", where=stage, hint="give a str or a Path")
-    return Path(os.path.abspath(text)), f"{stage}({printable(text)!r})"
+    return Path(os.path.abspath(os.path.expanduser(text))), f"{stage}({printable(text)!r})"
 
 
 def _described(
