@@ -6,6 +6,8 @@ import errno
 import itertools
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -321,6 +323,61 @@ def test_what_was_collected_is_sent_as_its_record(
     assert hows(push(done, place, store=source)) == ["copied", "there", "there"]
     assert hows(pull(done.ref, place, store=target, unsigned=True)) == ["copied", "there", "there"]
     is_same(source, target, first)
+
+
+class Disturbed(Directory):
+    """A directory of which whoever asks something is beside a collection."""
+
+    def __init__(self, path: Path, disturb: Callable[[], None]) -> None:
+        super().__init__(str(path))
+        self._disturb = disturb
+
+    def get(self, name: str, most: int) -> bytes | None:
+        self._disturb()
+        return super().get(name, most)
+
+    def put(self, name: str, data: bytes) -> None:
+        self._disturb()
+        super().put(name, data)
+
+
+@pytest.mark.parametrize("way", ["push", "pull"])
+def test_a_collection_beside_it_takes_nothing_of_it(
+    source: Store, target: Store, place: Path, tmp_path: Path, way: str
+) -> None:
+    """Nothing has a root, and this process has nothing of it in hand but what it sends or fetches."""
+    pid = os.fork()
+    if pid == 0:
+        done = realize(nothing(), store=source.path, quiet=True)
+        push(done, place, store=source)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    (ref,) = [str(record.ref) for record in source.keeper.records("nothing")]
+    told: list[str] = []
+    moved: list[str] = []
+    store, where = (source, tmp_path / "another") if way == "push" else (target, place)
+
+    def collect() -> None:
+        if store.path.exists():
+            command = [sys.executable, "-m", "pylightnix", "gc", "--unreachable", "--now", "--store", str(store.path)]
+            told.append(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    def seen(name: str, paths: tuple[object, ...]) -> None:
+        if name == "rename" and way == "pull" and "/records/" in str(paths[-1]):
+            collect()
+
+    with Remote(where, backend=Disturbed(where, collect)) as remote, changes.observed(seen):
+        if way == "push":
+            result = push(ref, remote, store=source, told=lambda one: moved.append(one.ref))
+        else:
+            result = pull(ref, remote, store=target, unsigned=True, root="kept", told=lambda one: moved.append(one.ref))
+    assert len(told) >= 3
+    assert hows(result) == ["copied"] * 3
+    assert all(one[:8] not in "".join(told) for one in moved)
+    assert all(store.realization(one).path.is_dir() for one in moved)
+    assert store.verify().sound
+    if way == "push":
+        assert hows(pull(ref, where, store=target, unsigned=True)) == ["copied"] * 3
 
 
 def test_a_dry_run_changes_nothing(source: Store, target: Store, place: Path, done: Realization[Any]) -> None:
