@@ -15,11 +15,14 @@ def test_a_sound_store(full: Any) -> None:
 
 def test_a_store_that_is_not_there_is_not_sound(full: Any) -> None:
     """As when a disk is not mounted, or a path mistyped."""
-    for asked in (("verify",), ("verify", "--repair"), ("verify", "--json")):
-        done = full(*asked, "--store", f"{full.store}-elsewhere", code=1)
+    elsewhere = Path(f"{full.store}-elsewhere")
+    for asked in (("verify",), ("verify", "--repair"), ("verify", "--json"), ("verify",)):
+        done = full(*asked, "--store", str(elsewhere), code=1)
         assert "no store is here, so nothing was verified" in done.stdout + done.stderr
         assert "no damage" not in done.stderr
-    assert not Path(f"{full.store}-elsewhere").exists()
+        if "--json" in asked:
+            elsewhere.mkdir()  # nor is one that is empty
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_damage_is_named_and_exits_with_1(full: Any) -> None:

@@ -39,7 +39,7 @@ def verify_command(references: tuple[str, ...], resume: bool, repair: bool, stor
     what was done about each, and exits with 1 if something is still damaged.
     """
     where = as_store(store)
-    if not os.path.lexists(where.keeper.layout.root):
+    if not os.path.lexists(f"{where.keeper.layout.root}/format.json"):
         raise StoreError(
             "no store is here, so nothing was verified", where=printable(where.keeper.layout.root),
             hint="is its disk mounted? give the path of a store with --store or $PYLIGHTNIX_STORE; realize makes one",
