@@ -13,6 +13,18 @@ def test_a_sound_store(full: Any) -> None:
     assert full.json("verify")["sound"] is True
 
 
+def test_a_store_that_is_not_there_is_not_sound(full: Any) -> None:
+    """As when a disk is not mounted, or a path mistyped."""
+    elsewhere = Path(f"{full.store}-elsewhere")
+    for asked in (("verify",), ("verify", "--repair"), ("verify", "--json"), ("verify",)):
+        done = full(*asked, "--store", str(elsewhere), code=1)
+        assert "no store is here, so nothing was verified" in done.stdout + done.stderr
+        assert "no damage" not in done.stderr
+        if "--json" in asked:
+            elsewhere.mkdir()  # nor is one that is empty
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_damage_is_named_and_exits_with_1(full: Any) -> None:
     ref = full.json("ls", "numbers")["realizations"][0]["ref"]
     path = Path(full.store) / "store" / ref / "table.txt"

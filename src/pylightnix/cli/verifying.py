@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import Counter
@@ -12,6 +13,8 @@ import click
 from pylightnix.cli.amounts import count
 from pylightnix.cli.options import json_option, references_argument, store_option
 from pylightnix.cli.output import is_terminal, out, out_json, remark
+from pylightnix.errors import StoreError
+from pylightnix.names import printable
 from pylightnix.session.location import as_store
 from pylightnix.store.verification.findings import Finding
 from pylightnix.store.verification.verifying import Report
@@ -36,6 +39,11 @@ def verify_command(references: tuple[str, ...], resume: bool, repair: bool, stor
     what was done about each, and exits with 1 if something is still damaged.
     """
     where = as_store(store)
+    if not os.path.lexists(f"{where.keeper.layout.root}/format.json"):
+        raise StoreError(
+            "no store is here, so nothing was verified", where=printable(where.keeper.layout.root),
+            hint="is its disk mounted? give the path of a store with --store or $PYLIGHTNIX_STORE; realize makes one",
+        )  # fmt: skip
     shown = _Shown()
     try:
         report = where.verify(references or None, resume=resume, repair=repair, progress=shown)

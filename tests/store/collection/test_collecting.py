@@ -442,6 +442,21 @@ def test_a_record_that_is_not_there_below_a_root_stops_it(plant: Any) -> None:
     plant.store.gc(unreachable=True)
 
 
+def test_what_was_made_from_something_forgotten_is_kept_when_that_is_restored(plant: Any) -> None:
+    chain = plant.chain("a", "b")
+    plant.store.gc(unreachable=True, forget=True, trash="1d")
+    plant.store.restore(chain[1][0].ref)
+    with pytest.raises(
+        CollectionError, match=r"root paper was not set: what a .* not in this store(.|\n)*--restore"
+    ) as told:
+        plant.root("paper", chain[1])
+    assert "--remove" not in str(told.value)
+    assert plant.store.roots() == []
+    plant.store.restore(told.value.fields["ref"])
+    plant.root("paper", chain[1])
+    assert names(plant.store.gc(unreachable=True)) == []
+
+
 def test_what_is_not_whole_cannot_be_rooted(plant: Any) -> None:
     chain = plant.chain("a", "b", "c")
     remove_tree(plant.store.keeper.payload(chain[2][0]))

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pylightnix.errors import StoreError
 from pylightnix.store import changes
 from pylightnix.store.store import Store
 
@@ -55,6 +56,23 @@ def test_a_full_disk_can_be_freed(small_disk: Path, plant_in: Any, forget: bool)
     assert os.statvfs(small_disk).f_bfree * os.statvfs(small_disk).f_frsize >= 290_000
     assert plant.present() == {"kept"}
     assert Store(small_disk / "store").verify().sound
+
+
+@pytest.mark.parametrize("forget", [False, True])
+def test_where_no_trash_can_be_made_it_is_said_how_to_do_without(small_disk: Path, plant_in: Any, forget: bool) -> None:
+    plant = plant_in(small_disk / "store")
+    (dead, _) = plant.one("dead", content="x" * 300_000)
+    plant.root("paper", plant.one("kept", content="k"))
+    fill(small_disk)
+    store = Store(small_disk / "store")
+    with pytest.raises(StoreError, match=r"too full for a trash(.|\n)*--now"):
+        store.gc(unreachable=True, trash="1d", forget=forget)
+    with pytest.raises(StoreError, match=r"too full for a trash(.|\n)*--now"):
+        store.remove(dead.ref, trash="1d")
+    assert store.realization(dead.ref).path.exists()
+    assert store.verify().sound
+    store.gc(unreachable=True, trash="0d", forget=forget)
+    assert plant.present() == {"kept"}
 
 
 def test_what_is_small_is_kept_on_a_full_disk(small_disk: Path, plant_in: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -513,6 +514,24 @@ def test_what_cannot_be_written_is_left(full: Full) -> None:
     refused = {"mkdir"}
     with changes.observed(refuse), pytest.raises(StoreError, match="Read-only file system"):
         Store(full.store.path).verify(repair=True)
+
+
+@pytest.mark.parametrize("refused", ["open", "rename"])
+def test_where_nothing_can_be_moved_quarantine_has_no_note_of_it(full: Full, refused: str) -> None:
+    """As where it belongs to another user."""
+    put(full.realization("report").path / "text.txt", b"other")
+
+    def refuse(name: str, paths: tuple[object, ...]) -> None:
+        if name == refused and (name == "open" or "quarantine/" in str(paths[1]) or "@" in str(paths[1])):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    with changes.observed(refuse):
+        found = full.store.verify(repair=True)
+    assert [one.outcome for one in found.repairs] == [Outcome.LEFT]
+    assert found.repairs[0].what.endswith("Operation not permitted; if it belongs to somebody else, he can repair it")
+    assert list((full.store.path / "quarantine").iterdir()) == []
+    assert full.store.verify(repair=True).left == ()
+    assert len(quarantined(full.store)) == 1
 
 
 KEPT: list[Callable[[Path], object]] = [

@@ -24,7 +24,7 @@ from pylightnix.store.collection.holds import held_now, holders_now
 from pylightnix.store.collection.policy import Policy, Standing, Victim, choose
 from pylightnix.store.collection.reach import reach
 from pylightnix.store.collection.roots import Root, Roots
-from pylightnix.store.collection.small import NoRoomError, SmallFiles
+from pylightnix.store.collection.small import FULL, NoRoomError, SmallFiles
 from pylightnix.store.collection.surveying import forget_uses, measure, survey
 from pylightnix.store.collection.trash import Trash
 from pylightnix.store.files import fresh_id
@@ -299,7 +299,7 @@ class Collector:
         self._move(place, "record", record, away)
         try:
             self._move(self._reader.payload_text(record), "artifacts", record, away)
-        except OSError:
+        except (OSError, StoreError):
             with contextlib.suppress(OSError, IndexError):
                 changes.move(away.pop(), place)
             raise
@@ -308,22 +308,34 @@ class Collector:
         """To the trash; where nothing is to be kept, to `tmp/`, which needs no new directory."""
         to_trash = self._policy.trash > 0
         target = self._trash.place(what, record.ref) if to_trash else f"{self._layout.tmp}/{fresh_id()}"
-        for _ in range(2):
-            try:
-                set_aside(source, target)
-            except FileNotFoundError:
-                if not to_trash or os.path.isdir(self._layout.trash):
-                    return  # somebody else has collected it
-                changes.make_directories(self._layout.trash)
-            else:
-                away.append(target)
-                return
+        try:
+            for _ in range(2):
+                try:
+                    set_aside(source, target)
+                except FileNotFoundError:
+                    if not to_trash or os.path.isdir(self._layout.trash):
+                        return  # somebody else has collected it
+                    changes.make_directories(self._layout.trash)
+                else:
+                    away.append(target)
+                    return
+        except OSError as error:
+            if to_trash and error.errno in FULL:
+                raise _no_trash(self._layout.trash, error) from error
+            raise
 
 
 def _is_rooted(record: Record, names: list[str]) -> CollectionError:
     return CollectionError(
         f"it is kept alive by {', '.join(names)}", where=f"{record.ref.name} {record.ref.short}",
         hint=f"pylightnix root --remove {names[0]}; or remove it in spite of that with --force", roots=names,
+    )  # fmt: skip
+
+
+def _no_trash(trash: str, error: OSError) -> StoreError:
+    return StoreError(
+        f"the disk is too full for a trash: {error.strerror}", where=printable(trash), errno=error.errno,
+        hint='without one it needs no space, and is gone at once: --now, or trash="0d"',
     )  # fmt: skip
 
 

@@ -175,4 +175,12 @@ def _see(reader: Reader, root: Root, realizations: Iterable[Realization[Any]]) -
                 "its artifacts are not here, only its record is", where=f"{one.name} {one.ref.short}",
                 hint="realize its stage again, then it can be kept", ref=one.ref,
             )  # fmt: skip
-    reach(reader, [root._replace(kind="named")])  # a lock file passes over what is not there
+    try:
+        reach(reader, [root._replace(kind="named")])  # a lock file passes over what is not there
+    except CollectionError as error:
+        raise CollectionError(
+            error.what, where=f"root {root.name} was not set",
+            hint="a root keeps all that something was made from; what lies in the trash comes back with "
+            "pylightnix gc --restore REF, else realize its stage again",
+            **error.fields,
+        ) from error  # fmt: skip

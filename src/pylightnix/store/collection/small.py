@@ -20,7 +20,7 @@ from pylightnix.store.reading import Reader
 from pylightnix.store.removal import remove_tree
 from pylightnix.store.trees import tree_of
 
-_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class NoRoomError(Exception):
@@ -66,7 +66,7 @@ class SmallFiles:
                     changes.make_directories(os.path.dirname(target))
                     write_once(self._layout.tmp, target, data)
         except OSError as error:
-            if error.errno not in _FULL:
+            if error.errno not in FULL:
                 raise
             if not can_stay:
                 raise NoRoomError from error

@@ -5,16 +5,19 @@ Nothing in quarantine is ever read as a result. People may look at it, put it ba
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
 from collections.abc import Iterable
 
+from pylightnix.errors import StoreError
 from pylightnix.hashing import kind_tag
 from pylightnix.store import changes
 from pylightnix.store.aside import set_aside
 from pylightnix.store.files import fresh_id, write_new
 from pylightnix.store.layout import Layout, writing
+from pylightnix.store.removal import remove_tree
 from pylightnix.store.verification.findings import Finding
 
 NOTE = "damage.json"
@@ -58,13 +61,18 @@ def quarantine(layout: Layout, inside: str, findings: Iterable[Finding], seen: t
     target = f"{layout.root}/{place}/{inside}"
     if seen is None or look(layout, inside) != seen:
         raise Replaced
-    with writing(target):
-        changes.make_directories(os.path.dirname(target))
-        write_new(f"{layout.root}/{place}/{NOTE}", _note(inside, findings))
-        try:  # somebody may have mended it between our look and our move
-            moved = set_aside(f"{layout.root}/{inside}", target, lambda path: _inode(path) == seen)
-        except FileNotFoundError:
-            moved = False
+    try:
+        with writing(target):
+            changes.make_directories(os.path.dirname(target))
+            write_new(f"{layout.root}/{place}/{NOTE}", _note(inside, findings))
+            try:  # somebody may have mended it between our look and our move
+                moved = set_aside(f"{layout.root}/{inside}", target, lambda path: _inode(path) == seen)
+            except FileNotFoundError:
+                moved = False
+    finally:
+        if not os.path.lexists(target):  # a note of what is not there would be looked at in vain
+            with contextlib.suppress(OSError, StoreError):
+                remove_tree(f"{layout.root}/{place}")
     if not moved:
         raise Replaced
     return f"{place}/{inside}"

@@ -6,6 +6,7 @@ makes them again with the recorded seed. Nothing else is ever chosen in their pl
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -40,6 +41,7 @@ _SHARED = (Kind.DERIVATION, Kind.ENVIRONMENT)
 _NAMED = (Kind.NEEDED, Kind.ROOT)
 _ORDER = [kind for kind in Kind if kind not in (*_SHARED, *_NAMED)]
 _READABLE = "it can be read again"
+_OWNER = "if it belongs to somebody else, he can repair it"
 _HINTS = {
     Kind.RIGHTS: "its owner can give us the right to read it",
     Kind.NEWER: "use a newer version of pylightnix",
@@ -239,7 +241,8 @@ class _Realization:
         try:
             return _MEND[findings[0].kind](self, findings)
         except StoreError as error:  # not ours to change, perhaps; others may be
-            return Outcome.LEFT, error.what, ""
+            barred = error.fields.get("errno") in (errno.EACCES, errno.EPERM)
+            return Outcome.LEFT, f"{error.what}; {_OWNER}" if barred else error.what, ""
 
     def _look(self) -> list[Finding]:
         self._seen = {path: look(self._layout, path) for path in (self._record, self._payload)}
