@@ -253,7 +253,7 @@ def test_sizes_and_contents_that_lie(craft: Craft, target: Store) -> None:
     refuses(target, put_together(craft([file(b"a")], [b"x"], size=7)), "promises and sizes is not so")
     refuses(target, put_together(craft([file(b"a"), file(b"b")], [b"x"])), "not all of it")
     refuses(target, put_together(craft([file(b"a")], [b"x"] * 2)), "not what an export writes")
-    refuses(target, put_together(craft([file(b"a")], [b"x"], made_in="0" * 64)), "no context is there")
+    refuses(target, put_together(craft([file(b"a")], [b"x"], made_in="1" * 64)), "no context is there")
 
 
 def test_nothing_is_visible_before_the_end(archive: Path, target: Store, monkeypatch: pytest.MonkeyPatch) -> None:
