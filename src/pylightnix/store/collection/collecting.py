@@ -206,10 +206,9 @@ class Collector:
                 try:
                     self._forget(record, away)
                 except PermissionError as error:
-                    places = (self._reader.place(record), self._reader.payload_text(record))
-                    if not any(map(_is_anothers, places)):
-                        raise  # a store that we ourselves may not write to
-                    raise _not_ours(record, places[0], error) from error
+                    if not os.access(self._layout.store, os.W_OK):
+                        raise  # nothing in this store is ours to change
+                    raise _not_ours(record, self._reader.place(record), error) from error
             if self._policy.trash == 0:
                 for path in away:
                     remove_tree(path)
@@ -340,13 +339,6 @@ def _no_trash(trash: str, error: OSError) -> StoreError:
         f"the disk is too full for a trash: {error.strerror}", where=printable(trash), errno=error.errno,
         hint='without one it needs no space, and is gone at once: --now, or trash="0d"',
     )  # fmt: skip
-
-
-def _is_anothers(place: str) -> bool:
-    try:
-        return os.lstat(place).st_uid != os.geteuid()
-    except OSError:
-        return False
 
 
 def _not_ours(record: Record, place: str, error: PermissionError) -> StoreError:
