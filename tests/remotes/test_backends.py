@@ -184,6 +184,15 @@ def test_an_endpoint_is_asked(place: str) -> None:
         ("file://elsewhere/x", "no other machine"),
         ("https://user:PASSWORD@example.org/x", "no address"),
         ("https:///x", "no address"),
+        ("http://h:abc/x", "this is no address"),
+        ("http://h:99999/x", "this is no address"),
+        ("http://[::1/x", "this is no address"),
+        ("s3://[b/x", "this is no address"),
+        ("file://[x", "this is no address"),
+        ("http://h/a\nb", "this is no address"),
+        ("s3://b/x?endpoint=127.0.0.1:9000", "endpoint is no address"),
+        ("s3://b/x?endpoint=http://h:abc", "endpoint is no address"),
+        ("s3://b/x?endpoint=", "endpoint is no address"),
         ("", "empty address"),
         (" ", "empty address"),
         ("ann@host:results", "one of scp"),
@@ -197,13 +206,16 @@ def test_addresses_that_mean_nothing(url: str, what: str) -> None:
     assert caught.value.hint
 
 
-def test_addresses(tmp_path: Path) -> None:
+def test_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for url in (tmp_path, str(tmp_path), f"file://{tmp_path}", tmp_path.as_uri()):
         assert isinstance(open_backend(url), Directory)
     for url in ("s3://bucket/x?endpoint=http://127.0.0.1:1", "S3://bucket/x?endpoint=http://127.0.0.1:1"):
         assert isinstance(open_backend(url), Objects)
         assert open_backend(url).url == address_of(url) == "s3://bucket/x?endpoint=http://127.0.0.1:1"
     assert isinstance(open_backend("./ann@host:results"), Directory)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "127.0.0.1:9000")
+    with pytest.raises(RemoteError, match="endpoint is no address"):
+        open_backend("s3://bucket/x")
     nothing: Any = os.environ.get("NOT_SET_ANYWHERE")
     with pytest.raises(RemoteError, match="None is no address"):
         open_backend(nothing)

@@ -191,6 +191,7 @@ def _open(url: str) -> Any:
     if unknown or not parts.netloc:
         what = f"{unknown[0]!r} is nothing that it can say" if unknown else "the address names no bucket"
         raise RemoteError(what, where=seen, hint=f"known are {', '.join(sorted(_FIELDS[parts.scheme]))}")
+    _see_endpoint(given.get("endpoint", (parts.scheme == "s3" and _endpoint(given)) or None), seen)
     config: dict[str, Any] = {}
     if "endpoint" in given:
         config["base_url" if parts.scheme == "gs" else "endpoint"] = given["endpoint"]
@@ -212,6 +213,20 @@ def _open(url: str) -> Any:
             where=seen,
             hint="such as s3://bucket/results?region=eu-west-1",
         ) from None
+
+
+def _see_endpoint(endpoint: str | None, seen: str) -> None:
+    """The library ends its thread over one that is none."""
+    try:
+        parts = urlsplit(endpoint or "")
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if endpoint is not None and not good:
+        raise RemoteError(
+            "the endpoint is no address of a server", where=seen,
+            hint="such as ?endpoint=http://127.0.0.1:9000, or $AWS_ENDPOINT_URL of that form",
+        )  # fmt: skip
 
 
 def _endpoint(given: dict[str, str]) -> str:
