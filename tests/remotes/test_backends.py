@@ -166,6 +166,25 @@ def test_a_server_that_is_not_there() -> None:
     assert time.monotonic() - begun < 30
 
 
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+def test_what_is_no_credential_is_told_and_not_shown(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "PASSWORD\nmore")
+    with pytest.raises(RemoteError, match="no credential") as caught:
+        open_backend("s3://bucket/x")
+    assert "PASSWORD" not in str(caught.value)
+
+
+def test_what_the_library_does_not_mean_to_raise_is_an_error_of_the_remote(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends its thread over a token with a line end; this one comes after we have looked."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
+    monkeypatch.setattr("pylightnix.remotes.objects._ONE_LINE", ())
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "a\nb")
+    backend = open_backend("s3://bucket/x?endpoint=http://127.0.0.1:9")
+    with contextlib.closing(backend), pytest.raises(RemoteError):
+        backend.get("x", 1)
+
+
 @pytest.mark.parametrize("place", ["s3://b/x?", "gs://b/x?", "az://b/x?account=a&"])
 def test_an_endpoint_is_asked(place: str) -> None:
     with Told(Answer.of("404 Not Found")).running() as told:
