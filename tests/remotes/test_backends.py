@@ -181,6 +181,25 @@ def test_a_server_that_is_not_there() -> None:
     assert time.monotonic() - begun < 30
 
 
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+def test_what_is_no_credential_is_told_and_not_shown(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "PASSWORD\nmore")
+    with pytest.raises(RemoteError, match="no credential") as caught:
+        open_backend("s3://bucket/x")
+    assert "PASSWORD" not in str(caught.value)
+
+
+def test_what_the_library_does_not_mean_to_raise_is_an_error_of_the_remote(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends its thread over a token with a line end; this one comes after we have looked."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
+    monkeypatch.setattr("pylightnix.remotes.objects._ONE_LINE", ())
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "a\nb")
+    backend = open_backend("s3://bucket/x?endpoint=http://127.0.0.1:9")
+    with contextlib.closing(backend), pytest.raises(RemoteError):
+        backend.get("x", 1)
+
+
 @pytest.mark.parametrize("place", ["s3://b/x?", "gs://b/x?", "az://b/x?account=a&"])
 def test_an_endpoint_is_asked(place: str) -> None:
     with Told(Answer.of("404 Not Found")).running() as told:
@@ -199,6 +218,15 @@ def test_an_endpoint_is_asked(place: str) -> None:
         ("file://elsewhere/x", "no other machine"),
         ("https://user:PASSWORD@example.org/x", "no address"),
         ("https:///x", "no address"),
+        ("http://h:abc/x", "this is no address"),
+        ("http://h:99999/x", "this is no address"),
+        ("http://[::1/x", "this is no address"),
+        ("s3://[b/x", "this is no address"),
+        ("file://[x", "this is no address"),
+        ("http://h/a\nb", "this is no address"),
+        ("s3://b/x?endpoint=127.0.0.1:9000", "endpoint is no address"),
+        ("s3://b/x?endpoint=http://h:abc", "endpoint is no address"),
+        ("s3://b/x?endpoint=", "endpoint is no address"),
         ("", "empty address"),
         (" ", "empty address"),
         ("ann@host:results", "one of scp"),
@@ -212,13 +240,16 @@ def test_addresses_that_mean_nothing(url: str, what: str) -> None:
     assert caught.value.hint
 
 
-def test_addresses(tmp_path: Path) -> None:
+def test_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for url in (tmp_path, str(tmp_path), f"file://{tmp_path}", tmp_path.as_uri()):
         assert isinstance(open_backend(url), Directory)
     for url in ("s3://bucket/x?endpoint=http://127.0.0.1:1", "S3://bucket/x?endpoint=http://127.0.0.1:1"):
         assert isinstance(open_backend(url), Objects)
         assert open_backend(url).url == address_of(url) == "s3://bucket/x?endpoint=http://127.0.0.1:1"
     assert isinstance(open_backend("./ann@host:results"), Directory)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "127.0.0.1:9000")
+    with pytest.raises(RemoteError, match="endpoint is no address"):
+        open_backend("s3://bucket/x")
     nothing: Any = os.environ.get("NOT_SET_ANYWHERE")
     with pytest.raises(RemoteError, match="None is no address"):
         open_backend(nothing)

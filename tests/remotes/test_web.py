@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -114,12 +115,20 @@ def test_a_connection_that_was_closed_meanwhile_is_made_again(opened: Opened) ->
 
 
 def test_a_token_goes_to_the_server(monkeypatch: pytest.MonkeyPatch, opened: Opened) -> None:
-    monkeypatch.setenv(web.TOKEN, "T0KEN")
+    monkeypatch.setenv(web.TOKEN, "T0KEN\n")
     with Told(Answer.of("200 OK", b"one")).running() as told:
         backend = opened(told.url)
         backend.get("x", 10)
         assert "Authorization: Bearer T0KEN" in told.asked[0]
         assert "T0KEN" not in repr(backend.url)
+
+
+@pytest.mark.parametrize("token", ["T0KEN\nmore", "T0KEN\u20ac", "T0KEN\x00"])
+def test_what_is_no_token_is_told_and_not_shown(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    monkeypatch.setattr(os, "environ", {**os.environ, web.TOKEN: token})  # the real one takes no NUL
+    with pytest.raises(RemoteError, match="is no token") as caught:
+        Web("http://127.0.0.1:9/x")
+    assert "T0KEN" not in str(caught.value)
 
 
 def test_a_password_of_netrc_goes_to_its_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: Opened) -> None:

@@ -81,3 +81,10 @@ def test_who_cannot_show_that_he_is_meant(server: Nginx, monkeypatch: pytest.Mon
     with contextlib.closing(Web(server.secure)) as backend, pytest.raises(RemoteError, match="verify") as caught:
         backend.get("x", 1)
     assert not caught.value.again
+
+
+def test_a_certificate_that_nobody_vouches_for(server: Nginx, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with contextlib.closing(Web(server.secure)) as backend, pytest.raises(RemoteError, match="verify failed") as caught:
+        backend.get("large", 1)
+    assert "SSL_CERT_FILE" in str(caught.value.hint)

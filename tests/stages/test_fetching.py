@@ -284,7 +284,7 @@ def test_what_may_be_secret_is_not_told(site: Site, store: Store, faults: list[s
 def test_a_token_goes_to_its_server_and_nowhere_else(
     site: Site, store: Store, isolation: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FETCH_TOKEN", "hush-hush")
+    monkeypatch.setenv("FETCH_TOKEN", "hush-hush\n")
     token = Secret("FETCH_TOKEN")
     with serving(BODY) as other:
         site.faults, other.faults = ["404"], ["404"]
@@ -301,6 +301,16 @@ def test_a_token_goes_to_its_server_and_nowhere_else(
     assert [one.get("Authorization") for one in other.asked] == [None]
     for path in Path(store.path).rglob("*"):
         assert not path.is_file() or b"hush" not in path.read_bytes(), path
+
+
+def test_what_is_no_token_is_shown_nowhere(
+    site: Site, store: Store, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FETCH_TOKEN", "hush-hush\nhush")
+    with pytest.raises(BuildError, match="is no token") as caught:
+        realize(fetch_url(f"{site.url}/data.bin", hash=HASH, token=Secret("FETCH_TOKEN")), store=store)
+    assert "hush" not in str(caught.value) + "".join(capfd.readouterr())
+    assert site.asked == []
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,16 @@ def _read(url: str | Path) -> tuple[str, str]:
             hint="such as sftp://ann@example.org/srv/results; a directory of such a name is ./NAME",
         )  # fmt: skip
     form = _SCHEME.match(url)
-    return (form[1].lower(), form[1].lower() + url[form.end(1) :]) if form is not None else ("", url)
+    if form is None:
+        return "", url
+    scheme, address = form[1].lower(), form[1].lower() + url[form.end(1) :]
+    try:
+        port = urlsplit(address).port  # raises what nobody else would catch
+    except ValueError:
+        port = 0
+    if port == 0 or not address.isprintable():
+        raise RemoteError("this is no address", where=shown(address), hint=f"a remote is {KNOWN}")
+    return scheme, address
 
 
 def _path(url: str) -> str:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
-from pylightnix.errors import RemoteError
+from pylightnix.errors import PylightnixError, RemoteError
 from pylightnix.model.addresses import shown
 from pylightnix.names import printable
 from pylightnix.remotes.backend import check_name, check_prefix, is_name
@@ -34,6 +34,8 @@ _WHERE_CREDENTIALS = {
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
     "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
 }
+
+_ONE_LINE = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 class Objects:
@@ -145,6 +147,13 @@ class Objects:
                 f"{name}: {about}".removeprefix(": "), where=self.url, again=True,
                 hint="look whether the server is there and the address is right, and do it again: it goes on",
             ) from None  # fmt: skip
+        except PylightnixError:
+            raise
+        except Exception as error:  # what the library does not mean to raise, such as a panic of it
+            raise RemoteError(
+                f"{name}: obstore failed: {type(error).__name__}", where=self.url,
+                hint=f"look at the address, and at {_WHERE_CREDENTIALS[self._scheme]}",
+            ) from None  # fmt: skip
 
 
 def _refusals() -> tuple[type[Exception], ...]:
@@ -191,6 +200,7 @@ def _open(url: str) -> Any:
     if unknown or not parts.netloc:
         what = f"{unknown[0]!r} is nothing that it can say" if unknown else "the address names no bucket"
         raise RemoteError(what, where=seen, hint=f"known are {', '.join(sorted(_FIELDS[parts.scheme]))}")
+    _see_sound(parts.scheme, given, seen)
     config: dict[str, Any] = {}
     if "endpoint" in given:
         config["base_url" if parts.scheme == "gs" else "endpoint"] = given["endpoint"]
@@ -212,6 +222,25 @@ def _open(url: str) -> Any:
             where=seen,
             hint="such as s3://bucket/results?region=eu-west-1",
         ) from None
+
+
+def _see_sound(scheme: str, given: dict[str, str], seen: str) -> None:
+    """The library ends its thread over an endpoint or a credential that is none."""
+    for name in _ONE_LINE if scheme == "s3" else ():
+        said = os.environ.get(name, "")
+        if said and not (said.isascii() and said.isprintable()):
+            raise RemoteError(f"what ${name} says is no credential", where=seen, hint="it is one line of ASCII")
+    endpoint = given.get("endpoint", (scheme == "s3" and _endpoint(given)) or None)
+    try:
+        parts = urlsplit(endpoint or "")
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if endpoint is not None and not good:
+        raise RemoteError(
+            "the endpoint is no address of a server", where=seen,
+            hint="such as ?endpoint=http://127.0.0.1:9000, or $AWS_ENDPOINT_URL of that form",
+        )  # fmt: skip
 
 
 def _endpoint(given: dict[str, str]) -> str:

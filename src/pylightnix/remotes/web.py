@@ -57,7 +57,7 @@ class Web:
         self._host, self._port = parts.hostname, parts.port
         self._base = parts.path.rstrip("/")
         self._headers = {
-            "Accept-Encoding": "identity", "User-Agent": "pylightnix", **_authorization(parts.hostname)
+            "Accept-Encoding": "identity", "User-Agent": "pylightnix", **_authorization(parts.hostname, self.url)
         }  # fmt: skip
         self._own = threading.local()
         self._all: set[http.client.HTTPConnection] = set()
@@ -189,7 +189,9 @@ class Web:
 
     def _broke_off(self, name: str, error: Exception) -> RemoteError:
         what = printable(str(getattr(error, "strerror", None) or error) or type(error).__name__)
-        return self._error(name, what, again=not isinstance(error, ssl.SSLCertVerificationError))
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return self._error(name, what, hint="$SSL_CERT_FILE says whom to trust")
+        return self._error(name, what, again=True)
 
     def _error(self, name: str, what: str, *, hint: str = "", again: bool = False, wait: float = 0) -> RemoteError:
         hint = hint or "look whether the server is there and the address is right"
@@ -201,9 +203,11 @@ def _connect(one: http.client.HTTPConnection) -> None:
     one.sock.settimeout(pace.IDLE)
 
 
-def _authorization(host: str) -> dict[str, str]:
+def _authorization(host: str, where: str) -> dict[str, str]:
     """What is sent to this host, and to no other: a token, or a name and password."""
-    if token := os.environ.get(TOKEN):
+    if token := os.environ.get(TOKEN, "").strip():
+        if not token.isascii() or not token.isprintable():  # the standard library would show it
+            raise RemoteError(f"what ${TOKEN} says is no token", where=where, hint="a token is one line of ASCII")
         return {"Authorization": f"Bearer {token}"}
     with contextlib.suppress(OSError, netrc.NetrcParseError):
         found = netrc.netrc().authenticators(host)

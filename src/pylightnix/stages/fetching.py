@@ -101,7 +101,7 @@ def _fetch(
     from pylightnix.stages.download import Download  # most who describe never fetch
 
     expected = Expected.parse(hash, "fetch_url") if hash else None
-    secret = token.reveal() if token is not None else ""
+    secret = _one_line(token) if token is not None else ""
     parts = build.checkpoint if expected else build.scratch
     found, digits = Download(urls, expected, parts, seconds, most, build.log.warning, build.progress, secret).run()
     if expected is None:
@@ -113,3 +113,11 @@ def _fetch(
         )
     shutil.move(found, file)
     file.chmod(0o644)
+
+
+def _one_line(token: Secret) -> str:
+    """What it says, as it can be sent."""
+    said = token.reveal().strip()
+    if not said.isascii() or not said.isprintable():  # the standard library would show it
+        raise FetchError(f"what ${token.name} says is no token", hint="a token is one line of ASCII")
+    return said
