@@ -27,17 +27,21 @@ def read_remotes(layout: Layout) -> tuple[str, ...]:
     """
     path = f"{layout.root}/{NAME}"
     try:
-        document = parse_document(path, read_small(path), _KIND)
+        return parse_remotes(path, read_small(path))
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except (DamageError, OSError) as error:
         raise DamageError(
             f"the list of remotes cannot be read: {reason(error)}", where=printable(path),
-            hint="pylightnix remote --add URL writes another one, when this is moved away",
+            hint="pylightnix verify --repair moves it away, then remote --add URL writes another one",
         ) from error  # fmt: skip
-    listed = document.get("remotes")
+
+
+def parse_remotes(path: str, data: bytes) -> tuple[str, ...]:
+    """The addresses in the file; DamageError if it is not what it must be."""
+    listed = parse_document(path, data, _KIND).get("remotes")
     if not isinstance(listed, list) or not all(isinstance(one, str) and one for one in listed):
-        raise DamageError("this is no list of remotes", where=printable(path), hint="move it away")
+        raise DamageError("this is no list of remotes", where=printable(path))
     return tuple(listed)
 
 

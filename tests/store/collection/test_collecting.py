@@ -124,6 +124,8 @@ def test_merged_stores_keep_what_either_kept(plant: Any, tmp_path: Path, plant_i
     other = plant_in(tmp_path / "other")
     plant.root("paper", plant.one("a"))
     other.root("paper", other.one("b"))
+    (other.store.path / "format.json").unlink()  # nobody but root writes over what may only be read
+    (other.store.path / "locks" / "collect.lock").unlink()
     shutil.copytree(other.store.path, plant.store.path, dirs_exist_ok=True, symlinks=True)
     assert [root.name for root in plant.store.roots()] == ["paper", "paper"]
     assert names(plant.store.gc(unreachable=True)) == []
@@ -694,6 +696,7 @@ def test_small_promises_that_are_damaged_or_elsewhere_are_not_kept(plant: Any, t
     (place / "out.txt").chmod(0o644)
     (place / "out.txt").write_text("changed")
     place = plant.store.keeper.payload(made[1][0])
+    place.chmod(0o755)  # nobody but root moves what is sealed
     place.rename(tmp_path / "elsewhere")
     place.symlink_to(tmp_path / "elsewhere")
     plant.store.gc(unreachable=True, keep_small="1M")

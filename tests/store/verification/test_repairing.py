@@ -223,7 +223,7 @@ def test_a_record_of_collected_artifacts_is_mended_by_its_manifest(full: Full) -
     path = full.notes("table") / "record.json"
     right = path.read_bytes()
     put(path, b"{")
-    shutil.rmtree(full.realization("table").path)
+    remove_tree(full.realization("table").path)
     assert [r.outcome for r in full.store.verify(repair=True).repairs] == [Outcome.RESTORED]
     assert path.read_bytes() == right
 
@@ -329,7 +329,7 @@ def test_a_manifest_is_written_anew_from_the_artifacts(full: Full, content: byte
 
 def test_a_manifest_that_is_lost_with_the_artifacts_comes_back_with_them(full: Full) -> None:
     (full.notes("table") / "manifest.jsonl").unlink()
-    shutil.rmtree(full.realization("table").path)
+    remove_tree(full.realization("table").path)
     found = full.store.verify(repair=True)
     assert [r.outcome for r in found.repairs] == [Outcome.LEFT]
     assert len(found.left) == 1

@@ -20,7 +20,7 @@ from pylightnix.errors import StoreError, UnknownReferenceError
 from pylightnix.hashing import canonical
 from pylightnix.store.removal import remove_tree
 from pylightnix.store.verification import verifying
-from pylightnix.store.verification.findings import Kind
+from pylightnix.store.verification.findings import Kind, Outcome
 
 
 @stage(code="ignore")
@@ -388,6 +388,35 @@ def test_what_is_removed_meanwhile_is_no_damage(full: Full, monkeypatch: pytest.
     (full.notes / "record.json").unlink()
     monkeypatch.setattr(verifying, "check_realization", slow)
     assert full.store.verify().sound
+
+
+REMOTES: dict[str, tuple[bytes | None, Kind]] = {
+    "flipped": (b'{"pylightnix":"remotes/1","remotes"["/a"]}', Kind.REMOTES),
+    "empty": (b"", Kind.REMOTES),
+    "no list": (b'{"pylightnix":"remotes/1","remotes":"/a"}', Kind.REMOTES),
+    "directory": (None, Kind.REMOTES),
+    "newer": (b'{"pylightnix":"remotes/2","remotes":["/a"]}', Kind.NEWER),
+}
+
+
+@pytest.mark.parametrize("how", REMOTES)
+def test_a_damaged_list_of_remotes_is_named_and_moved_away(full: Full, how: str) -> None:
+    data, kind = REMOTES[how]
+    path = full.store.path / "remotes.json"
+    path.mkdir() if data is None else path.write_bytes(data)
+    (finding,) = full.store.verify().findings
+    assert (finding.kind, finding.file) == (kind, "remotes.json")
+    assert full.store.verify(full.source).sound
+    (done,) = full.store.verify(repair=True).repairs
+    if kind is Kind.NEWER:
+        assert done.outcome is Outcome.LEFT
+        assert path.read_bytes() == data
+    else:
+        assert (done.outcome, done.what) == (
+            Outcome.QUARANTINED, "name the remotes again: pylightnix remote --add URL"
+        )  # fmt: skip
+        assert full.store.verify().sound
+        assert realize(report(), store=full.store, quiet=True).ref == full.top.ref
 
 
 def test_an_empty_store_is_sound(tmp_path: Path) -> None:

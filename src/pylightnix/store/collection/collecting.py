@@ -206,9 +206,9 @@ class Collector:
                 try:
                     self._forget(record, away)
                 except PermissionError as error:
-                    if not os.access(self._layout.store, os.W_OK):
-                        raise  # nothing in this store is ours to change
-                    raise _not_ours(record, self._reader.place(record), error) from error
+                    if all(os.access(path, os.W_OK) for path in (self._layout.records, self._layout.store)):
+                        raise _not_ours(record, self._layout.root, error) from error
+                    raise  # nothing of the store is ours to change
             if self._policy.trash == 0:
                 for path in away:
                     remove_tree(path)
@@ -341,8 +341,8 @@ def _no_trash(trash: str, error: OSError) -> StoreError:
     )  # fmt: skip
 
 
-def _not_ours(record: Record, place: str, error: PermissionError) -> StoreError:
-    root = printable(os.path.dirname(os.path.dirname(os.path.dirname(place))))
+def _not_ours(record: Record, root: str, error: PermissionError) -> StoreError:
+    root = printable(root)
     return StoreError(
         "it belongs to somebody else, and was not removed", where=f"{record.ref.name} {record.ref.short}",
         hint="who made it, perhaps with sudo, can remove it; or give it to the owner of the store: "

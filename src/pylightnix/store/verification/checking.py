@@ -16,6 +16,8 @@ from pylightnix.store.filehash import go_on
 from pylightnix.store.files import read_small
 from pylightnix.store.layout import Layout
 from pylightnix.store.reading import is_run
+from pylightnix.store.remotes import NAME as REMOTES
+from pylightnix.store.remotes import parse_remotes
 from pylightnix.store.verification.artifacts import check_artifacts, check_kept
 from pylightnix.store.verification.findings import Finding, Kind
 from pylightnix.store.verification.newer import newer_file
@@ -70,15 +72,24 @@ def check_environment(layout: Layout, name: str) -> Finding | None:
     return _check(layout, Kind.ENVIRONMENT, f"environments/{name}", parse)
 
 
-def _check(layout: Layout, kind: Kind, inside: str, parse: Callable[[bytes], object]) -> Finding | None:
-    """The damage of a document that several realizations may need."""
+def check_remotes(layout: Layout) -> Finding | None:
+    """The damage of the list of remotes, which need not be there."""
+    if not os.path.lexists(f"{layout.root}/{REMOTES}"):
+        return None
+    return _check(layout, Kind.REMOTES, REMOTES, lambda data: parse_remotes(REMOTES, data), by_hash=False)
+
+
+def _check(
+    layout: Layout, kind: Kind, inside: str, parse: Callable[[bytes], object], *, by_hash: bool = True
+) -> Finding | None:
+    """The damage of a document that several realizations may need; `by_hash` if its name is the hash of its bytes."""
     path = f"{layout.root}/{inside}"
     try:
         parse(read_small(path))
     except FileNotFoundError:
         return Finding(kind, inside, "it is not there")
     except (DamageError, OSError) as error:
-        if what := newer_file(path, kind.value, parse):
+        if what := newer_file(path, kind.value, parse if by_hash else None):
             return Finding(Kind.NEWER, inside, what)
         try:
             return Finding(kind, inside, damage(path, error))

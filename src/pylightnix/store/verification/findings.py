@@ -41,6 +41,8 @@ class Kind(StrEnum):
     """A context is not there that others name."""
     ROOT = "root"
     """A root cannot be read, or leads to what is not there."""
+    REMOTES = "remotes"
+    """The list of remotes cannot be used."""
 
 
 class Finding(NamedTuple):

@@ -22,7 +22,7 @@ from pylightnix.store.layout import writing
 from pylightnix.store.reading import Reader
 from pylightnix.store.recollection import forget_choices
 from pylightnix.store.verification import restoring
-from pylightnix.store.verification.checking import check_documents, check_home, check_realization
+from pylightnix.store.verification.checking import check_documents, check_home, check_realization, check_remotes
 from pylightnix.store.verification.findings import Finding, Kind, Outcome, Repair
 from pylightnix.store.verification.needing import check_needed, check_roots
 from pylightnix.store.verification.newer import newer_file
@@ -39,7 +39,7 @@ Done = tuple[Outcome, str, str]
 _AGAIN = "the next realize that wants it makes it again"
 _SHARED = (Kind.DERIVATION, Kind.ENVIRONMENT)
 _NAMED = (Kind.NEEDED, Kind.ROOT)
-_ORDER = [kind for kind in Kind if kind not in (*_SHARED, *_NAMED)]
+_ORDER: list[Kind] = [kind for kind in Kind if kind not in (*_SHARED, *_NAMED, Kind.REMOTES)]
 _READABLE = "it can be read again"
 _OWNER = "if it belongs to somebody else, he can repair it"
 _HINTS = {
@@ -105,8 +105,10 @@ def repair(reader: Reader, findings: Iterable[Finding], fetch: Fetch = nowhere) 
     for one in dict.fromkeys(findings):
         if is_above(one):
             yield _let_read(reader, one)
-        elif one.kind is Kind.NEWER and one.file.startswith("derivations/"):
+        elif one.kind is Kind.NEWER and (one.home is None or one.file.startswith("derivations/")):
             yield Repair(one, Outcome.LEFT, _HINTS[Kind.NEWER])
+        elif one.kind is Kind.REMOTES:
+            yield _remotes(reader, one)
         elif one.home is not None and one.kind in _ORDER:
             places.setdefault((one.home, one.ref), []).append(one)
     for (home, ref), found in places.items():
@@ -132,6 +134,13 @@ def _let_read(reader: Reader, finding: Finding) -> Repair:
     if restoring.let_read(f"{reader.layout.root}/{finding.file}"):
         return Repair(finding, Outcome.RESTORED, _READABLE)
     return Repair(finding, Outcome.LEFT, _HINTS[Kind.RIGHTS])
+
+
+def _remotes(reader: Reader, finding: Finding) -> Repair:
+    place = _moved(reader, finding.file, [finding]) if check_remotes(reader.layout) is not None else ""
+    if not place:
+        return Repair(finding, Outcome.RESTORED, "somebody wrote it meanwhile")
+    return Repair(finding, Outcome.QUARANTINED, "name the remotes again: pylightnix remote --add URL", place)
 
 
 def _home(reader: Reader, home: KeyRef) -> Iterator[Repair]:

@@ -26,6 +26,7 @@ from pylightnix.store.verification.checking import (
     check_environment,
     check_home,
     check_realization,
+    check_remotes,
 )
 from pylightnix.store.verification.findings import Finding, Kind, Outcome, Repair
 from pylightnix.store.verification.needing import check_needed, check_roots
@@ -238,6 +239,7 @@ def _documents(reader: Reader, told: list[Finding]) -> list[Finding]:
     found = [check_home(layout, home) for home in _listed(layout, "records", reader.homes, told)]
     found += [check_derivation(layout, ref) for ref in _listed(layout, "derivations", reader.derivations, told)]
     found += [check_environment(layout, name) for name in environments]
+    found.append(check_remotes(layout))
     known = {one.file for one in told}  # by those who need it
     return [one for one in found if one is not None and one.file not in known]
 
