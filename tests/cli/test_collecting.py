@@ -312,6 +312,7 @@ def test_in_doubt_it_refuses_and_says_what_is_at_stake(cli: Any) -> None:
     assert "a root cannot be read" in told.stderr
     assert "1 realizations of 5 bytes would have been in danger" in told.stderr
     (cli.store / "roots" / "strange").unlink()
+    (cli.store / "format.json").unlink()
     (cli.store / "format.json").write_text('{"pylightnix":"store/99"}')
     assert "store/99" in cli("gc", "--unreachable", code=2).stderr
 

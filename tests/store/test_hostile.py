@@ -163,10 +163,9 @@ def test_nothing_outside_is_changed_through_a_planted_link(root: Path, pattern: 
     path.parent.chmod(0o755)
     mode = path.stat().st_mode
     path.chmod(mode | stat.S_IWUSR)
-    path.rename(outside / "it")
-    (outside / "it").chmod(mode)
-    if target != "as it was":
-        (outside / "it").rename(root.parent / "was")
+    path.rename(outside / "it" if target == "as it was" else root.parent / "was")
+    if target == "as it was":
+        (outside / "it").chmod(mode)
     if target == "empty":
         make = (outside / "it").mkdir if stat.S_ISDIR(mode) else (outside / "it").touch
         make()
