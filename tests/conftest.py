@@ -5,9 +5,6 @@ And an assert of a test counts under `python -O` too, also one of the contract s
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -17,13 +14,3 @@ settings.register_profile(
 settings.load_profile("patient")
 
 pytest.register_assert_rewrite("pylightnix.testing")
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_protocol() -> Iterator[None]:
-    """A command that a test calls in its own process takes over signals, and the next test would not hear them."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        if signal.getsignal(number) is not handler:
-            signal.signal(number, handler)

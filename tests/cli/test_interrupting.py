@@ -8,10 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pylightnix.cli.commands import pylightnix
+from pylightnix.cli.ending import run
 from pylightnix.testing.bench import wait_for
 
 DEAF = '''
@@ -252,3 +255,9 @@ def test_who_waits_for_a_collection_is_told_for_whom_and_can_be_ended(
         for process in (holder, waiter):
             process.kill()
             process.communicate()
+
+
+def test_signals_are_the_callers_again_where_a_command_is_called_in_its_process(tmp_path: Path) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    assert run(pylightnix, ["init", "--store", str(tmp_path / "s")]) == 0
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before

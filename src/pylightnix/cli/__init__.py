@@ -14,4 +14,4 @@ from pylightnix.cli.ending import run
 
 def main() -> NoReturn:
     """What the installed command calls: does what the arguments say and ends the process with an exit code."""
-    sys.exit(run(pylightnix, sys.argv[1:]))
+    sys.exit(run(pylightnix, sys.argv[1:], last=True))

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import click
 
-from pylightnix.cli.interrupting import INTERRUPTED, hear, let_end
+from pylightnix.cli.interrupting import INTERRUPTED, give_back, hear, let_end
 from pylightnix.cli.output import out_json, prepare, remark
 from pylightnix.errors import (
     BuildError,
@@ -36,12 +36,13 @@ DONE, FAILED, MISUSED = 0, 1, 2
 _FAILURES = (BuildError, MatcherError, StoreError, ExecutorError, RemoteError, TrustError, SecretError)
 
 
-def run(command: click.Command, args: Sequence[str]) -> int:
+def run(command: click.Command, args: Sequence[str], *, last: bool = False) -> int:
     """Do what the arguments say.
 
     Args:
         command: the group of all commands.
         args: without the name of the program.
+        last: whether the process ends after it; else signals are the caller's again.
 
     Returns:
         0 done, 1 a builder failed or a check found something, 2 wrong use, 130 interrupted.
@@ -55,7 +56,7 @@ def run(command: click.Command, args: Sequence[str]) -> int:
 
         add_completion_class(ColonBash)
         return shell_complete(command, {}, PROGRAM, COMPLETE, instruction)
-    hear()
+    before = hear()
     warnings.showwarning = _show_warning
     try:
         status = _invoke(command, args)
@@ -67,7 +68,10 @@ def run(command: click.Command, args: Sequence[str]) -> int:
     except KeyboardInterrupt:  # while the end was told
         return INTERRUPTED
     finally:
-        let_end()
+        if last:
+            let_end()
+        else:
+            give_back(before)
     return status
 
 

@@ -11,7 +11,8 @@ import contextlib
 import os
 import signal
 import sys
-from typing import NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 from pylightnix.cli.output import is_terminal
 
@@ -23,19 +24,32 @@ _heard = False
 _over = False
 
 
-def hear() -> None:
-    """From now on; a signal that is ignored, as in a job in the background, stays so."""
+Handlers = Mapping[signal.Signals, Any]
+"""What a process does with some signals."""
+
+
+def hear() -> Handlers:
+    """From now on; a signal that is ignored, as in a job in the background, stays so. Gives what was done before."""
     global _heard, _over  # noqa: PLW0603
     _heard = _over = False
-    for number in _NUMBERS:
+    before = {number: signal.getsignal(number) for number in _NUMBERS}
+    for number, handler in before.items():
         with contextlib.suppress(ValueError):  # not the main thread
-            if signal.getsignal(number) != signal.SIG_IGN:
+            if handler != signal.SIG_IGN:
                 signal.signal(number, _interrupt)
     atexit.register(_ignore)  # as the first, so that it is called last
+    return before
+
+
+def give_back(before: Handlers) -> None:
+    """The command is over, and the process goes on: signals are its own again."""
+    for number, handler in before.items():
+        if handler is not None and signal.getsignal(number) is _interrupt:  # one that Python did not set is not known
+            signal.signal(number, handler)
 
 
 def let_end() -> None:
-    """The command is over: a signal interrupts nothing from now on; two still end the process."""
+    """The command is over, and the process too: a signal interrupts nothing from now on; two still end it."""
     global _over  # noqa: PLW0603
     _over = True
 
