@@ -1,18 +1,25 @@
-"""What failed runs left: their directories below `failed/`, found by name and read. Writes nothing."""
+"""What failed runs left: their directories below `failed/`, made, found by name, and read."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pylightnix.errors import DamageError, UnknownReferenceError
+from pylightnix.errors import DamageError, StoreError, UnknownReferenceError
 from pylightnix.hashing import kind_tag
+from pylightnix.model.keeping import Workspace
 from pylightnix.names import printable
-from pylightnix.store.files import is_directory, read_small, read_start, reason
-from pylightnix.store.layout import Layout
+from pylightnix.store import changes
+from pylightnix.store.files import fresh_id, is_directory, read_small, read_start, reason, write_new
+from pylightnix.store.layout import Layout, writing
+from pylightnix.store.publishing import close_log
+from pylightnix.store.removal import remove_tree
+from pylightnix.store.sealing import let_move
 
 _LOG_LIMIT = 16 << 20
 
@@ -40,6 +47,34 @@ class Failed(NamedTuple):
             return read_start(str(self.path / "log"), _LOG_LIMIT).decode(errors="replace")
         except OSError:
             return ""
+
+
+def keep_failure(layout: Layout, workspace: Workspace, name: str, facts: Mapping[str, Any]) -> Path:
+    """Move what a failed run left to a directory below `failed/`; where that is."""
+    moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    kept = f"{layout.failed}/{moment}-{name}-{fresh_id()}"
+    document = json.dumps({**facts, "pylightnix": kind_tag("failure")}, indent=1, default=str)
+    with writing(kept):
+        _begin(layout, kept, document.encode())
+        close_log(workspace)
+        for path, name_there in ((workspace.out, "out"), (workspace.log, "log"), (workspace.scratch, "scratch")):
+            with contextlib.suppress(FileNotFoundError):
+                let_move(path)
+                changes.move(path, f"{kept}/{name_there}")
+    return Path(kept)
+
+
+def _begin(layout: Layout, kept: str, facts: bytes) -> None:
+    """Make the directory with its facts, whole or not at all."""
+    made = f"{layout.tmp}/{fresh_id()}"
+    try:
+        changes.make_directory(made)
+        write_new(f"{made}/failure.json", facts)
+        changes.move(made, kept)
+    except BaseException:
+        with contextlib.suppress(OSError, StoreError):
+            remove_tree(made)
+        raise
 
 
 def failures(layout: Layout) -> list[str]:

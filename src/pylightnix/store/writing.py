@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
-import json
 import os
 import re
 import stat
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +25,7 @@ from pylightnix.store.checkpoints import drop, leave, take
 from pylightnix.store.claims import Claims, HeldSlot
 from pylightnix.store.collection.holds import Holding, Holds
 from pylightnix.store.documents import check_times
+from pylightnix.store.failures import keep_failure
 from pylightnix.store.files import NewFile, fresh_id, is_directory, write_new, write_once
 from pylightnix.store.layout import Layout, writing
 from pylightnix.store.manifests import EMPTY
@@ -43,8 +42,6 @@ from pylightnix.store.publishing import (
 )
 from pylightnix.store.reading import DAMAGED, LOST, Reader
 from pylightnix.store.recollection import Recollections
-from pylightnix.store.removal import remove_tree
-from pylightnix.store.sealing import let_move
 from pylightnix.store.trees import Tree, hash_tree, is_empty
 from pylightnix.store.watching import Watch
 
@@ -336,30 +333,9 @@ class Writer(Reader):
             changes.remove_file(path)
 
     def keep_failed(self, workspace: Workspace, name: str, facts: Mapping[str, Any]) -> Path:
-        moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-        kept = f"{self.layout.failed}/{moment}-{name}-{fresh_id()}"
-        document = json.dumps({**facts, "pylightnix": kind_tag("failure")}, indent=1, default=str)
-        with writing(kept):
-            self._begin_failed(kept, document.encode())
-            close_log(workspace)
-            for path, name_there in ((workspace.out, "out"), (workspace.log, "log"), (workspace.scratch, "scratch")):
-                with contextlib.suppress(FileNotFoundError):
-                    let_move(path)
-                    changes.move(path, f"{kept}/{name_there}")
+        kept = keep_failure(self.layout, workspace, name, facts)
         self.discard(workspace)
-        return Path(kept)
-
-    def _begin_failed(self, kept: str, facts: bytes) -> None:
-        """Make the directory of a failed run with its facts, whole or not at all."""
-        made = f"{self.layout.tmp}/{fresh_id()}"
-        try:
-            changes.make_directory(made)
-            write_new(f"{made}/failure.json", facts)
-            changes.move(made, kept)
-        except BaseException:
-            with contextlib.suppress(OSError, StoreError):
-                remove_tree(made)
-            raise
+        return kept
 
     def discard(self, workspace: Workspace) -> None:
         _clear(workspace)
