@@ -65,3 +65,19 @@ def test_what_never_fits_is_an_error(capacity: dict[str, float], conditions: Con
 
 def test_where_the_executor_sees_to_it_nothing_is_counted() -> None:
     assert Room(None).demand("m", GPU) == NOTHING
+
+
+def test_the_machine_is_not_asked_for_runs_that_say_nothing() -> None:
+    class Asked(dict[str, float]):
+        """Fails when it is looked into, even for its length."""
+
+        def __len__(self) -> int:
+            raise AssertionError("the machine was asked")
+
+        __getitem__ = get = __bool__ = __len__  # type: ignore[assignment]
+
+    room = Room(Asked())
+    demand = room.demand("m", PLAIN)
+    assert room.fits(demand)
+    room.take(demand)
+    room.give(demand)

@@ -63,8 +63,10 @@ class Room:
 
     def fits(self, demand: Demand) -> bool:
         """Whether a run that takes this can start now."""
-        capacity = self._capacity or {}
-        return all(self._taken.get(name, 0.0) + amount <= capacity[name] * (1 + _SLACK) for name, amount in demand)
+        if not demand or self._capacity is None:  # its length alone would have the machine looked at, a millisecond
+            return True
+        there = self._capacity
+        return all(self._taken.get(name, 0.0) + amount <= there[name] * (1 + _SLACK) for name, amount in demand)
 
     def take(self, demand: Demand) -> None:
         """A run has started."""
