@@ -1,0 +1,88 @@
+"""Root's powers: which tests need them, and how to do without, so that modes stop us.
+
+They are tried, for the number of a user tells nothing: in a container, or by `setpriv`, root has fewer or none.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+
+import pytest
+
+_BOUNDING_SET_DROP = 24
+_CAPABILITIES = 64  # more than there are
+_VERSION_3 = 0x20080522
+
+
+def drop_powers() -> None:
+    """Let nothing of root's powers be left to this process, nor to what it starts: modes stop it, as they stop others.
+
+    Nothing happens to an ordinary user, or on other systems than Linux.
+    """
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        for capability in range(_CAPABILITIES):
+            libc.prctl(_BOUNDING_SET_DROP, capability, 0, 0, 0)
+        libc.capset((ctypes.c_uint32 * 2)(_VERSION_3, 0), (ctypes.c_uint32 * 6)())
+
+
+def as_ordinary_user(work: Callable[[], object]) -> object:
+    """What a function gives when it is run by a user whom modes stop: in a forked child if we are root."""
+    if os.geteuid() != 0:
+        return work()
+    there, here = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if not child:
+        try:
+            drop_powers()
+            result: object = work()
+        except BaseException as error:
+            result = error
+        os.write(here, pickle.dumps(result))
+        os._exit(0)
+    os.close(here)
+    with open(there, "rb") as stream:
+        data = stream.read()
+    os.waitpid(child, 0)
+    result = pickle.loads(data)
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+@functools.cache
+def can_give_files() -> bool:
+    """Whether we can make a file somebody else's."""
+    with tempfile.TemporaryFile() as file:
+        try:
+            os.fchown(file.fileno(), 4711, -1)
+        except PermissionError:
+            return False
+    return True
+
+
+gives_files = pytest.mark.skipif(not can_give_files(), reason="only who has root's powers can give files away")
+"""For tests of what somebody else owns."""
+
+OWN_MOUNTS = ("unshare", "--mount", *(() if os.geteuid() == 0 else ("--map-root-user",)))
+"""Before a command, so that it can mount what only it sees; an ordinary user becomes root of a space of his own."""
+
+
+def skip_without_mounts(script: str) -> None:
+    """Skip the test if this shell script cannot mount with mounts of its own."""
+    try:
+        done = subprocess.run([*OWN_MOUNTS, "sh", "-c", script], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("nothing can be mounted here: there is no unshare (util-linux)")
+    if done.returncode:
+        pytest.skip("only who has root's powers can mount here")
