@@ -44,20 +44,27 @@ def as_ordinary_user(work: Callable[[], object]) -> object:
         child = os.fork()
     if not child:
         try:
-            drop_powers()
-            result: object = work()
-        except BaseException as error:
-            result = error
-        os.write(here, pickle.dumps(result))
-        os._exit(0)
+            os.write(here, pickle.dumps(_outcome(work)))
+        finally:
+            os._exit(0)
     os.close(here)
     with open(there, "rb") as stream:
         data = stream.read()
     os.waitpid(child, 0)
-    result = pickle.loads(data)
+    result: object = pickle.loads(data)
     if isinstance(result, BaseException):
         raise result
     return result
+
+
+def _outcome(work: Callable[[], object]) -> object:
+    try:
+        drop_powers()
+        return work()
+    except Exception as error:
+        return error
+    except BaseException as error:  # of pytest: cannot be pickled
+        return AssertionError(str(error))
 
 
 @functools.cache
