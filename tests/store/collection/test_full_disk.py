@@ -26,7 +26,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         ["mount", "-t", "tmpfs", "-o", "size=2m,nr_inodes=400", "none", str(place)], capture_output=True, check=False
     )
     if mounted.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
+        pytest.skip("only who has root's powers can mount here")
     yield place
     subprocess.run(["umount", "-l", str(place)], check=True)
 
