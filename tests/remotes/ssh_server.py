@@ -72,7 +72,7 @@ def ssh_server(directory: Path) -> Iterator[Ssh]:
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, start_new_session=True)
     try:
-        _wait_for(port, process)
+        _wait_for(port, process, directory / "log")
         yield Ssh(port, directory, process)
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -87,7 +87,7 @@ def _free_port() -> int:
     return port
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     """Until it speaks ssh. Root without its powers has one that comes up and serves nobody."""
     end = time.monotonic() + 20
     while time.monotonic() < end and process.poll() is None:
@@ -102,4 +102,4 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         try:
             transport.start_client(timeout=10)
         except (OSError, EOFError, paramiko.SSHException):
-            pytest.skip("sshd serves nobody here")
+            pytest.skip(f"sshd serves nobody here: {log.read_text().splitlines()[-1]}")
