@@ -63,8 +63,10 @@ def ssh_server(directory: Path) -> Iterator[Ssh]:
     (directory / "authorized").write_text(make_key(keys / "id_ed25519"))
     port = _free_port()
     (keys / "known_hosts").write_text(f"[127.0.0.1]:{port} {host}")
+    # Who may not read /etc/shadow cannot see that the account is open: PAM can.
+    pam = "no" if os.geteuid() == 0 else "yes"
     (directory / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {directory}/host\nPidFile none\nUsePAM no\nStrictModes no\n"
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {directory}/host\nPidFile none\nUsePAM {pam}\nStrictModes no\n"
         f"AuthorizedKeysFile {directory}/authorized\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
         "PermitRootLogin prohibit-password\nSubsystem sftp internal-sftp\nForceCommand internal-sftp\n"
     )
