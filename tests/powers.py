@@ -14,12 +14,15 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 _BOUNDING_SET_DROP = 24
 _CAPABILITIES = 64  # more than there are
 _VERSION_3 = 0x20080522
+_NEW_MOUNTS = 0x00020000
+_NEW_USERS = 0x10000000
 
 
 def drop_powers() -> None:
@@ -38,6 +41,15 @@ def as_ordinary_user(work: Callable[[], object]) -> object:
     """What a function gives when it is run by a user whom modes stop: in a forked child if we are root."""
     if os.geteuid() != 0:
         return work()
+
+    def powerless() -> object:
+        drop_powers()
+        return work()
+
+    return _in_child(powerless)
+
+
+def _in_child(work: Callable[[], object]) -> object:
     there, here = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -59,7 +71,6 @@ def as_ordinary_user(work: Callable[[], object]) -> object:
 
 def _outcome(work: Callable[[], object]) -> object:
     try:
-        drop_powers()
         return work()
     except Exception as error:
         return error
@@ -83,6 +94,36 @@ gives_files = pytest.mark.skipif(not can_give_files(), reason="only who has root
 
 OWN_MOUNTS = ("unshare", "--mount", *(() if os.geteuid() == 0 else ("--map-root-user",)))
 """Before a command, so that it can mount what only it sees; an ordinary user becomes root of a space of his own."""
+
+
+def on_small_disk(place: Path, options: str, work: Callable[[], object]) -> object:
+    """What a function gives that sees a small file system in memory at a place, in a forked child with own mounts.
+
+    Args:
+        place: a directory.
+        options: of mount, such as "size=2m".
+        work: the function.
+    """
+
+    def mounted() -> object:
+        _own_mounts()
+        for command in (["--make-rprivate", "/"], ["-t", "tmpfs", "-o", options, "none", str(place)]):
+            subprocess.run(["mount", *command], check=True, capture_output=True)
+        return work()
+
+    skip_without_mounts(f'mount -t tmpfs -o "{options}" none /tmp')
+    return _in_child(mounted)
+
+
+def _own_mounts() -> None:
+    """As `unshare --mount` does it, and `--map-root-user` for an ordinary user."""
+    user, group = os.geteuid(), os.getegid()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_NEW_MOUNTS | (_NEW_USERS if user else 0)):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    if user:
+        for name, content in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
+            Path("/proc/self", name).write_text(content)
 
 
 def skip_without_mounts(script: str) -> None:
