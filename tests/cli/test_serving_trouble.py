@@ -118,6 +118,7 @@ def test_what_turns_out_to_be_damaged_breaks_off(store: Store, done: Realization
         with pytest.raises(http.client.IncompleteRead):
             ask(server, path)
         assert ask(server, path, "HEAD")[0] == 200, "nothing is read for that"
+        done.path.chmod(0o755)
         (done.path / "large").unlink()
         assert ask(server, path)[0] == 500
     assert "is another one now" in server.told

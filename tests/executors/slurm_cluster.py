@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.powers import can_give_files
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
 
 CONFIGURATION = """
@@ -48,8 +50,8 @@ PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP OverSubscri
 
 def missing() -> str:
     """Why there can be no Slurm here; empty if there can."""
-    if os.geteuid() != 0:
-        return "only root can start a Slurm"
+    if os.geteuid() != 0 or not can_give_files():
+        return "only root with its powers can start a Slurm"
     lacking = [name for name in PROGRAMS if shutil.which(name, path=search_path()) is None]
     return f"not installed: {', '.join(lacking)} (Debian, Ubuntu: apt-get install slurm-wlm munge)" if lacking else ""
 
@@ -122,6 +124,6 @@ def _until(condition: object, place: Path, seconds: float = 30) -> None:
     until = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         if time.monotonic() > until:
-            logs = "\n".join(f"{log.name}: {log.read_text()[-2000:]}" for log in place.glob("*.[lo]*"))
+            logs = "\n".join(f"{log.name}: {log.read_text()[-2000:]}" for log in place.glob("*.[lo][ou][gt]"))
             raise RuntimeError(f"Slurm does not come up:\n{logs}")
         time.sleep(0.1)

@@ -158,6 +158,10 @@ http {{
 """
 
 
+NGINX_USER = "user root;\n" if os.geteuid() == 0 else ""
+"""Else it wants to become somebody else and gives him its directories, for which it needs powers."""
+
+
 @contextlib.contextmanager
 def nginx_server(root: Path, place: Path) -> Iterator[str]:
     """Nginx for the files of a directory, with its own files in another one; gives its address."""
@@ -167,8 +171,7 @@ def nginx_server(root: Path, place: Path) -> Iterator[str]:
     place.mkdir()
     port = free_port()
     config = place / "nginx.conf"
-    user = "user root;\n" if os.geteuid() == 0 else ""
-    config.write_text(user + NGINX.format(place=place, port=port, root=root))
+    config.write_text(NGINX_USER + NGINX.format(place=place, port=port, root=root))
     process = subprocess.Popen([command, "-c", str(config), "-p", str(place)], stderr=subprocess.DEVNULL)
     try:
         wait_for(port, process)

@@ -63,8 +63,10 @@ def ssh_server(directory: Path) -> Iterator[Ssh]:
     (directory / "authorized").write_text(make_key(keys / "id_ed25519"))
     port = _free_port()
     (keys / "known_hosts").write_text(f"[127.0.0.1]:{port} {host}")
+    # Who may not read /etc/shadow cannot see that the account is open: PAM can.
+    pam = "no" if os.geteuid() == 0 else "yes"
     (directory / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {directory}/host\nPidFile none\nUsePAM no\nStrictModes no\n"
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {directory}/host\nPidFile none\nUsePAM {pam}\nStrictModes no\n"
         f"AuthorizedKeysFile {directory}/authorized\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
         "PermitRootLogin prohibit-password\nSubsystem sftp internal-sftp\nForceCommand internal-sftp\n"
     )
@@ -72,7 +74,7 @@ def ssh_server(directory: Path) -> Iterator[Ssh]:
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, start_new_session=True)
     try:
-        _wait_for(port, process)
+        _wait_for(port, process, directory / "log")
         yield Ssh(port, directory, process)
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -87,7 +89,7 @@ def _free_port() -> int:
     return port
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     """Until it speaks ssh. Root without its powers has one that comes up and serves nobody."""
     end = time.monotonic() + 20
     while time.monotonic() < end and process.poll() is None:
@@ -102,4 +104,4 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         try:
             transport.start_client(timeout=10)
         except (OSError, EOFError, paramiko.SSHException):
-            pytest.skip("sshd serves nobody here")
+            pytest.skip(f"sshd serves nobody here: {log.read_text().splitlines()[-1]}")

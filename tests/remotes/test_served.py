@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pylightnix import Build, Realization, Store, realize, stage
+from pylightnix import Build, Realization, Remote, Store, pull, realize, stage
 from pylightnix.errors import BadNameError, DamageError, RemoteError, SecretError
 from pylightnix.hashing import digest_bytes
 from pylightnix.names import KeyRef
@@ -276,3 +276,33 @@ def test_names_that_mean_nothing_here(store: Store, served: Served) -> None:
         with pytest.raises(BadNameError):
             served.get(name, ALL)
     assert kind_of(f"{store.path}/format.json") == "file"
+
+
+class CollectedBeside(Served):
+    """Everything is collected between the question for the names of offers and that for the first offer."""
+
+    def __init__(self, store: Store, forget: bool) -> None:
+        super().__init__(store.keeper, suspect=looks_secret)
+        self._store, self._forget, self.collected = store, forget, 0
+
+    def get(self, name: str, most: int) -> bytes | None:
+        if name.startswith("claims/") and not name.endswith("/index.json") and not self.collected:
+            self.collected = len(
+                self._store.gc(unreachable=True, older_than="0d", trash="0d", forget=self._forget).victims
+            )
+        return super().get(name, most)
+
+
+@pytest.mark.parametrize("forget", [False, True])
+def test_what_is_collected_while_it_is_asked_for_is_known_unless_forgotten(
+    store: Store, tmp_path: Path, forget: bool
+) -> None:
+    ref = made(store, two(1)).ref  # and nobody uses it
+    backend = CollectedBeside(store, forget)
+    with Remote("one", backend=backend) as remote:
+        if forget:
+            with pytest.raises(RemoteError, match="is not in it"):
+                pull(ref, remote, store=tmp_path / "two", unsigned=True)
+        else:
+            pull(ref, remote, store=tmp_path / "two", unsigned=True)
+    assert backend.collected == 1

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.remotes.servers import free_port, wait_for
+from tests.remotes.servers import NGINX_USER, free_port, wait_for
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
@@ -51,7 +51,7 @@ def tls_server(directory: Path) -> Iterator[Nginx]:
         f"{kind}_temp_path {directory}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     (directory / "conf").write_text(
-        f"daemon off; master_process off; pid {directory}/pid; error_log {directory}/log; events {{}}\n"
+        f"{NGINX_USER}daemon off; master_process off; pid {directory}/pid; error_log {directory}/log; events {{}}\n"
         f"http {{ {temporary}\n"
         "gzip on; gzip_min_length 1; gzip_types *; default_type application/octet-stream;\n"
         "log_format used '$connection $scheme $status $request_method $sent_http_content_encoding';\n"

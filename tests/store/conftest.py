@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,8 @@ from pylightnix.hashing import canonical, digest_bytes, digest_document, kind_ta
 from pylightnix.model.keeping import Sealed
 from pylightnix.model.records import Context, InputChoice, Record, Run, make_context, seed_of
 from pylightnix.names import DerivationRef, KeyRef
-from pylightnix.store.removal import remove_tree
 from pylightnix.store.store import Store
+from tests.powers import drop_powers
 from tests.store.samples import SAMPLE, make_tree
 
 STARTED = "2026-03-01T12:00:00.000000+00:00"
@@ -96,13 +94,6 @@ def maker() -> type[Maker]:
 Script = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def _drop_capabilities() -> None:
-    """Of root's powers nothing is left after the next exec: modes stop us, as they stop others."""
-    drop = ctypes.CDLL(None).prctl
-    for capability in range(41):
-        drop(24, capability, 0, 0, 0)
-
-
 @pytest.fixture
 def ordinary(tmp_path: Path) -> Script:
     """Runs Python as somebody whom modes can stop."""
@@ -112,7 +103,7 @@ def ordinary(tmp_path: Path) -> Script:
         file.write_text(source)
         return subprocess.run(
             [sys.executable, "-W", "error", str(file), *map(str, args)], capture_output=True, text=True, check=False,
-            cwd=tmp_path, umask=umask, preexec_fn=_drop_capabilities,
+            cwd=tmp_path, umask=umask, preexec_fn=drop_powers,
         )  # fmt: skip
 
     (tmp_path / "closed").mkdir(mode=0o555)
@@ -125,12 +116,3 @@ def ordinary(tmp_path: Path) -> Script:
 @pytest.fixture
 def sample(tmp_path: Path) -> Path:
     return make_tree(tmp_path / "sample", SAMPLE)
-
-
-@pytest.fixture
-def open_place() -> Iterator[Path]:
-    """A directory that every user can reach and write."""
-    place = Path(tempfile.mkdtemp())
-    place.chmod(0o777)
-    yield place
-    remove_tree(place)

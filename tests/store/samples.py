@@ -1,13 +1,10 @@
-"""Trees of files to try things on, and users to try them as."""
+"""Trees of files to try things on."""
 
 from __future__ import annotations
 
 import io
 import os
-import pickle
 import stat
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 from pylightnix.store.trees import hash_tree
@@ -57,31 +54,3 @@ def manifest_of(root: Path) -> bytes:
 
 def mode(path: Path | str) -> int:
     return stat.S_IMODE(os.lstat(path).st_mode)
-
-
-def as_ordinary_user(work: Callable[[], object]) -> object:
-    """What a function gives when it is run by a user whom modes bind: in a forked child if we are root."""
-    if os.geteuid() != 0:
-        return work()
-    there, here = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if not child:
-        try:
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
-            result: object = work()
-        except BaseException as error:
-            result = error
-        os.write(here, pickle.dumps(result))
-        os._exit(0)
-    os.close(here)
-    with open(there, "rb") as stream:
-        data = stream.read()
-    os.waitpid(child, 0)
-    result = pickle.loads(data)
-    if isinstance(result, BaseException):
-        raise result
-    return result

@@ -24,6 +24,7 @@ from pylightnix.store.files import DamageWarning
 from pylightnix.store.layout import Layout
 from pylightnix.store.trust import TrustWarning, doubts
 from pylightnix.store.verification import verifying
+from tests.powers import gives_files
 
 
 @stage(code="ignore")
@@ -286,7 +287,7 @@ def test_a_sticky_bit_does_not_protect_the_store_itself(root: Path) -> None:
 
 
 @pytest.mark.usefixtures("_untold")
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+@gives_files
 def test_a_store_of_somebody_else_is_told_once(root: Path) -> None:
     os.chown(root, 4711, -1)
     with pytest.warns(TrustWarning, match=r"it belongs to user 4711, who can change what is read from it"):
@@ -305,7 +306,7 @@ def test_who_can_replace_the_store_is_told(tmp_path: Path, mode: int, told: bool
     assert [doubt.where for doubt in doubts(layout)] == ([str(above)] if told else [])
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+@gives_files
 def test_the_owner_of_a_directory_above_is_told_even_if_it_is_sticky(tmp_path: Path) -> None:
     (tmp_path / "above").mkdir()
     (tmp_path / "above").chmod(0o1777)

@@ -31,7 +31,8 @@ from pylightnix.store.manifests import read_manifest
 from pylightnix.store.removal import remove_tree
 from pylightnix.store.sealing import Walk, open_file, seal_top
 from pylightnix.store.trees import Artifact, hash_tree, list_files
-from tests.store.samples import SAMPLE, Model, as_ordinary_user, make_tree, manifest_of, mode
+from tests.powers import as_ordinary_user, can_give_files
+from tests.store.samples import SAMPLE, Model, make_tree, manifest_of, mode
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -234,7 +235,7 @@ def test_times_owners_and_rights_do_not_count(sample: Path) -> None:
         if not path.is_symlink():
             os.utime(path, (1, 1))
             path.chmod(path.stat().st_mode & 0o7500 | 0o222)
-            if os.geteuid() == 0:
+            if can_give_files():
                 os.chown(path, 1234, 1234)
     assert hash_tree(sample).digest == before
     (sample / "run.sh").chmod(0o4511)
@@ -514,9 +515,9 @@ def test_a_copy_that_fails_leaves_no_debris(sample: Path, tmp_path: Path) -> Non
     assert sorted(os.listdir(sample)) == before
 
 
-def test_what_its_owner_cannot_read_is_made_readable(open_place: Path) -> None:
+def test_what_its_owner_cannot_read_is_made_readable(tmp_path: Path) -> None:
     def work() -> list[int]:
-        root = make_tree(open_place / "tree", {**SAMPLE, b"dark/inner/f": ("file", b"f", False)})
+        root = make_tree(tmp_path / "tree", {**SAMPLE, b"dark/inner/f": ("file", b"f", False)})
         expected = hash_tree(root).digest
         for path in ("model.bin", "dark/inner/f", "dark/inner", "dark", "empty"):
             (root / path).chmod(0)
@@ -531,15 +532,15 @@ def test_what_its_owner_cannot_read_is_made_readable(open_place: Path) -> None:
     assert as_ordinary_user(work) == [0o444, 0o555, 0o555]
 
 
-def test_somebody_elses_unreadable_file_is_not_made_readable(open_place: Path) -> None:
+def test_somebody_elses_unreadable_file_is_not_made_readable(tmp_path: Path) -> None:
     def work() -> int:
-        root = make_tree(open_place / "tree", SAMPLE)
-        (open_place / "mine").write_bytes(b"secret")
-        os.link(open_place / "mine", root / "secret")
-        (open_place / "mine").chmod(0)
+        root = make_tree(tmp_path / "tree", SAMPLE)
+        (tmp_path / "mine").write_bytes(b"secret")
+        os.link(tmp_path / "mine", root / "secret")
+        (tmp_path / "mine").chmod(0)
         with pytest.raises(StoreError, match="name elsewhere"):
             hash_tree(root, seal=True)
-        return mode(open_place / "mine")
+        return mode(tmp_path / "mine")
 
     assert as_ordinary_user(work) == 0
 

@@ -29,6 +29,7 @@ from pylightnix.store.files import DamageWarning
 from pylightnix.store.removal import remove_tree
 from pylightnix.store.store import Store
 from pylightnix.store.trees import hash_tree
+from tests.powers import OWN_MOUNTS, skip_without_mounts
 
 Make = Callable[..., Any]
 HOME = KeyRef.of("a" * 64, "model")
@@ -651,22 +652,14 @@ def test_a_store_without_rights_serves_what_it_has(tmp_path: Path, ordinary: Cal
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def can_mount(script: str) -> bool:
-    command = ["unshare", "-m", "sh", "-c", script]
-    return (
-        shutil.which("unshare") is not None and not subprocess.run(command, capture_output=True, check=False).returncode
-    )
-
-
 def test_a_store_on_a_read_only_file_system_serves_what_it_has(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(READ_ONLY)
     path = tmp_path / "s"
     subprocess.run([sys.executable, str(script), str(path), "fill"], check=True, capture_output=True)
     mount = f'mount --bind "{path}" "{path}" && mount -o remount,ro,bind "{path}" && exec "$@"'
-    command = ["unshare", "-m", "sh", "-c", mount, "sh"]
-    if not can_mount(mount.replace('exec "$@"', "true")):
-        pytest.skip("nothing can be mounted here")
+    command = [*OWN_MOUNTS, "sh", "-c", mount, "sh"]
+    skip_without_mounts(mount.replace('exec "$@"', "true"))
     done = subprocess.run(
         [*command, sys.executable, "-W", "error", str(script), str(path), "use"],
         capture_output=True, text=True, check=False,
@@ -695,9 +688,8 @@ def test_a_full_disk_is_a_clear_error_and_no_reason_not_to_reuse(tmp_path: Path)
     fill = 'head -c 10M /dev/zero > "$M/filler"; while echo > "$M/filler$((i=i+1))"; do :; done'
     inner = f'export M="{path.parent}"; mount -t tmpfs -o size=1m,nr_inodes=200 none "$M" && \
         "$1" "$2" "{path}" fill && {{ {fill}; }} 2>/dev/null; exec "$1" -W error "$2" "{path}" use'
-    command = ["unshare", "-m", "sh", "-c", inner, "sh", sys.executable, str(script)]
-    if not can_mount("mount -t tmpfs none /tmp"):
-        pytest.skip("nothing can be mounted here")
+    command = [*OWN_MOUNTS, "sh", "-c", inner, "sh", sys.executable, str(script)]
+    skip_without_mounts("mount -t tmpfs none /tmp")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     denied = ["the store cannot be written: No space left on device | True"] * 3
     assert done.stdout.splitlines() == [*SERVED, *denied, "2"], "a removal needs no space"

@@ -182,7 +182,12 @@ class Finder:
 
     def _look(self, place: Place, names: Sequence[str] | None = None) -> Offered | None:
         problems: list[PylightnixError] = []
-        offers = list(self._believed(place, self._names(place) if names is None else names, problems))
+        names = list(self._names(place) if names is None else names)
+        offers = list(self._believed(place, names, problems))
+        if (
+            names and not offers and not problems
+        ):  # what a served store has collected meanwhile is offered by other names
+            offers = list(self._believed(place, self._names(place), problems))
         notes: dict[tuple[Blob, ...], Notes] = {}
         for offer in offers:
             try:

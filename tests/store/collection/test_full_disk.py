@@ -6,8 +6,7 @@ import contextlib
 import errno
 import os
 import signal
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,17 @@ import pytest
 from pylightnix.errors import StoreError
 from pylightnix.store import changes
 from pylightnix.store.store import Store
+from tests.powers import on_small_disk
+
+OnDisk = Callable[[Callable[[Path], None]], object]
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def on_disk(tmp_path: Path) -> OnDisk:
+    """Calls a function with a small disk."""
     place = tmp_path / "disk"
     place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m,nr_inodes=400", "none", str(place)], capture_output=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    return lambda work: on_small_disk(place, "size=2m,nr_inodes=400", lambda: work(place))
 
 
 def fill(place: Path) -> None:
@@ -45,55 +42,64 @@ def fill(place: Path) -> None:
 
 
 @pytest.mark.parametrize("forget", [False, True])
-def test_a_full_disk_can_be_freed(small_disk: Path, plant_in: Any, forget: bool) -> None:
-    plant = plant_in(small_disk / "store")
-    kept, dead = plant.one("kept", content="k"), plant.one("dead", content="x" * 300_000)
-    plant.root("paper", kept)
-    fill(small_disk)
-    assert os.statvfs(small_disk).f_bfree == 0
-    collected = Store(small_disk / "store").gc(unreachable=True, trash="0d", forget=forget)
-    assert [victim.record.ref for victim in collected.victims] == [dead[0].ref]
-    assert os.statvfs(small_disk).f_bfree * os.statvfs(small_disk).f_frsize >= 290_000
-    assert plant.present() == {"kept"}
-    assert Store(small_disk / "store").verify().sound
+def test_a_full_disk_can_be_freed(on_disk: OnDisk, plant_in: Any, forget: bool) -> None:
+    def work(small_disk: Path) -> None:
+        plant = plant_in(small_disk / "store")
+        kept, dead = plant.one("kept", content="k"), plant.one("dead", content="x" * 300_000)
+        plant.root("paper", kept)
+        fill(small_disk)
+        assert os.statvfs(small_disk).f_bfree == 0
+        collected = Store(small_disk / "store").gc(unreachable=True, trash="0d", forget=forget)
+        assert [victim.record.ref for victim in collected.victims] == [dead[0].ref]
+        assert os.statvfs(small_disk).f_bfree * os.statvfs(small_disk).f_frsize >= 290_000
+        assert plant.present() == {"kept"}
+        assert Store(small_disk / "store").verify().sound
+
+    on_disk(work)
 
 
 @pytest.mark.parametrize("forget", [False, True])
-def test_where_no_trash_can_be_made_it_is_said_how_to_do_without(small_disk: Path, plant_in: Any, forget: bool) -> None:
-    plant = plant_in(small_disk / "store")
-    (dead, _) = plant.one("dead", content="x" * 300_000)
-    plant.root("paper", plant.one("kept", content="k"))
-    fill(small_disk)
-    store = Store(small_disk / "store")
-    with pytest.raises(StoreError, match=r"too full for a trash(.|\n)*--now"):
-        store.gc(unreachable=True, trash="1d", forget=forget)
-    with pytest.raises(StoreError, match=r"too full for a trash(.|\n)*--now"):
-        store.remove(dead.ref, trash="1d")
-    assert store.realization(dead.ref).path.exists()
-    assert store.verify().sound
-    store.gc(unreachable=True, trash="0d", forget=forget)
-    assert plant.present() == {"kept"}
+def test_where_no_trash_can_be_made_it_is_said_how_to_do_without(on_disk: OnDisk, plant_in: Any, forget: bool) -> None:
+    def work(small_disk: Path) -> None:
+        plant = plant_in(small_disk / "store")
+        (dead, _) = plant.one("dead", content="x" * 300_000)
+        plant.root("paper", plant.one("kept", content="k"))
+        fill(small_disk)
+        store = Store(small_disk / "store")
+        with pytest.raises(StoreError, match=r"too full for a trash(.|\n)*--now"):
+            store.gc(unreachable=True, trash="1d", forget=forget)
+        with pytest.raises(StoreError, match=r"too full for a trash(.|\n)*--now"):
+            store.remove(dead.ref, trash="1d")
+        assert store.realization(dead.ref).path.exists()
+        assert store.verify().sound
+        store.gc(unreachable=True, trash="0d", forget=forget)
+        assert plant.present() == {"kept"}
+
+    on_disk(work)
 
 
-def test_what_is_small_is_kept_on_a_full_disk(small_disk: Path, plant_in: Any) -> None:
-    plant = plant_in(small_disk / "store")
-    kept, dead = plant.one("kept", content="k"), plant.one("dead", content="small", more={"big/b": "x" * 300_000})
-    plant.root("paper", kept)
-    store = Store(small_disk / "store")
-    fill(small_disk)
-    held_back = store.gc(unreachable=True, keep_small="10k")
-    assert [victim.record.ref for victim in held_back.unkept] == [dead[0].ref], "the trash frees nothing"
-    assert held_back.victims == ()
-    assert plant.present() == {"kept", "dead"}
-    collected = store.gc(unreachable=True, keep_small="10k", trash="0d")
-    assert [victim.record.ref for victim in collected.victims] == [dead[0].ref]
-    assert os.statvfs(small_disk).f_bfree * os.statvfs(small_disk).f_frsize >= 290_000
-    assert plant.present() == {"kept"}
-    again = Store(small_disk / "store")
-    assert again.keeper.artifact(again.realization(str(dead[0].ref)).promises["out"]) == b"small"
-    assert [path.name for path in (small_disk / "store/kept").rglob("*") if path.is_file()] == ["out.txt"]
-    assert again.verify().sound
-    assert list((small_disk / "store/tmp").iterdir()) == []
+def test_what_is_small_is_kept_on_a_full_disk(on_disk: OnDisk, plant_in: Any) -> None:
+    def work(small_disk: Path) -> None:
+        plant = plant_in(small_disk / "store")
+        kept, dead = plant.one("kept", content="k"), plant.one("dead", content="small", more={"big/b": "x" * 300_000})
+        plant.root("paper", kept)
+        store = Store(small_disk / "store")
+        fill(small_disk)
+        held_back = store.gc(unreachable=True, keep_small="10k")
+        assert [victim.record.ref for victim in held_back.unkept] == [dead[0].ref], "the trash frees nothing"
+        assert held_back.victims == ()
+        assert plant.present() == {"kept", "dead"}
+        collected = store.gc(unreachable=True, keep_small="10k", trash="0d")
+        assert [victim.record.ref for victim in collected.victims] == [dead[0].ref]
+        assert os.statvfs(small_disk).f_bfree * os.statvfs(small_disk).f_frsize >= 290_000
+        assert plant.present() == {"kept"}
+        again = Store(small_disk / "store")
+        assert again.keeper.artifact(again.realization(str(dead[0].ref)).promises["out"]) == b"small"
+        assert [path.name for path in (small_disk / "store/kept").rglob("*") if path.is_file()] == ["out.txt"]
+        assert again.verify().sound
+        assert list((small_disk / "store/tmp").iterdir()) == []
+
+    on_disk(work)
 
 
 def killed_without_room(store: Store, point: int) -> bool:

@@ -21,6 +21,7 @@ from pylightnix.hashing import canonical
 from pylightnix.store.removal import remove_tree
 from pylightnix.store.verification import verifying
 from pylightnix.store.verification.findings import Kind, Outcome
+from tests.powers import gives_files
 
 
 @stage(code="ignore")
@@ -301,6 +302,7 @@ print(*sorted({f"{one.outcome}:{one.finding.kind}" for one in report.repairs}), 
 """
 
 
+@gives_files
 @pytest.mark.parametrize("inside", ["store/REF/tool", "records/HOME/DIGITS/record.json", "records/HOME"])
 def test_what_others_own_and_we_may_not_read_stays(full: Full, ordinary: Any, inside: str) -> None:
     names = {"HOME": full.source.record.home, "DIGITS": full.source.ref.digits, "REF": full.source.ref}
