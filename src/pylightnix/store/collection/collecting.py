@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from pylightnix.clock import now
 from pylightnix.errors import CollectionError, StoreError, UnknownReferenceError
 from pylightnix.model.allocation import collector_paused
 from pylightnix.model.records import Record
@@ -167,7 +167,7 @@ class Collector:
             standings = self._survey()
             if not self._dry:
                 self._small.finish(one.record for one in standings if not one.present)
-            wanted = choose(self._policy, standings, needed.reaches, time.time(), self._measure, held=needed.holds)
+            wanted = choose(self._policy, standings, needed.reaches, now(), self._measure, held=needed.holds)
             swept, roots = self._sweep(needed, frozenset(one.record.ref for one in standings))
             collected, in_use, refused, unkept = self._take_all(wanted, needed)
         taken = {victim.record.ref for victim in collected}

@@ -11,10 +11,10 @@ import contextlib
 import errno
 import os
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from pylightnix.clock import now, stamp
 from pylightnix.errors import CollectionError, StoreError
 from pylightnix.hashing import DIGITS
 from pylightnix.names import is_reference, printable
@@ -165,11 +165,11 @@ class Sweeper:
             if form is None or int(form[1]) in working:
                 continue
             with contextlib.suppress(OSError):
-                if not is_alive(int(form[1])) or os.lstat(path).st_mtime <= time.time() - ABANDONED:
+                if not is_alive(int(form[1])) or os.lstat(path).st_mtime <= now() - ABANDONED:
                     yield path
 
     def _failed(self, days: float) -> Iterator[str]:
-        limit = time.strftime("%Y%m%dT%H%M%S", time.gmtime(time.time() - days * 86400))
+        limit = stamp(now() - days * 86400)
         for path in self._in("failed"):
             form = _FAILED.fullmatch(os.path.basename(path))
             if form is not None and form[1] <= limit:
@@ -179,7 +179,7 @@ class Sweeper:
         for path in self._in("tmp/checkpoints"):
             form = FORM.fullmatch(os.path.basename(path))
             with contextlib.suppress(OSError):
-                if form is not None and is_dead(form) and os.lstat(path).st_mtime <= time.time() - days * 86400:
+                if form is not None and is_dead(form) and os.lstat(path).st_mtime <= now() - days * 86400:
                     yield path
 
     def _kept(self) -> Iterator[str]:

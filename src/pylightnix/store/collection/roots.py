@@ -13,9 +13,9 @@ import re
 import shlex
 import stat
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, get_args
 
+from pylightnix.clock import iso
 from pylightnix.errors import BadNameError, CollectionError, DamageError
 from pylightnix.hashing import DIGITS, canonical, digest_bytes, kind_tag
 from pylightnix.model.records import make_context
@@ -236,7 +236,7 @@ class Roots:
         data = read_small(path)
         if digest_bytes(data)[:DIGITS] != form["digits"]:
             raise DamageError("its bytes are not those of its name", where=path)
-        since = datetime.fromtimestamp(os.lstat(path).st_mtime, UTC).isoformat(timespec="seconds")
+        since = iso(os.lstat(path).st_mtime)
         return _parse(path, data, form["name"], since)
 
     def _locked(self, root: Root) -> Root:
