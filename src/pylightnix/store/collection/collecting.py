@@ -24,11 +24,11 @@ from pylightnix.store.collection.holds import held_now, holders_now
 from pylightnix.store.collection.policy import Policy, Standing, Victim, choose
 from pylightnix.store.collection.reach import reach
 from pylightnix.store.collection.roots import Root, Roots
-from pylightnix.store.collection.small import FULL, NoRoomError, SmallFiles
+from pylightnix.store.collection.small import NoRoomError, SmallFiles
 from pylightnix.store.collection.surveying import forget_uses, measure, survey
 from pylightnix.store.collection.trash import Trash
 from pylightnix.store.files import fresh_id
-from pylightnix.store.layout import writing
+from pylightnix.store.layout import FULL, writing
 from pylightnix.store.reading import Reader
 from pylightnix.store.removal import remove_tree
 

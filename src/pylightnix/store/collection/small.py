@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import stat
 from collections.abc import Collection, Iterable
@@ -14,13 +13,11 @@ from pylightnix.model.records import PromiseRecord, Record
 from pylightnix.store import changes
 from pylightnix.store.aside import set_aside
 from pylightnix.store.files import NewFile, fresh_id, is_directory, read_start, write_once
-from pylightnix.store.layout import writing
+from pylightnix.store.layout import FULL, writing
 from pylightnix.store.manifests import Entry
 from pylightnix.store.reading import Reader
 from pylightnix.store.removal import remove_tree
 from pylightnix.store.trees import tree_of
-
-FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class NoRoomError(Exception):
