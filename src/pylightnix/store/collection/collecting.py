@@ -285,7 +285,7 @@ class Collector:
             if self._policy.forget:
                 self._forget(record, away)
             elif stay:
-                self._small.take_all(record)
+                self._small.take_all(record, away)
             else:
                 self._move(self._reader.payload_text(record), "artifacts", record, away)
         if stay:

@@ -91,12 +91,21 @@ class SmallFiles:
                     changes.remove_file(beside)
                 raise
 
-    def take_all(self, record: Record) -> None:
-        """Let all artifacts stand where the small ones are kept, until `reduce`: it needs no room. Gate closed."""
+    def take_all(self, record: Record, away: list[str]) -> None:
+        """Let all artifacts stand where the small ones are kept, until `reduce`: it needs no room. Gate closed.
+
+        Args:
+            record: of them.
+            away: where what was kept before is now, if anything was; to be removed when the gate is open.
+        """
         payload, kept = self._reader.payload_text(record), self._place(record)
-        if os.path.lexists(payload):  # else somebody else has collected it, and kept what is small
-            remove_tree(kept)
-            set_aside(payload, kept)
+        if not os.path.lexists(payload):  # somebody else has collected it, and kept what is small
+            return
+        unique = f"{self._layout.tmp}/{fresh_id()}"
+        with contextlib.suppress(FileNotFoundError):
+            set_aside(kept, unique)
+            away.append(unique)
+        set_aside(payload, kept)
 
     def reduce(self, record: Record, stay: Collection[bytes]) -> None:
         """Remove of what is kept all but the files at these paths."""
