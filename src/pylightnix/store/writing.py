@@ -251,6 +251,11 @@ class Writer(Reader):
     def watch(self, workspace: Workspace, records: Iterable[Record]) -> Watch:
         return Watch(self.layout, workspace.notes, records, self.settle)
 
+    def forget_killed(self, home: KeyRef) -> None:
+        from pylightnix.store.collection.debris import forget_killed  # few need it
+
+        forget_killed(self.layout, home)
+
     def blot(self, workspace: Workspace, hidden: Sequence[Hidden]) -> str:
         return blot(workspace, hidden)
 

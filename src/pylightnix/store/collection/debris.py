@@ -17,7 +17,7 @@ from typing import NamedTuple
 from pylightnix.clock import now, stamp
 from pylightnix.errors import CollectionError, StoreError
 from pylightnix.hashing import DIGITS
-from pylightnix.names import is_reference, printable
+from pylightnix.names import KeyRef, is_reference, printable
 from pylightnix.store.aside import beside, remove_apart, set_aside
 from pylightnix.store.checkpoints import FORM, is_alive, is_dead
 from pylightnix.store.claims import Claims
@@ -153,6 +153,17 @@ class Sweeper:
             held = held_now(self._layout)
         return list(self._left(made, held))
 
+    def left_of(self, home: KeyRef) -> list[str]:
+        """What runs of this key were writing that nobody makes any more; what tells whose it was comes last."""
+        notes = [path for path in self._in("tmp") if path.endswith(f"@{home}")]
+        bases = tuple(f"{path.partition('@')[0]}." for path in notes)
+        made = [path for path in self._in("tmp") if path.startswith(bases)] if bases else []
+        if not notes:
+            return []
+        with self._gate.closed():
+            held = held_now(self._layout)
+        return list(self._left([(path, os.path.basename(path)) for path in [*made, *notes]], held))
+
     def _left(self, made: list[tuple[str, str]], held: Held) -> Iterator[str]:
         """What processes left that are not there, here or anywhere; each path comes with what tells whose it is."""
         working = set(held.processes)
@@ -226,6 +237,17 @@ class Sweeper:
     def _is_recorded(self, ref: str) -> bool:
         homes = (home for home in self._in("records") if home.endswith(ref[DIGITS:]))
         return any(ref[:DIGITS] in _names(home) for home in homes)
+
+
+def forget_killed(layout: Layout, home: KeyRef) -> None:
+    """Remove what runs of this key left that were killed; what cannot be removed, or told from others', stays."""
+    gate = Gate(layout.locks)
+    with contextlib.suppress(OSError, StoreError):
+        left = Sweeper(layout, gate, lambda _: False).left_of(home)
+        if left:
+            gate.test()
+        for path in left:
+            remove_tree(path)
 
 
 def _names(directory: str) -> list[str]:
