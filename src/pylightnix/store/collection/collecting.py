@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -328,9 +329,10 @@ class Collector:
 
 
 def _is_rooted(record: Record, names: list[str]) -> CollectionError:
+    away = " ".join(f"--remove {shlex.quote(name)}" for name in names)
     return CollectionError(
         f"it is kept alive by {', '.join(names)}", where=f"{record.ref.name} {record.ref.short}",
-        hint=f"pylightnix root --remove {names[0]}; or remove it in spite of that with --force", roots=names,
+        hint=f"pylightnix root {away}; or remove it in spite of that with --force", roots=names,
     )  # fmt: skip
 
 
