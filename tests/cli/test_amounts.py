@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pylightnix.cli.amounts import age, count, duration
-from pylightnix.model.amounts import size
+from pylightnix.model.amounts import size, span
 
 NOW = datetime(2030, 1, 2, tzinfo=UTC)
 
@@ -43,6 +43,14 @@ def test_durations(seconds: float, text: str) -> None:
 )  # fmt: skip
 def test_ages(past: dict[str, int], text: str) -> None:
     assert age((NOW - timedelta(**past)).isoformat(), NOW) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-5, "0 s"), (0.3, "0 s"), (59, "59 s"), (60, "1 min"), (7199, "1 h"), (45.7 * 86_400, "45 d"), (1e9, "31 y")],
+)
+def test_spans(seconds: float, text: str) -> None:
+    assert span(seconds) == text
 
 
 def test_an_age_that_cannot_be_read() -> None:

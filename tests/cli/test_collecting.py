@@ -279,7 +279,11 @@ def test_what_restores_or_lists_goes_with_nothing_that_it_would_pass_over(cli: A
 def test_remove_takes_the_record_too(cli: Any) -> None:
     cli("realize", "flow.py:numbers")
     ref = cli.json("ls")["realizations"][0]["ref"]
-    assert "kept alive by auto-numbers-" in cli("remove", ref, code=1).stderr
+    cli("root", "paper", ref)
+    refused = cli("remove", ref, code=1).stderr
+    assert "kept alive by auto-numbers-" in refused
+    assert re.search(r"pylightnix root --remove auto-numbers-[0-9a-f]{8} --remove paper; or", refused)
+    cli("root", "--remove", "paper")
     cli("remove", ref, "--force")
     assert cli.json("ls")["realizations"] == []
     cli("gc", "--restore", ref)

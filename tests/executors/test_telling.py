@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
-from pylightnix.executors.telling import TEXT_LIMIT, describe, format_traceback, host_facts, shorten, utc_now
+from pylightnix.executors.telling import TEXT_LIMIT, describe, format_traceback, host_facts, shorten
 
 
 class CodeError(Exception):
@@ -35,13 +33,6 @@ def test_shorten() -> None:
 
 def test_traceback_of_an_error_without_one() -> None:
     assert format_traceback(ValueError("x")) == "ValueError: x\n"
-
-
-def test_utc_now_is_iso() -> None:
-    before = datetime.now(UTC)
-    now = datetime.fromisoformat(utc_now())
-    assert abs((now - before).total_seconds()) < 1
-    assert len(utc_now()) == len("2026-01-02T03:04:05.000006+00:00")
 
 
 def test_host_facts() -> None:

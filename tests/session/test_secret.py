@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ import pytest
 
 from pylightnix import Build, Secret, Store, plan, promise, realize, stage
 from pylightnix.errors import BuildError, ConfigError, PylightnixError
+from pylightnix.names import KeyRef
 from pylightnix.stages import command
+from pylightnix.store.locks import take
 
 VALUE = 'hush "tok\nén" 1'
 ISOLATIONS = ["none", "process"]
@@ -171,3 +175,60 @@ def test_secrets_are_values() -> None:
     assert Secret("A") == Secret("A") != Secret("B")
     assert len({Secret("A"), Secret("A")}) == 1
     assert str(Secret("A")) == repr(Secret("A")) == "Secret('A')"
+
+
+@stage(code="ignore", secrets=["API_TOKEN"])
+def dies(build: Build, flag: str, table: Path = promise("table.txt")) -> None:
+    secret = os.environ["API_TOKEN"]
+    for path in (table, build.scratch / "s", build.checkpoint / "c"):
+        path.write_text(secret)
+    print(secret, flush=True)
+    if Path(flag).exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    table.write_text("nothing")
+
+
+def in_child(work: Callable[[], object]) -> None:
+    pid = os.fork()
+    if pid == 0:
+        work()
+        os._exit(1)
+    assert os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+
+
+def test_what_a_killed_realize_left_goes_with_the_next_one(store: Store, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    flag.touch()
+    for _ in range(2):
+        in_child(lambda: realize(dies(str(flag)), store=store, quiet=True))
+    assert len(tells(store)) >= 4
+    with pytest.raises(BuildError, match="killed"):
+        realize(dies(str(flag)), store=store, isolation="process", quiet=True)
+    flag.unlink()
+    realize(dies(str(flag)), store=store, quiet=True)
+    assert tells(store) == []
+    assert [path.name for path in (Path(store.path) / "tmp").iterdir()] == ["checkpoints"]
+
+
+def test_what_the_living_write_stays(store: Store, tmp_path: Path) -> None:
+    """Of the same key: in this process, and in one without a slot that holds what is about to be registered."""
+    keeper = store.keeper
+    store.create()
+    home = KeyRef(f"{'a' * 40}-dies")
+    keeper.claim(home)
+    ours = keeper.workspace(home, 0)
+    keeper.forget_killed(home)
+    assert Path(ours.out).is_dir()
+    assert Path(ours.notes).is_dir()
+    theirs = Path(store.path, "tmp", f"{2**22 + 5}-{'a' * 12}@1@{home}")
+    theirs.mkdir()
+    other = Path(store.path, "tmp", f"{2**22 + 6}-{'a' * 12}@1@{home}")
+    other.mkdir()
+    Path(store.path, "locks/held").mkdir(exist_ok=True)
+    held = take(f"{store.path}/locks/held/elsewhere@{2**22 + 5}-{'b' * 12}.lock")
+    assert held is not None
+    keeper.forget_killed(home)
+    assert (theirs.is_dir(), other.exists()) == (True, False)
+    held.release()
+    keeper.forget_killed(home)
+    assert not theirs.exists()

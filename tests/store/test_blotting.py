@@ -6,6 +6,7 @@ import errno
 import functools
 import os
 import stat
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -130,3 +131,24 @@ def test_who_dies_over_it_leaves_ever_less(store: Store, tmp_path: Path) -> None
             break
     assert before == 0
     assert 5 < last < 99
+
+
+@pytest.mark.parametrize("told_in_it", [True, False])
+def test_a_long_log_takes_no_more_memory_than_a_short_one(store: Store, told_in_it: bool) -> None:
+    workspace = store.keeper.workspace(KEY, 0)
+    with open(workspace.log, "wb") as log:
+        log.truncate(48 << 20)
+        for megabyte in range(1, 48, 2) if told_in_it else ():
+            log.seek((megabyte << 20) - 4)
+            log.write(SECRET.encode())
+    mode = os.stat(workspace.log).st_mode
+    tracemalloc.start()
+    try:
+        store.keeper.blot(workspace, HIDDEN)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 12 << 20
+    assert told(store.path) == []
+    assert os.stat(workspace.log).st_size == (48 << 20) - (24 * (len(SECRET) - 3) if told_in_it else 0)
+    assert os.stat(workspace.log).st_mode == mode

@@ -14,6 +14,7 @@ import click
 
 from pylightnix.cli.interrupting import INTERRUPTED, give_back, hear, let_end
 from pylightnix.cli.output import out_json, prepare, remark
+from pylightnix.clock import is_beyond_python, iso, now
 from pylightnix.errors import (
     BuildError,
     ExecutorError,
@@ -142,6 +143,9 @@ def _tell_refusal(error: OSError) -> int:
 def _tell_bug(error: Exception) -> int:
     if os.environ.get(TRACEBACK):
         traceback.print_exception(error)
+    elif isinstance(error, OverflowError) and is_beyond_python():
+        remark(f"error: the clock of this machine says {iso(now())}, which parts of Python itself cannot take", "red")
+        remark("  set the clock")
     else:
         text = traceback.format_exception_only(error)[-1].strip()
         remark(f"error: a fault of pylightnix itself: {text}", "red")

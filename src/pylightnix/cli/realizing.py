@@ -1,4 +1,4 @@
-"""`realize` and `plan`: the verbs, for people and for programs."""
+"""`realize`, for people and for programs."""
 
 from __future__ import annotations
 
@@ -13,27 +13,25 @@ from pylightnix.cli.describing import summary
 from pylightnix.cli.keeping import rootless
 from pylightnix.cli.loading import parse_place
 from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, targets_argument
-from pylightnix.cli.output import out, out_exact, out_json
+from pylightnix.cli.output import out_exact, out_json
 from pylightnix.cli.targets import Found, asked, flatten
 from pylightnix.cli.telling import choose_listener
 from pylightnix.cli.values import brief
 from pylightnix.errors import PylightnixError
 from pylightnix.hashing import digest_document
-from pylightnix.model.plan import Step
 from pylightnix.model.realization import Realization
 from pylightnix.model.selection import selection_of
 from pylightnix.names import printable
 from pylightnix.session.executing import Jobs
 from pylightnix.session.location import as_store
 from pylightnix.session.standing import finished
-from pylightnix.session.verbs import plan, realize_many
+from pylightnix.session.verbs import realize_many
 from pylightnix.store.collection.gate import Gate
 from pylightnix.store.collection.rooting import set_automatic_root
 from pylightnix.store.collection.roots import Root, Roots
 from pylightnix.store.store import Store
 
 VALUE_COLUMNS = 200
-WORK_TO_DO = 2
 
 remote_option = click.option(
     "--remote", "remotes", multiple=True, metavar="URL",
@@ -211,41 +209,3 @@ def _quiet_builders() -> Iterator[None]:
     """What inline builders print is kept in their logs, and stays out of the lines of JSON."""
     with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stderr(nowhere):
         yield
-
-
-@click.command("plan")
-@targets_argument
-@set_option
-@rebuild_option
-@remote_option
-@click.option("--exit-code", is_flag=True, help="Exit with 0 if there is nothing to do, with 2 if there is.")
-@store_option
-@json_option
-def plan_command(
-    targets: tuple[str, ...],
-    assignments: tuple[str, ...],
-    rebuild: tuple[str, ...],
-    remotes: tuple[str, ...],
-    exit_code: bool,
-    store: str | None,
-    as_json: bool,
-) -> int:
-    """Say what realize would do, and why; reads only.
-
-    A line for each derivation: reuse, fetch (from a remote, or the trash), build, or waiting (for an input, which must
-    be made first).
-    """
-    where = as_store(store)
-    thing = asked(targets, read_assignments(assignments), where)
-    made = plan(thing, store=where, rebuild=rebuild, remotes=remotes or None)
-    if as_json:
-        steps = [_document(step) for step in made]
-        out_json({"store": str(where.path), "work": made.work, "counts": made.counts(), "steps": steps})
-    else:
-        for line in [*made.lines(), made.summary()]:
-            out(line)
-    return WORK_TO_DO if exit_code and made.work else 0
-
-
-def _document(step: Step) -> dict[str, Any]:
-    return step._asdict()

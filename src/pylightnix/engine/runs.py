@@ -113,6 +113,7 @@ class Runs:
         conditions = self.conditions(pinned)
         if conditions.secrets:
             check_secrets(f"{pinned.name} {pinned.ref.short}", conditions)
+            self._keeper.forget_killed(job.key.home)
         context = self._decider.context_of(pinned)
         self._keeper.write_derivation(pinned.ref, pinned.document)
         index = self._index(job, slot) if before is None else before.request.run

@@ -17,12 +17,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from typing import TYPE_CHECKING, Any
 
+from pylightnix.clock import utc_now
 from pylightnix.errors import ExecutorError
 from pylightnix.executors.desk import Desk
 from pylightnix.executors.making import making_variable
 from pylightnix.executors.modules import Modules
 from pylightnix.executors.remote import LOOK, PYTHON, carry
-from pylightnix.executors.telling import describe, host_facts, utc_now
+from pylightnix.executors.telling import describe, host_facts
 from pylightnix.executors.transport import NotPortableError, pack
 from pylightnix.executors.waiting import BEAT, waiter
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pylightnix.clock import utc_now
 from pylightnix.executors.events import Told, why_lost
 from pylightnix.executors.outputs import check
 from pylightnix.executors.runlog import RunLog
 from pylightnix.executors.starting import Fence, Nurseries, Pipes, Started, start_fresh
 from pylightnix.executors.surroundings import drop_unused, is_isolated, make_directories
-from pylightnix.executors.telling import bytes_of_maxrss, host_facts, utc_now
+from pylightnix.executors.telling import bytes_of_maxrss, host_facts
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, Finding, Progress
 
 _CHUNK = 2**16

@@ -9,12 +9,13 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pylightnix.clock import utc_now
 from pylightnix.errors import ExecutorError
 from pylightnix.executors.machine import Devices, machine_capacity
 from pylightnix.executors.making import environment_of
 from pylightnix.executors.modules import Modules
 from pylightnix.executors.surroundings import environment
-from pylightnix.executors.telling import host_facts, utc_now
+from pylightnix.executors.telling import host_facts
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, Progress
 from pylightnix.model.conditions import Conditions
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from typing import Any
 
+from pylightnix.clock import now
 from pylightnix.errors import ExecutorError
 
 POLL = 0.5
@@ -167,7 +168,7 @@ class SlurmQueue(Executor):
         except Exception as error:
             raise ExecutorError(f"Slurm refuses the job: {error}", where=stage, executor="slurm") from error
         with open(f"{place}/job.new", "w", encoding="utf-8") as file:
-            json.dump({"job": number, "stage": stage, "submitted": int(time.time())}, file)
+            json.dump({"job": number, "stage": stage, "submitted": int(now())}, file)
         os.replace(f"{place}/job.new", f"{place}/job.json")
         return number
 

@@ -14,8 +14,9 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pylightnix.clock import utc_now
 from pylightnix.executors.desk import Desk
-from pylightnix.executors.telling import describe, host_facts, utc_now
+from pylightnix.executors.telling import describe, host_facts
 from pylightnix.executors.waiting import Waiter
 from pylightnix.model.build import BuildRequest, BuildResult, Failure
 

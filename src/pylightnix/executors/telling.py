@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -58,17 +57,6 @@ def shorten(text: str, limit: int) -> str:
         return text
     half = limit // 2
     return f"{text[:half]} [… {len(text) - 2 * half} characters left out …] {text[-half:]}"
-
-
-def utc_now() -> str:
-    """UTC, ISO 8601 with microseconds."""
-    seconds, rest = divmod(time.time_ns(), 1_000_000_000)
-    return f"{_second(seconds)}.{rest // 1000:06d}+00:00"
-
-
-@functools.lru_cache(maxsize=4)
-def _second(since_1970: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(since_1970))
 
 
 @functools.cache

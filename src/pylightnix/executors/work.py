@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pylightnix.clock import now, utc_now
 from pylightnix.errors import ConfigError
 from pylightnix.executors.declared import Declared
 from pylightnix.executors.outputs import check, prepare
-from pylightnix.executors.telling import describe, format_traceback, utc_now
+from pylightnix.executors.telling import describe, format_traceback
 from pylightnix.executors.watching import Watch
 from pylightnix.model.build import Build, BuildRequest, Failure, Finding
 from pylightnix.model.config import encode_value
@@ -54,7 +55,7 @@ def perform(request: BuildRequest, stream: TextIO, tell: Tell) -> Outcome:
     """
     started = utc_now()
     begin = time.perf_counter()
-    clock = time.time()
+    clock = now()
     declared = Declared(request)
     watch = Watch(declared.is_clear)
     failure, value, error = _perform(request, stream, tell, watch)

@@ -14,7 +14,8 @@ import time
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pylightnix.executors.telling import describe, format_traceback, utc_now
+from pylightnix.clock import utc_now
+from pylightnix.executors.telling import describe, format_traceback
 from pylightnix.executors.work import Outcome, perform
 from pylightnix.model.build import BuildRequest, Failure
 

@@ -26,6 +26,14 @@ def parse_seconds(text: object, where: str = "") -> float:
     return float(form["number"]) * _SECONDS[form["unit"]]
 
 
+def span(seconds: float) -> str:
+    """A duration in whole units, the largest of which there is one: `45 d`, `3 h`, `0 s`."""
+    for unit in ("y", "d", "h", "min"):
+        if seconds >= _SECONDS[unit]:
+            return f"{int(seconds // _SECONDS[unit])} {unit}"
+    return f"{max(int(seconds), 0)} s"
+
+
 def parse_size(text: Size, where: str = "") -> int:
     """A size in bytes: `50G`, `1.5T`, `512Mi`, or a number."""
     if type(text) is int and text >= 0:

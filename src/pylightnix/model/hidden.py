@@ -5,7 +5,7 @@ Unaware of what the secrets are for, and of files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pylightnix.model.spellings import spellings
@@ -44,9 +44,52 @@ def found_in(data: bytes, hidden: Sequence[Hidden]) -> str:
 
 def blotted(data: bytes, hidden: Sequence[Hidden]) -> bytes:
     """The data without them."""
-    for form in sorted({form for one in hidden for form in one.forms}, key=len, reverse=True):
-        data = data.replace(form, BLOT.encode())
-    return data
+    return b"".join(blotted_in([data], hidden))
+
+
+def blotted_in(portions: Iterable[bytes], hidden: Sequence[Hidden]) -> Iterator[bytes]:
+    """As `blotted`, of what comes in portions: only as much of it is in hand as one of them and a secret have."""
+    forms = {form for one in hidden for form in one.forms}
+    kept = max(longest(hidden) - 1, 0)  # what begins earlier is whole
+    data, covered = b"", 0
+    for portion, is_last in _with_last(portions):
+        data += portion
+        end = len(data) if is_last else max(len(data) - kept, 0)
+        done = covered
+        for first, last in _places(data, forms, covered):
+            if first >= end:
+                break
+            if first > done:
+                yield data[done:first]
+            if first or not covered:
+                yield BLOT.encode()
+            done = last
+        if done < end:
+            yield data[done:end]
+        data, covered = data[end:], max(done - end, 0)
+
+
+def _with_last(portions: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    for portion in portions:
+        yield portion, False
+    yield b"", True
+
+
+def _places(data: bytes, forms: Iterable[bytes], covered: int) -> list[tuple[int, int]]:
+    """Where they stand, what overlaps as one, in order; so many bytes at the beginning are known to be of one."""
+    found = [(0, covered)] if covered else []
+    for form in forms:
+        at = data.find(form)
+        while at >= 0:
+            found.append((at, at + len(form)))
+            at = data.find(form, at + 1)
+    places: list[tuple[int, int]] = []
+    for first, last in sorted(found):
+        if places and first < places[-1][1]:
+            places[-1] = places[-1][0], max(places[-1][1], last)
+        else:
+            places.append((first, last))
+    return places
 
 
 def blotted_text(text: str, hidden: Sequence[Hidden]) -> str:

@@ -175,6 +175,10 @@ class Keeper(Shelf, Protocol):
         """Watch the artifacts that a run was given; its workspace was just made."""
         ...
 
+    def forget_killed(self, home: KeyRef) -> None:
+        """Remove what runs of this key that were killed were writing: nobody has looked for secrets in it."""
+        ...
+
     def blot(self, workspace: Workspace, hidden: Sequence[Hidden]) -> str:
         """Leave no secret in a workspace: the log without it, and no file that has one.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import time
 from collections.abc import Iterator
 
+from pylightnix.clock import now
 from pylightnix.errors import DamageError, RemoteError
 from pylightnix.names import printable
 from pylightnix.remotes.backend import check_name, check_prefix, is_name
@@ -122,7 +122,7 @@ class Directory:
             for one in files:
                 if one.startswith(_UNFINISHED):
                     with contextlib.suppress(OSError):
-                        since = time.time() - os.lstat(f"{here}/{one}").st_mtime
+                        since = now() - os.lstat(f"{here}/{one}").st_mtime
                         if is_abandoned(one.removeprefix(_UNFINISHED), since):
                             changes.remove_file(f"{here}/{one}")
 

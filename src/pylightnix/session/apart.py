@@ -18,11 +18,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from pylightnix.clock import utc_now
 from pylightnix.errors import ExecutorError, PylightnixError
 from pylightnix.executors.desk import Desk
 from pylightnix.executors.futures import FuturesExecutor, lean, packed
 from pylightnix.executors.remote import carry
-from pylightnix.executors.telling import host_facts, utc_now
+from pylightnix.executors.telling import host_facts
 from pylightnix.model.build import BuildRequest, BuildResult, Failure
 from pylightnix.model.conditions import Conditions
 from pylightnix.model.visible import VisibleInput

@@ -150,6 +150,8 @@ def instantiate(asked: Asked, *, store: StoreLike = None) -> Plan[Any]: ...
 def instantiate(asked: Asked, *, store: StoreLike = None) -> Plan[Any]:
     """Write the derivations of a closure to the store and return the plan; no builder runs.
 
+    Also where one was lost, or has other bytes by now: a realize writes only those of what it builds.
+
     Args:
         asked: a derivation or stage, or lists, tuples and dicts of them.
         store: a `Store` or the path of one.
@@ -159,7 +161,7 @@ def instantiate(asked: Asked, *, store: StoreLike = None) -> Plan[Any]:
     """
     made = plan(asked, store=store, remotes=())
     for pinned in made.closure.order:
-        made.store.keeper.write_derivation(pinned.ref, pinned.document)
+        made.store.keeper.renew_derivation(pinned.ref, pinned.document)
     made.store.keeper.settle()
     return made
 

@@ -11,8 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 
+from pylightnix.clock import iso, now
 from pylightnix.model.claiming import Holder
 from pylightnix.names import printable
 from pylightnix.store.claims import host_name
@@ -128,11 +128,11 @@ def _program(process: int) -> str:
 
 def _began(process: int) -> str:
     """When it began, in UTC; this moment if that is not known."""
-    now = time.time()
+    moment = now()
     with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{process}/stat", "rb") as file:
         ticks = int(file.read().rpartition(b")")[2].split()[19])
-        now -= time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    return datetime.fromtimestamp(int(now), UTC).isoformat()
+        moment -= time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return iso(moment)
 
 
 def present(directory: str) -> list[Holder]:
@@ -149,7 +149,7 @@ def present(directory: str) -> list[Holder]:
         if form is None or host == host_name():
             continue
         with contextlib.suppress(OSError):
-            since = datetime.fromtimestamp(int(os.lstat(path).st_mtime), UTC).isoformat()
+            since = iso(os.lstat(path).st_mtime)
             if not is_free(path):
                 found.append(Holder(host, int(form[1]), "", since))
     return sorted(found)

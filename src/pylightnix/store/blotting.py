@@ -1,7 +1,7 @@
 """Keeps secrets out of what a run left in its workspace, before any of it goes elsewhere. Unaware of whose they are.
 
 A file with a secret is removed, and one that cannot be looked into goes with all that is around it. A log loses its
-secrets at once: it is emptied before it is written anew.
+secrets at once: its name is taken away before it is written anew.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from typing import BinaryIO
 
 from pylightnix.errors import StoreError
-from pylightnix.model.hidden import Hidden, blotted, found_in, longest
+from pylightnix.model.hidden import Hidden, blotted, blotted_in, found_in, longest
 from pylightnix.model.keeping import Workspace
 from pylightnix.names import printable
 from pylightnix.store import changes
-from pylightnix.store.files import NO_LINK, write_all
+from pylightnix.store.files import NO_LINK, NewFile
 from pylightnix.store.removal import remove_tree
 
 _CHUNK = 1 << 20
-_EMPTIED = os.O_WRONLY | os.O_TRUNC | NO_LINK | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 def blot(workspace: Workspace, hidden: Sequence[Hidden]) -> str:
@@ -45,13 +45,13 @@ def _blot_log(path: str, hidden: Sequence[Hidden]) -> str:
     if not os.path.lexists(path):
         return ""
     with open(os.open(path, os.O_RDONLY | NO_LINK), "rb") as file:
-        data = file.read()
-    if found_in(data, hidden):
-        handle = changes.open_new(path, _EMPTIED, 0o666)
-        try:
-            write_all(handle, blotted(data, hidden))
-        finally:
-            os.close(handle)
+        if not _in_open(file, hidden):
+            return ""
+        file.seek(0)
+        changes.remove_file(path)
+        with NewFile(path, stat.S_IMODE(os.fstat(file.fileno()).st_mode)) as new:
+            for portion in blotted_in(_portions(file), hidden):
+                new.write(portion)
     return ""
 
 
@@ -96,10 +96,19 @@ def _in_file(path: str, hidden: Sequence[Hidden]) -> str:
     if not stat.S_ISREG(kind):
         return ""
     _let_us(path, stat.S_IRUSR)
-    before = b""
     with open(path, "rb") as file:
-        while data := file.read(_CHUNK):
-            if name := found_in(before + data, hidden):
-                return name
-            before = data[-longest(hidden) :]
+        return _in_open(file, hidden)
+
+
+def _in_open(file: BinaryIO, hidden: Sequence[Hidden]) -> str:
+    before = b""
+    for data in _portions(file):
+        if name := found_in(before + data, hidden):
+            return name
+        before = (before + data)[-longest(hidden) :]
     return ""
+
+
+def _portions(file: BinaryIO) -> Iterator[bytes]:
+    while data := file.read(_CHUNK):
+        yield data

@@ -16,10 +16,9 @@ import os
 import platform
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 
+from pylightnix.clock import iso, now
 from pylightnix.model.claiming import Holder, Other
 from pylightnix.names import KeyRef
 from pylightnix.store import changes
@@ -40,8 +39,11 @@ from pylightnix.store.locks import (
 _SHARD = 1
 """Digits of a key that name its directory: more would be as many directories to make, fewer would be long to list."""
 
+_DIGITS = 11
+"""At most, of the moment in the name of a slot."""
+
 _NAME = re.compile(
-    rf"(?P<home>[0-9a-f]{{40}}-[A-Za-z0-9_.+-]+)@(?P<host>[A-Za-z0-9.-]+)@{ID.pattern}@(?P<since>[0-9]{{1,11}})\.lock"
+    rf"(?P<home>[0-9a-f]{{40}}-[A-Za-z0-9_.+-]+)@(?P<host>[A-Za-z0-9.-]+)@{ID.pattern}@(?P<since>[0-9]{{1,{_DIGITS}}})\.lock"
 )
 _PRESENCE = re.compile(rf"[A-Za-z0-9.-]+@{ID.pattern}\.lock")
 _threads: dict[str, threading.Thread] = {}
@@ -200,7 +202,7 @@ class Claims:
 
     def _take(self, home: KeyRef, begin: Callable[[], bool] | None) -> HeldSlot:
         shard = f"{self._directory}/{home[:_SHARD]}"
-        name = f"{home}@{host_name()}@{fresh_id()}@{int(time.time())}.lock"
+        name = f"{home}@{host_name()}@{fresh_id()}@{_since()}.lock"
         try:
             others: list[Other] = []
             give_back = self._be_first(shard, name, begin) if begin is not None else None
@@ -326,7 +328,7 @@ def _others(shard: str, prefix: str) -> Iterator[Other]:
             with contextlib.suppress(OSError):
                 changes.remove_file(path)
         else:
-            since = datetime.fromtimestamp(int(form["since"]), UTC).isoformat()
+            since = iso(int(form["since"]))
             holder = Holder(form["host"], int(form[3]), KeyRef(form["home"]).name, since)
             yield Other(name, holder, functools.partial(is_free, path))
 
@@ -344,6 +346,11 @@ def _is_left(path: str) -> bool:
         return is_free(path)
     except OSError:
         return False
+
+
+def _since() -> int:
+    """This moment in seconds since 1970, or the nearest that the name of a slot can have: a clock may be wrong."""
+    return min(max(int(now()), 0), int("9" * _DIGITS))
 
 
 @functools.cache

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pylightnix.clock import now, stamp
 from pylightnix.errors import DamageError, StoreError, UnknownReferenceError
 from pylightnix.hashing import kind_tag
 from pylightnix.model.keeping import Workspace
@@ -51,7 +51,7 @@ class Failed(NamedTuple):
 
 def keep_failure(layout: Layout, workspace: Workspace, name: str, facts: Mapping[str, Any]) -> Path:
     """Move what a failed run left to a directory below `failed/`; where that is."""
-    moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    moment = stamp(now())
     kept = f"{layout.failed}/{moment}-{name}-{fresh_id()}"
     document = json.dumps({**facts, "pylightnix": kind_tag("failure")}, indent=1, default=str)
     with writing(kept):

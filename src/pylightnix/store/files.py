@@ -117,6 +117,14 @@ def kind_of(path: str) -> str:
     return next((kind for test, kind in kinds if test(mode)), "special file")
 
 
+def has_bytes(path: str, data: bytes) -> bool:
+    """Whether a file has these bytes; one that is damaged has others."""
+    try:
+        return read_small(path) == data
+    except (OSError, DamageError):
+        return False
+
+
 def read_start(path: str, most: int) -> bytes:
     """The first bytes of a file, at most so many. OSError as it comes."""
     handle = os.open(path, _READ)

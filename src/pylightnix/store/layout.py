@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import re
 import stat
@@ -12,7 +14,7 @@ from pylightnix.hashing import canonical
 from pylightnix.model.addresses import shown
 from pylightnix.names import printable
 from pylightnix.store.changes import make_directories
-from pylightnix.store.files import ID, InTheWayError, decode_json, is_in_the_way, read_small, write_once
+from pylightnix.store.files import ID, InTheWayError, NewFile, decode_json, is_in_the_way, read_small, write_once
 
 FORMAT = 1
 """Version of the layout that this package writes, and the newest that it reads."""
@@ -22,6 +24,12 @@ DIRECTORY = ".pylightnix"
 
 _PLACES = ("derivations", "store", "records", "environments", "roots", "failed", "locks", "kept")
 """Made with the store; `kept` too, since it is needed where there may be no room for a directory any more."""
+
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+"""What the system says where a disk is full, or somebody's share of it."""
+
+_GATE = "locks/collect.lock"
+"""Made with the store too: a collection has to lock it where there may be no room for a file any more."""
 
 _LATER = ("tmp", "tmp/checkpoints", "tmp/slurm", "cache", "cache/used", "locks/held", "quarantine", "trash")
 _DIRECTORIES = (*_PLACES, *_LATER)
@@ -140,9 +148,17 @@ class Layout:
                 write_once(self.tmp, self._format, canonical({"pylightnix": f"store/{FORMAT}"}), lasting=True)
             for place in _PLACES:
                 make_directories(f"{self.root}/{place}")
+            _reserve(f"{self.root}/{_GATE}")
         except OSError as error:
             raise unwritable(self.root, error) from error
         self._ready = True
+
+
+def _reserve(path: str) -> None:
+    """Make an empty file where there is none."""
+    if not os.path.lexists(path):
+        with contextlib.suppress(FileExistsError), NewFile(path, 0o664):
+            pass
 
 
 def refuse_address(path: str) -> None:

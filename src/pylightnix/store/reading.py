@@ -248,7 +248,11 @@ class Reader(Payloads):
         try:
             return parse_derivation(path, read_small(path), ref)
         except FileNotFoundError:
-            raise DamageError(f"the derivation {ref} is not in the store", where=printable(path)) from None
+            raise DamageError(
+                f"the derivation {ref} is not in the store", where=printable(path), hint=written_again(ref.name)
+            ) from None
+        except DamageError as error:
+            raise DamageError(error.what, where=printable(path), hint=written_again(ref.name)) from error
         except OSError as error:
             raise unreadable(path, error) from error
 
@@ -360,6 +364,11 @@ def see_fault(where: str, error: Exception) -> None:
     """
     if isinstance(error, OSError) and error.errno in _AT_FAULT:
         raise unreadable(where, error) from error
+
+
+def written_again(stage: str) -> str:
+    """What brings back a derivation that is lost."""
+    return f"its stage writes it again, with the code of then: pylightnix instantiate FILE.py:{stage}"
 
 
 def unreadable(where: str, error: OSError) -> StoreError:

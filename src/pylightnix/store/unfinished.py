@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import time
 from collections.abc import Iterator
 
+from pylightnix.clock import now
 from pylightnix.store import changes
 from pylightnix.store.checkpoints import is_alive, place
 from pylightnix.store.files import ID, fresh_id
@@ -77,5 +77,5 @@ def _sweep(above: str, begin: str) -> None:
             continue
         path = os.path.join(above, name)
         with contextlib.suppress(OSError):
-            if is_abandoned(end, time.time() - os.lstat(path).st_mtime):
+            if is_abandoned(end, now() - os.lstat(path).st_mtime):
                 changes.remove_file(path)

@@ -26,7 +26,7 @@ from pylightnix.store.claims import Claims, HeldSlot
 from pylightnix.store.collection.holds import Holding, Holds
 from pylightnix.store.documents import check_times
 from pylightnix.store.failures import keep_failure
-from pylightnix.store.files import NewFile, fresh_id, is_directory, write_new, write_once
+from pylightnix.store.files import NewFile, fresh_id, has_bytes, is_directory, write_new, write_once
 from pylightnix.store.layout import Layout, writing
 from pylightnix.store.manifests import EMPTY
 from pylightnix.store.past import PastRuns
@@ -97,10 +97,14 @@ class Writer(Reader):
     def write_derivation(self, ref: DerivationRef, document: bytes) -> None:
         self._write_named(f"{self.layout.derivations}/{ref}.json", document)
 
-    def _write_named(self, path: str, data: bytes) -> None:
+    def renew_derivation(self, ref: DerivationRef, document: bytes) -> None:
+        """As `write_derivation`, also in the place of one of that size with other bytes."""
+        self._write_named(f"{self.layout.derivations}/{ref}.json", document, every_byte=True)
+
+    def _write_named(self, path: str, data: bytes, *, every_byte: bool = False) -> None:
         """Write a document that is named by its hash, unless it is there; one that was cut off is written again."""
-        if _size(path) == len(data):  # what is whole may outlast a loss of power already: nothing takes its place
-            return
+        if _size(path) == len(data) and (not every_byte or has_bytes(path, data)):
+            return  # what is whole may outlast a loss of power already: nothing takes its place
         self.layout.ensure()
         with writing(path):
             try:
@@ -246,6 +250,11 @@ class Writer(Reader):
 
     def watch(self, workspace: Workspace, records: Iterable[Record]) -> Watch:
         return Watch(self.layout, workspace.notes, records, self.settle)
+
+    def forget_killed(self, home: KeyRef) -> None:
+        from pylightnix.store.collection.debris import forget_killed  # few need it
+
+        forget_killed(self.layout, home)
 
     def blot(self, workspace: Workspace, hidden: Sequence[Hidden]) -> str:
         return blot(workspace, hidden)

@@ -214,13 +214,13 @@ MUTANTS = {
     ),
     "the trash is always due": Mutant(
         "trash",
-        "everything or one.due <= now",
+        "everything or one.due <= moment",
         "True",
         collecting.test_the_trash_is_emptied_when_it_is_due,
     ),
     "the trash is never due": Mutant(
         "trash",
-        "everything or one.due <= now",
+        "everything or one.due <= moment",
         "everything",
         collecting.test_the_trash_is_emptied_when_it_is_due,
     ),
@@ -244,8 +244,8 @@ MUTANTS = {
     ),
     "what is new is old": Mutant(
         "debris",
-        "<= time.time() - ABANDONED:",
-        "<= time.time() + ABANDONED:",
+        "<= now() - ABANDONED:",
+        "<= now() + ABANDONED:",
         debris.test_what_is_old_is_swept_although_its_number_was_given_to_another_process,
     ),
     "removes what is rooted": Mutant(

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from pylightnix.clock import now
 from pylightnix.errors import CollectionError, StoreError, UnknownReferenceError
 from pylightnix.model.allocation import collector_paused
 from pylightnix.model.records import Record
@@ -24,11 +25,11 @@ from pylightnix.store.collection.holds import held_now, holders_now
 from pylightnix.store.collection.policy import Policy, Standing, Victim, choose
 from pylightnix.store.collection.reach import reach
 from pylightnix.store.collection.roots import Root, Roots
-from pylightnix.store.collection.small import FULL, NoRoomError, SmallFiles
+from pylightnix.store.collection.small import NoRoomError, SmallFiles
 from pylightnix.store.collection.surveying import forget_uses, measure, survey
 from pylightnix.store.collection.trash import Trash
 from pylightnix.store.files import fresh_id
-from pylightnix.store.layout import writing
+from pylightnix.store.layout import FULL, writing
 from pylightnix.store.reading import Reader
 from pylightnix.store.removal import remove_tree
 
@@ -167,7 +168,7 @@ class Collector:
             standings = self._survey()
             if not self._dry:
                 self._small.finish(one.record for one in standings if not one.present)
-            wanted = choose(self._policy, standings, needed.reaches, time.time(), self._measure, held=needed.holds)
+            wanted = choose(self._policy, standings, needed.reaches, now(), self._measure, held=needed.holds)
             swept, roots = self._sweep(needed, frozenset(one.record.ref for one in standings))
             collected, in_use, refused, unkept = self._take_all(wanted, needed)
         taken = {victim.record.ref for victim in collected}
@@ -285,7 +286,7 @@ class Collector:
             if self._policy.forget:
                 self._forget(record, away)
             elif stay:
-                self._small.take_all(record)
+                self._small.take_all(record, away)
             else:
                 self._move(self._reader.payload_text(record), "artifacts", record, away)
         if stay:
@@ -328,9 +329,10 @@ class Collector:
 
 
 def _is_rooted(record: Record, names: list[str]) -> CollectionError:
+    away = " ".join(f"--remove {shlex.quote(name)}" for name in names)
     return CollectionError(
         f"it is kept alive by {', '.join(names)}", where=f"{record.ref.name} {record.ref.short}",
-        hint=f"pylightnix root --remove {names[0]}; or remove it in spite of that with --force", roots=names,
+        hint=f"pylightnix root {away}; or remove it in spite of that with --force", roots=names,
     )  # fmt: skip
 
 

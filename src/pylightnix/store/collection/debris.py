@@ -11,13 +11,13 @@ import contextlib
 import errno
 import os
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from pylightnix.clock import now, stamp
 from pylightnix.errors import CollectionError, StoreError
 from pylightnix.hashing import DIGITS
-from pylightnix.names import is_reference, printable
+from pylightnix.names import KeyRef, is_reference, printable
 from pylightnix.store.aside import beside, remove_apart, set_aside
 from pylightnix.store.checkpoints import FORM, is_alive, is_dead
 from pylightnix.store.claims import Claims
@@ -153,6 +153,17 @@ class Sweeper:
             held = held_now(self._layout)
         return list(self._left(made, held))
 
+    def left_of(self, home: KeyRef) -> list[str]:
+        """What runs of this key were writing that nobody makes any more; what tells whose it was comes last."""
+        notes = [path for path in self._in("tmp") if path.endswith(f"@{home}")]
+        bases = tuple(f"{path.partition('@')[0]}." for path in notes)
+        made = [path for path in self._in("tmp") if path.startswith(bases)] if bases else []
+        if not notes:
+            return []
+        with self._gate.closed():
+            held = held_now(self._layout)
+        return list(self._left([(path, os.path.basename(path)) for path in [*made, *notes]], held))
+
     def _left(self, made: list[tuple[str, str]], held: Held) -> Iterator[str]:
         """What processes left that are not there, here or anywhere; each path comes with what tells whose it is."""
         working = set(held.processes)
@@ -165,11 +176,11 @@ class Sweeper:
             if form is None or int(form[1]) in working:
                 continue
             with contextlib.suppress(OSError):
-                if not is_alive(int(form[1])) or os.lstat(path).st_mtime <= time.time() - ABANDONED:
+                if not is_alive(int(form[1])) or os.lstat(path).st_mtime <= now() - ABANDONED:
                     yield path
 
     def _failed(self, days: float) -> Iterator[str]:
-        limit = time.strftime("%Y%m%dT%H%M%S", time.gmtime(time.time() - days * 86400))
+        limit = stamp(now() - days * 86400)
         for path in self._in("failed"):
             form = _FAILED.fullmatch(os.path.basename(path))
             if form is not None and form[1] <= limit:
@@ -179,7 +190,7 @@ class Sweeper:
         for path in self._in("tmp/checkpoints"):
             form = FORM.fullmatch(os.path.basename(path))
             with contextlib.suppress(OSError):
-                if form is not None and is_dead(form) and os.lstat(path).st_mtime <= time.time() - days * 86400:
+                if form is not None and is_dead(form) and os.lstat(path).st_mtime <= now() - days * 86400:
                     yield path
 
     def _kept(self) -> Iterator[str]:
@@ -226,6 +237,17 @@ class Sweeper:
     def _is_recorded(self, ref: str) -> bool:
         homes = (home for home in self._in("records") if home.endswith(ref[DIGITS:]))
         return any(ref[:DIGITS] in _names(home) for home in homes)
+
+
+def forget_killed(layout: Layout, home: KeyRef) -> None:
+    """Remove what runs of this key left that were killed; what cannot be removed, or told from others', stays."""
+    gate = Gate(layout.locks)
+    with contextlib.suppress(OSError, StoreError):
+        left = Sweeper(layout, gate, lambda _: False).left_of(home)
+        if left:
+            gate.test()
+        for path in left:
+            remove_tree(path)
 
 
 def _names(directory: str) -> list[str]:

@@ -14,11 +14,12 @@ import os
 import time
 from collections.abc import Iterator
 
-from pylightnix.errors import CollectionError
+from pylightnix.errors import CollectionError, StoreError
 from pylightnix.names import printable
 from pylightnix.store import changes
 from pylightnix.store.awaiting import Awaited
-from pylightnix.store.layout import writing
+from pylightnix.store.collection.spare import spared
+from pylightnix.store.layout import FULL, writing
 from pylightnix.store.locks import UNSUPPORTED, Lock, take
 
 _NOBODY_COLLECTS = (errno.ENOENT, errno.EROFS, errno.EACCES, errno.EPERM, *UNSUPPORTED)
@@ -109,7 +110,8 @@ class Gate:
 
         Raises:
             CollectionError: locks do not work here.
-            OSError: the file of the gate cannot be made, or this process stays inside.
+            StoreError: the disk is too full for the file of the gate.
+            OSError: that file cannot be made for another reason, or this process stays inside.
         """
         process, why = _kept_open.get(self.path, (0, None))
         if why is not None and process == os.getpid():
@@ -128,17 +130,27 @@ class Gate:
                 lock.release()
 
     def _take(self) -> Lock:
+        spare = spared(os.path.dirname(self._directory))
+        while True:
+            try:
+                lock = self._make_and_take()
+            except OSError as error:
+                if error.errno in UNSUPPORTED:
+                    raise _no_locks(self._directory, error.strerror or str(error)) from error
+                if error.errno not in FULL:
+                    raise
+                if next(spare, None) is None:
+                    raise _no_room(self.path, error) from error
+            else:
+                assert lock is not None, "BUG: a lock that was waited for"
+                return lock
+
+    def _make_and_take(self) -> Lock | None:
         try:
-            lock = take(self.path, waiting=self.waiting)
+            return take(self.path, waiting=self.waiting)
         except FileNotFoundError:
             changes.make_directories(self._directory)
-            lock = take(self.path, waiting=self.waiting)
-        except OSError as error:
-            if error.errno in UNSUPPORTED:
-                raise _no_locks(self._directory, error.strerror or str(error)) from error
-            raise
-        assert lock is not None, "BUG: a lock that was waited for"
-        return lock
+            return take(self.path, waiting=self.waiting)
 
     def test(self) -> None:
         """See that it closes.
@@ -151,6 +163,13 @@ class Gate:
             if second is not None:
                 second.release()
                 raise _no_locks(self._directory, "a lock that somebody has is given to another one too")
+
+
+def _no_room(path: str, error: OSError) -> StoreError:
+    return StoreError(
+        f"the disk is too full for the file of a lock: {error.strerror}", where=printable(path), errno=error.errno,
+        hint="nothing was collected; remove any one file from this disk, and collect again",
+    )  # fmt: skip
 
 
 def _no_locks(directory: str, what: str) -> CollectionError:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import time
 from collections.abc import Iterator
 
+from pylightnix.clock import now
 from pylightnix.hashing import DIGITS
 from pylightnix.store import changes
 from pylightnix.store.files import ID, fresh_id
@@ -28,7 +28,7 @@ _DESK = ".desk"
 
 def abandoned_places(layout: Layout, days: float) -> Iterator[str]:
     """The paths of those to which nothing has happened for so many days, and that nobody has locked."""
-    limit = time.time() - max(days, FEWEST_DAYS) * 86_400
+    limit = now() - max(days, FEWEST_DAYS) * 86_400
     with contextlib.suppress(OSError):
         for name in sorted(os.listdir(f"{layout.tmp}/slurm")):
             path = f"{layout.tmp}/slurm/{name}"

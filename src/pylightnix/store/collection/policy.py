@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple, Self, TypedDict
 
 from pylightnix.errors import ArgumentError
-from pylightnix.model.amounts import DAY, Size, parse_seconds, parse_size
+from pylightnix.model.amounts import DAY, Size, parse_seconds, parse_size, span
 from pylightnix.model.records import Record
 from pylightnix.names import DerivationRef
 
@@ -208,7 +208,7 @@ def choose(
 def _why(policy: Policy, age: float) -> str:
     told = ["no root reaches it"]
     if policy.older_than is not None:
-        told.append(f"not used for {age:.3g} days")
+        told.append(f"not used for {span(age * DAY)}")
     if policy.keep_latest is not None:
         told.append(f"not of the latest {policy.keep_latest}")
     if policy.keep_best is not None:

@@ -13,9 +13,9 @@ import re
 import shlex
 import stat
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, get_args
 
+from pylightnix.clock import iso
 from pylightnix.errors import BadNameError, CollectionError, DamageError
 from pylightnix.hashing import DIGITS, canonical, digest_bytes, kind_tag
 from pylightnix.model.records import make_context
@@ -25,7 +25,7 @@ from pylightnix.store import changes
 from pylightnix.store.awaiting import Awaited
 from pylightnix.store.collection.gate import Gate
 from pylightnix.store.documents import parse_choice, parse_choices
-from pylightnix.store.files import is_directory, parse_document, read_small, write_once
+from pylightnix.store.files import has_bytes, is_directory, parse_document, read_small, write_once
 from pylightnix.store.layout import Layout, writing
 from pylightnix.store.locks import UNSUPPORTED, take
 
@@ -236,7 +236,7 @@ class Roots:
         data = read_small(path)
         if digest_bytes(data)[:DIGITS] != form["digits"]:
             raise DamageError("its bytes are not those of its name", where=path)
-        since = datetime.fromtimestamp(os.lstat(path).st_mtime, UTC).isoformat(timespec="seconds")
+        since = iso(os.lstat(path).st_mtime)
         return _parse(path, data, form["name"], since)
 
     def _locked(self, root: Root) -> Root:
@@ -273,7 +273,7 @@ class Roots:
         with writing(path), self._alone():
             entered = self._gate.enter()
             try:
-                there = _has(path, data)
+                there = has_bytes(path, data)
                 if entered is not None:
                     with contextlib.suppress(*[PermissionError] if there and not root.link else []):
                         self._gate.turn()
@@ -366,14 +366,6 @@ def _state(link: str) -> str:
     except OSError as error:
         return f"error {error.errno}"
     return f"{here.st_ino} {here.st_mtime_ns} {here.st_size} {there}"
-
-
-def _has(path: str, data: bytes) -> bool:
-    """Whether a file has these bytes; one that is damaged has others."""
-    try:
-        return read_small(path) == data
-    except (OSError, DamageError):
-        return False
 
 
 def _parse(path: str, data: bytes, name: str, since: str) -> Root:

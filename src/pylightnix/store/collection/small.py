@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import stat
 from collections.abc import Collection, Iterable
@@ -14,13 +13,11 @@ from pylightnix.model.records import PromiseRecord, Record
 from pylightnix.store import changes
 from pylightnix.store.aside import set_aside
 from pylightnix.store.files import NewFile, fresh_id, is_directory, read_start, write_once
-from pylightnix.store.layout import writing
+from pylightnix.store.layout import FULL, writing
 from pylightnix.store.manifests import Entry
 from pylightnix.store.reading import Reader
 from pylightnix.store.removal import remove_tree
 from pylightnix.store.trees import tree_of
-
-FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class NoRoomError(Exception):
@@ -94,12 +91,21 @@ class SmallFiles:
                     changes.remove_file(beside)
                 raise
 
-    def take_all(self, record: Record) -> None:
-        """Let all artifacts stand where the small ones are kept, until `reduce`: it needs no room. Gate closed."""
+    def take_all(self, record: Record, away: list[str]) -> None:
+        """Let all artifacts stand where the small ones are kept, until `reduce`: it needs no room. Gate closed.
+
+        Args:
+            record: of them.
+            away: where what was kept before is now, if anything was; to be removed when the gate is open.
+        """
         payload, kept = self._reader.payload_text(record), self._place(record)
-        if os.path.lexists(payload):  # else somebody else has collected it, and kept what is small
-            remove_tree(kept)
-            set_aside(payload, kept)
+        if not os.path.lexists(payload):  # somebody else has collected it, and kept what is small
+            return
+        unique = f"{self._layout.tmp}/{fresh_id()}"
+        with contextlib.suppress(FileNotFoundError):
+            set_aside(kept, unique)
+            away.append(unique)
+        set_aside(payload, kept)
 
     def reduce(self, record: Record, stay: Collection[bytes]) -> None:
         """Remove of what is kept all but the files at these paths."""

@@ -9,11 +9,11 @@ import contextlib
 import os
 import re
 import stat
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from pylightnix.clock import now, stamp
 from pylightnix.errors import DamageError, StoreError, UnknownReferenceError
 from pylightnix.hashing import DIGITS
 from pylightnix.names import KeyRef, RealizationRef, is_prefix, printable
@@ -24,7 +24,6 @@ from pylightnix.store.files import ID, fresh_id, read_small
 from pylightnix.store.layout import Layout, writing
 from pylightnix.store.sealing import seal_top
 
-_FORM = "%Y%m%dT%H%M%S"
 _NAME = re.compile(rf"(?P<due>[0-9]{{8}}T[0-9]{{6}})@{ID.pattern}@(?P<what>artifacts|record)@(?P<ref>.*)")
 _KEY = re.compile(rb'"key":"([0-9a-f]{64})"')
 
@@ -50,7 +49,7 @@ class Trash:
     def __init__(self, layout: Layout, days: float = 7.0, *, adrift: set[str] | None = None) -> None:
         self._layout = layout
         self._adrift = set[str]() if adrift is None else adrift
-        self.due = time.strftime(_FORM, time.gmtime(time.time() + days * 86400))
+        self.due = stamp(now() + days * 86400)
 
     def place(self, what: str, ref: str) -> str:
         """A path in it that nobody else has."""
@@ -67,8 +66,8 @@ class Trash:
 
     def due_now(self, *, everything: bool = False) -> list[Trashed]:
         """What need not be kept any more."""
-        now = time.strftime(_FORM, time.gmtime())
-        return [one for one in self.all() if everything or one.due <= now]
+        moment = stamp(now())
+        return [one for one in self.all() if everything or one.due <= moment]
 
     def restore(self, prefix: str) -> list[RealizationRef]:
         """Put back what the trash has of the realizations of this reference, or beginning of one.

@@ -11,7 +11,7 @@ from pylightnix.store.examination.observations import Level, Observation
 from pylightnix.store.files import ID
 from pylightnix.store.layout import Layout
 
-_GC = "pylightnix gc removes it; while no process works with the store it can be deleted by hand"
+_GC = "a collection removes it, with whatever scope; while no process works with the store it can be deleted by hand"
 
 
 def debris(layout: Layout) -> Iterator[Observation]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
 from collections.abc import Iterable
 
+from pylightnix.clock import now, stamp
 from pylightnix.errors import StoreError
 from pylightnix.hashing import kind_tag
 from pylightnix.store import changes
@@ -57,7 +57,7 @@ def quarantine(layout: Layout, inside: str, findings: Iterable[Finding], seen: t
         Replaced: it is not there, or something else is.
         StoreError: the store cannot be written.
     """
-    place = f"quarantine/{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{fresh_id()}"
+    place = f"quarantine/{stamp(now())}-{fresh_id()}"
     target = f"{layout.root}/{place}/{inside}"
     if seen is None or look(layout, inside) != seen:
         raise Replaced

@@ -19,7 +19,7 @@ from pylightnix.store import changes
 from pylightnix.store.documents import record_bytes
 from pylightnix.store.files import is_directory
 from pylightnix.store.layout import writing
-from pylightnix.store.reading import Reader
+from pylightnix.store.reading import Reader, written_again
 from pylightnix.store.recollection import forget_choices
 from pylightnix.store.verification import restoring
 from pylightnix.store.verification.checking import check_documents, check_home, check_realization, check_remotes
@@ -45,7 +45,7 @@ _OWNER = "if it belongs to somebody else, he can repair it"
 _HINTS = {
     Kind.RIGHTS: "its owner can give us the right to read it",
     Kind.NEWER: "use a newer version of pylightnix",
-    Kind.DERIVATION: "only its stage knows it: instantiate that, or realize it with rebuild",
+    Kind.DERIVATION: written_again("STAGE"),
     Kind.ENVIRONMENT: "the next run in such an environment writes it",
     Kind.MANIFEST: "it is written when the artifacts are made again",
     Kind.NEEDED: "realize again what was made from it; until then a collection refuses if a root needs it",
