@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -12,6 +12,7 @@ from pylightnix.model.hidden import Hidden
 from pylightnix.model.holding import Holding
 from pylightnix.model.records import Context, Record, Run
 from pylightnix.model.remembered import Memory
+from pylightnix.model.sharing import Shares
 from pylightnix.model.shelf import Shelf
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 
@@ -142,6 +143,15 @@ class Keeper(Shelf, Protocol):
 
     def claim(self, home: KeyRef) -> Slot:
         """Take a slot of a key, before a run of it begins; see `model.claiming` for what it means."""
+        ...
+
+    def shares(self, scope: str, making: Collection[str]) -> Shares:
+        """For one realize: what runs of all calls take of a part of a machine, see `model.sharing`.
+
+        Args:
+            scope: which part; a word (0-9, a-z).
+            making: keys of runs that this process is part of.
+        """
         ...
 
     def together(self) -> AbstractContextManager[None]:

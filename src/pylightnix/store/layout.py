@@ -23,7 +23,8 @@ DIRECTORY = ".pylightnix"
 _PLACES = ("derivations", "store", "records", "environments", "roots", "failed", "locks", "kept")
 """Made with the store; `kept` too, since it is needed where there may be no room for a directory any more."""
 
-_LATER = ("tmp", "tmp/checkpoints", "tmp/slurm", "cache", "cache/used", "locks/held", "quarantine", "trash")
+_LATER = ("tmp", "tmp/checkpoints", "tmp/slurm", "cache", "cache/used", "locks/held", "locks/shares", "quarantine",
+          "trash")  # fmt: skip
 _DIRECTORIES = (*_PLACES, *_LATER)
 _VERSION = re.compile(r"store/([1-9][0-9]{0,8})")
 

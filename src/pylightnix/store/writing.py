@@ -8,7 +8,7 @@ import functools
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from pylightnix.store.publishing import (
 )
 from pylightnix.store.reading import DAMAGED, LOST, Reader
 from pylightnix.store.recollection import Recollections
+from pylightnix.store.shares import Shares
 from pylightnix.store.trees import Tree, hash_tree, is_empty
 from pylightnix.store.watching import Watch
 
@@ -145,6 +146,9 @@ class Writer(Reader):
         self.layout.ensure()
         may_be_first = not self._looked.get(home) and home not in self._next
         return self._claims.claim(home, functools.partial(self._begin, home) if may_be_first else None)
+
+    def shares(self, scope: str, making: Collection[str]) -> Shares:
+        return Shares(self.layout.locks, scope, making)
 
     def together(self) -> contextlib.AbstractContextManager[None]:
         return self._pending.together()
