@@ -261,3 +261,32 @@ def test_signals_are_the_callers_again_where_a_command_is_called_in_its_process(
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     assert run(pylightnix, ["init", "--store", str(tmp_path / "s")]) == 0
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+@pytest.mark.parametrize("module", ["click", "pylightnix.cli.ending"])
+@pytest.mark.parametrize("how", ["command", "module"])
+def test_interrupted_while_it_is_imported_it_ends_as_later(cli: Any, tmp_path: Path, module: str, how: str) -> None:
+    """The first import of something interrupts, as somebody would who is quick."""
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import os, signal, sys
+
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts())
+""")
+    command = [cli.command] if how == "command" else [sys.executable, "-m", "pylightnix"]
+    path = os.pathsep.join([str(tmp_path), cli.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [*command, "ls"], cwd=cli.directory, env={**cli.environ, "PYTHONPATH": path}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_little_is_imported_before_it_hears(cli: Any) -> None:
+    script = "import sys; before = set(sys.modules); import pylightnix.cli; print(*sorted({*sys.modules} - before))"
+    done = subprocess.run([sys.executable, "-c", script], env=cli.environ, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["__future__", "pylightnix", "pylightnix.cli"]
