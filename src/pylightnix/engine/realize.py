@@ -363,7 +363,7 @@ class Realizer:
 
     def _end(self, running: Running, result: BuildResult) -> None:
         running.share.release()
-        result = without_secrets(self._keeper, running.workspace, running.request, result)
+        result = without_secrets(self._keeper.blot, running.request, result)
         kept: Path | None = None
         again = False
         if self._outlook is not None:

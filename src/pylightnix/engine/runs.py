@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 from pylightnix.engine.decide import Decider, broken
 from pylightnix.engine.failing import Kept, failure_text, last_lines, spoilt_by
+from pylightnix.engine.hiding import without_secrets
 from pylightnix.engine.keys import Key
 from pylightnix.engine.room import UNSHARED
 from pylightnix.engine.secrecy import check_secrets
@@ -141,6 +143,7 @@ class Runs:
             store=self._keeper.root,
             apart=job.apart is not None,
             devices=share.devices,
+            hide=functools.partial(without_secrets, self._keeper.blot) if conditions.secrets else None,
         )
         watch = self._keeper.watch(workspace, self._inputs(pinned))
         attempt = 1 if before is None else before.attempt + 1

@@ -90,6 +90,8 @@ class BuildRequest:
         store: the absolute path of the store.
         apart: whether it is made beside what the store has, for whoever waits alone: no other one may take it over.
         devices: which of the machine's graphics processors are its own, counted from 0; None if that is not settled.
+        hide: takes the secrets of a worker elsewhere, which may be others than here, out of what the run left and gave;
+            can be pickled. None if it can read none.
     """
 
     stage: str
@@ -109,6 +111,7 @@ class BuildRequest:
     store: str = ""
     apart: bool = False
     devices: tuple[int, ...] | None = None
+    hide: Callable[[BuildRequest, BuildResult], BuildResult] | None = None
 
     @property
     def has_out(self) -> bool:

@@ -90,6 +90,14 @@ class Watch(Protocol):
         ...
 
 
+class Blot(Protocol):
+    """Leaves no secret in a workspace: the log without it, and no file that has one; can be pickled."""
+
+    def __call__(self, workspace: Workspace, hidden: Sequence[Hidden]) -> str:
+        """What of the artifacts had one, in words; empty if nothing had."""
+        ...
+
+
 class Keeper(Shelf, Protocol):
     """Keeps derivations and realizations. Every method that writes is safe to be killed in, and to be run again."""
 
@@ -185,12 +193,9 @@ class Keeper(Shelf, Protocol):
         """Watch the artifacts that a run was given; its workspace was just made."""
         ...
 
-    def blot(self, workspace: Workspace, hidden: Sequence[Hidden]) -> str:
-        """Leave no secret in a workspace: the log without it, and no file that has one.
-
-        Returns:
-            What of the artifacts had one, in words; empty if nothing had.
-        """
+    @property
+    def blot(self) -> Blot:
+        """Leaves no secret in a workspace."""
         ...
 
     def seal(self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str]) -> Sealed:

@@ -8,15 +8,14 @@ import functools
 import os
 import re
 import stat
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pylightnix.errors import ArtifactError, StoreError
 from pylightnix.hashing import DIGITS, canonical, digest_bytes, kind_tag
-from pylightnix.model.hidden import Hidden
-from pylightnix.model.keeping import Lost, Sealed, Workspace
+from pylightnix.model.keeping import Blot, Lost, Sealed, Workspace
 from pylightnix.model.records import Context, PromiseRecord, Record, Run, hash_realization, hash_value_text
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store import changes, files
@@ -251,8 +250,9 @@ class Writer(Reader):
     def watch(self, workspace: Workspace, records: Iterable[Record]) -> Watch:
         return Watch(self.layout, workspace.notes, records, self.settle)
 
-    def blot(self, workspace: Workspace, hidden: Sequence[Hidden]) -> str:
-        return blot(workspace, hidden)
+    @property
+    def blot(self) -> Blot:
+        return blot
 
     def seal(self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str]) -> Sealed:
         text = _value_text(home, value)
