@@ -286,6 +286,27 @@ sys.meta_path.insert(0, Interrupts())
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
+IN_A_CLASS = """
+class A:
+    class D:
+        def __set_name__(self, *_):
+            {}
+    d = D()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("loads", [IN_A_CLASS, 'exec("""{}""")'], ids=["in a class", "in a text"])
+def test_whatever_python_makes_of_an_interruption_it_is_one(cli: Any, loads: str, number: int) -> None:
+    text = loads.format(f"os.kill(os.getpid(), {int(number)})")
+    (cli.directory / "quick.py").write_text(f"import os\n{text}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pylightnix", "realize", "quick.py:x"], cwd=cli.directory, env=cli.environ,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted: what was finished is kept\n")
+
+
 def test_little_is_imported_before_it_hears(cli: Any) -> None:
     script = "import sys; before = set(sys.modules); import pylightnix.cli; print(*sorted({*sys.modules} - before))"
     done = subprocess.run([sys.executable, "-c", script], env=cli.environ, capture_output=True, text=True, check=True)

@@ -24,7 +24,13 @@ def main() -> NoReturn:
         status = run(pylightnix, sys.argv[1:], last=True)
     except KeyboardInterrupt:  # before it heard of that itself, or after
         status = INTERRUPTED
+    _forget_interruption()
     sys.exit(status)
+
+
+def _forget_interruption() -> None:
+    """What interrupts a text that is executed, as a new named tuple is, else lets Python end by SIGINT in our place."""
+    exec("")
 
 
 def _end_when_interrupted() -> None:
