@@ -263,7 +263,7 @@ def test_signals_are_the_callers_again_where_a_command_is_called_in_its_process(
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-@pytest.mark.parametrize("module", ["click", "pylightnix.cli.ending"])
+@pytest.mark.parametrize("module", ["pylightnix.cli.commands", "click", "pylightnix.cli.ending"])
 @pytest.mark.parametrize("how", ["command", "module"])
 def test_interrupted_while_it_is_imported_it_ends_as_later(cli: Any, tmp_path: Path, module: str, how: str) -> None:
     """The first import of something interrupts, as somebody would who is quick."""
@@ -308,6 +308,13 @@ def test_whatever_python_makes_of_an_interruption_it_is_one(cli: Any, loads: str
 
 
 def test_little_is_imported_before_it_hears(cli: Any) -> None:
-    script = "import sys; before = set(sys.modules); import pylightnix.cli; print(*sorted({*sys.modules} - before))"
+    script = """if True:
+        import os, sys
+        os._exit = lambda code: print(code, *sorted({*sys.modules} - before))
+        before = set(sys.modules)
+        from pylightnix.cli import _end_when_interrupted
+        _end_when_interrupted()
+        os.kill(os.getpid(), 2)
+    """
     done = subprocess.run([sys.executable, "-c", script], env=cli.environ, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["__future__", "pylightnix", "pylightnix.cli"]
+    assert done.stdout.split() == ["130", "__future__", "pylightnix", "pylightnix.cli"]

@@ -35,8 +35,9 @@ def _forget_interruption() -> None:
 
 def _end_when_interrupted() -> None:
     """While nothing is held there is nothing to give back: until a command hears of Ctrl-C, that ends the process."""
+    # `signal` makes enumerations of it, for a moment in which it would not be heard
+    import _signal  # type: ignore[import-not-found]
     import os
-    import signal
 
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, or somebody's own
-        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:  # else it is ignored, or somebody's own
+        _signal.signal(_signal.SIGINT, lambda *_: os._exit(130))

@@ -154,7 +154,10 @@ class Launch:
         late = self.request.conditions.timeout if self._late else None
         now = starved()
         kills = None if now is None or before is None else now - before
-        return why_lost(told, code, stopped=self._ending, late=late, starved=kills)
+        failure = why_lost(told, code, stopped=self._ending, late=late, starved=kills)
+        if failure is not None and failure.kind == "timeout" and self.request.apart:  # nobody gets its checkpoint
+            return replace(failure, hint="timeout= of the stage gives it longer")
+        return failure
 
     def _start(self, stack: contextlib.ExitStack, control: _Channel, events: _Channel, output: _Channel) -> Started:
         """Start the process, in a sandbox if it is to be in one."""
