@@ -129,6 +129,25 @@ def test_threads_share_what_there_is(tmp_path: Path) -> None:
     assert found == [1, 1, 1]
 
 
+@stage(resources={"licences": 1}, code="ignore")
+def rest(n: int, begun: str) -> int:
+    Path(begun).touch()
+    time.sleep(0.3)
+    return n
+
+
+def test_it_is_told_once_for_whom_is_waited(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    store, begun = Store(tmp_path / "store"), str(tmp_path / "begun")
+    asked = [rest(n, begun) for n in range(3)]
+    options: Any = {"store": store, "jobs": 2, "limits": {"licences": 1}}
+    first = threading.Thread(target=lambda: realize(asked, quiet=True, **options))
+    first.start()
+    wait_for(Path(begun).exists)
+    realize(rest(3, begun), **options)
+    first.join()
+    assert capfd.readouterr().err.count("what the next run takes is taken by rest (process") == 1
+
+
 @stage(resources={"licences": 1})
 def inner() -> int:
     return 1

@@ -30,7 +30,7 @@ class Listener(Protocol):
         ...
 
     def lacking(self, holders: Sequence[Holder]) -> None:
-        """A run could start, but runs of other calls take what it needs; told once of each."""
+        """A run could start, but runs of other calls take what it needs; told once of each process."""
         ...
 
     def started(self, request: BuildRequest) -> None:

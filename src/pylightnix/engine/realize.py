@@ -20,7 +20,7 @@ from pylightnix.engine.wishes import Wishes
 from pylightnix.errors import MatcherError, PylightnixError
 from pylightnix.model.allocation import collector_paused
 from pylightnix.model.build import BuildResult, Executor, Finished
-from pylightnix.model.claiming import Holder, Slot
+from pylightnix.model.claiming import Slot
 from pylightnix.model.closure import Closure, Pinned
 from pylightnix.model.conditions import Call
 from pylightnix.model.keeping import Keeper
@@ -108,7 +108,7 @@ class Realizer:
         self._running: dict[Future[BuildResult], Running] = {}
         self._troubles = Troubles(closure, keep_going=keep_going)
         self._room = Room(executor.capacity, lambda: _shares_for(executor, keeper, making))
-        self._told_lacking: set[Holder] = set()
+        self._told_lacking: set[tuple[str, int]] = set()
         self._wishes = Wishes(closure, executor, self._room)
         self._outlook = _outlook_for(listener, closure, keeper, executor.slots)
         self._begin(Decider(closure, keeper, rebuild, holding=self._holding, supply=supply))
@@ -289,10 +289,11 @@ class Realizer:
         return slot
 
     def _tell_lacking(self) -> None:
-        new = [holder for holder in self._room.lacking if holder not in self._told_lacking]
+        by_process = {(holder.host, holder.process): holder for holder in self._room.lacking}
+        new = by_process.keys() - self._told_lacking
         if new:
-            self._told_lacking.update(new)
-            self._listener.lacking(new)
+            self._told_lacking |= new
+            self._listener.lacking([holder for who, holder in by_process.items() if who in new])
 
     def _start(self, job: Job, slot: Slot, share: Share) -> None:
         ref = job.pinned.ref
