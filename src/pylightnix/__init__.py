@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all else here
 if TYPE_CHECKING:
+    from typing import Any
+
     from pylightnix.dsl import match
     from pylightnix.dsl.derivation import Derivation
     from pylightnix.dsl.secret import Secret

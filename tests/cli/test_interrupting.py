@@ -261,3 +261,60 @@ def test_signals_are_the_callers_again_where_a_command_is_called_in_its_process(
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     assert run(pylightnix, ["init", "--store", str(tmp_path / "s")]) == 0
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+@pytest.mark.parametrize("module", ["pylightnix.cli.commands", "click", "pylightnix.cli.ending"])
+@pytest.mark.parametrize("how", ["command", "module"])
+def test_interrupted_while_it_is_imported_it_ends_as_later(cli: Any, tmp_path: Path, module: str, how: str) -> None:
+    """The first import of something interrupts, as somebody would who is quick."""
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import os, signal, sys
+
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts())
+""")
+    command = [cli.command] if how == "command" else [sys.executable, "-m", "pylightnix"]
+    path = os.pathsep.join([str(tmp_path), cli.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [*command, "ls"], cwd=cli.directory, env={**cli.environ, "PYTHONPATH": path}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+IN_A_CLASS = """
+class A:
+    class D:
+        def __set_name__(self, *_):
+            {}
+    d = D()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("loads", [IN_A_CLASS, 'exec("""{}""")'], ids=["in a class", "in a text"])
+def test_whatever_python_makes_of_an_interruption_it_is_one(cli: Any, loads: str, number: int) -> None:
+    text = loads.format(f"os.kill(os.getpid(), {int(number)})")
+    (cli.directory / "quick.py").write_text(f"import os\n{text}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pylightnix", "realize", "quick.py:x"], cwd=cli.directory, env=cli.environ,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted: what was finished is kept\n")
+
+
+def test_little_is_imported_before_it_hears(cli: Any) -> None:
+    script = """if True:
+        import os, sys
+        os._exit = lambda code: print(code, *sorted({*sys.modules} - before))
+        before = set(sys.modules)
+        from pylightnix.cli import _end_when_interrupted
+        _end_when_interrupted()
+        os.kill(os.getpid(), 2)
+    """
+    done = subprocess.run([sys.executable, "-c", script], env=cli.environ, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["130", "__future__", "pylightnix", "pylightnix.cli"]

@@ -62,3 +62,34 @@ def test_a_result_counts_when_all_processes_have_ended() -> None:
     assert "could not be ended (0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more)" in left.what
     told.end = {"status": -9, "left": []}
     assert why_lost(told, 0, stopped=False) is None
+
+
+@pytest.mark.parametrize(
+    ("starved", "hint"),
+    [
+        (None, "somebody sent that signal, or the kernel did for want of memory, which it does not tell here"),
+        (0, "somebody sent that signal: the kernel killed nothing for want of memory meanwhile"),
+        (2, "meanwhile the kernel killed for want of memory; "),
+    ],
+)
+def test_want_of_memory_is_told_where_the_kernel_says_so(starved: int | None, hint: str) -> None:
+    for told, code in ((Told(1, None, {"status": -9}), 0), (Told(worker=1), -9), (Told(), -9)):
+        failure = why_lost(told, code, stopped=False, starved=starved)
+        assert failure is not None
+        assert failure.hint.startswith(hint)
+    other = why_lost(Told(1, None, {"status": -11}), 0, stopped=False, starved=starved)
+    assert other is not None
+    assert not other.hint
+
+
+@pytest.mark.parametrize(
+    ("told", "what"),
+    [
+        (0, "the run was ended because nobody seemed to wait for it any more"),
+        (1, "the run was ended because SIGHUP came to the process that watched over it"),
+    ],
+)
+def test_a_run_that_was_ended_is_not_told_as_killed_by_the_system(told: int, what: str) -> None:
+    failure = why_lost(Told(1, None, {"status": -9, "told": told}), 0, stopped=False, starved=0)
+    assert failure is not None
+    assert failure.what == what

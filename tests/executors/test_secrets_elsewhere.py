@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 import threading
 import time
 import warnings
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pylightnix import Secret, Store, realize, stage
+from pylightnix import Secret, Store, promise, realize, stage
 from pylightnix.errors import BuildError
 from pylightnix.stages import command
 from pylightnix.testing.bench import wait_for
@@ -136,3 +137,54 @@ def test_a_worker_without_it_says_so(
     assert not (tmp_path / "begun").exists()
     assert Store(tmp_path / "s").realizations() == []
     assert tells(tmp_path) == []
+
+
+OTHER = "another word, which the worker has"
+
+
+@stage(code="ignore", secrets=["HUSH_TOKEN"])
+def gives_away(how: str, out: Path = promise("out.txt", empty=True)) -> str:
+    word = os.environ["HUSH_TOKEN"]
+    print("it is", word)
+    out.write_text(word if how == "file" else "nothing")
+    if how == "failure":
+        raise RuntimeError(f"{word} is refused")
+    return word if how == "value" else "nothing"
+
+
+@pytest.fixture
+def others(client: Any) -> Iterator[Any]:
+    """The same cluster, whose workers have another secret than whoever realizes."""
+    client.run(let_know, OTHER)
+    yield client
+    client.run(let_know, "")
+
+
+@pytest.mark.parametrize("how", ["file", "value", "failure", "log alone"])
+def test_a_worker_with_another_one_keeps_its_own_from_being_seen(
+    others: Any, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUSH_TOKEN", WORD)
+    monkeypatch.setattr(sys.modules[__name__], "WORD", OTHER)
+    if how == "log alone":
+        done = realize(gives_away(how), store=tmp_path, executor=others, quiet=True)
+        assert done.log.splitlines()[0] == "it is ***"
+    else:
+        with pytest.raises(BuildError) as caught:
+            realize(gives_away(how), store=tmp_path, executor=others, quiet=True)
+        assert OTHER not in str(caught.value)
+        assert ("has the secret HUSH_TOKEN in it" in str(caught.value)) == (how != "failure")
+        assert Store(tmp_path).realizations() == []
+    assert tells(tmp_path) == []
+
+
+def test_a_worker_with_one_that_stands_everywhere_says_so(
+    client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUSH_TOKEN", WORD)
+    client.run(let_know, "abc")
+    try:
+        with pytest.raises(BuildError, match="has less than 6 characters in HUSH_TOKEN"):
+            realize(reads(), store=tmp_path, executor=client, quiet=True)
+    finally:
+        client.run(let_know, "")

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
 from pylightnix.executors import ProcessExecutor
+from pylightnix.model.build import BuildResult
 from pylightnix.testing import builders, processes
 from pylightnix.testing.bench import Bench, failure_of, value_of, wait_for
 
@@ -55,15 +57,84 @@ def test_runs_inherit_no_random_state(bench: Bench) -> None:
     assert first[1] != second[1]
 
 
-def test_a_killed_nursery_ends_its_runs_and_the_next_run_has_another(bench: Bench) -> None:
-    file = bench.top / "pid"
-    doomed = bench.executor.submit(bench.request(processes.sleep, pid_file=file))
-    wait_for(file.exists)
-    worker = int(file.read_text())
+def linger(begun: Path, end: Path) -> str:
+    begun.write_text(str(os.getpid()))
+    while not end.exists():
+        time.sleep(0.01)
+    return "done"
+
+
+@pytest.fixture
+def lingering(bench: Bench) -> tuple[Future[BuildResult], Path, int]:
+    """A run, the file that lets it return, and its process."""
+    begun, end = bench.top / "begun", bench.top / "end"
+    future = bench.executor.submit(bench.request(linger, begun=begun, end=end))
+    assert isinstance(future, Future)
+    wait_for(lambda: begun.exists() and begun.read_text() != "")
+    return future, end, int(begun.read_text())
+
+
+def test_a_killed_nursery_ends_no_run_and_the_next_run_has_another(
+    bench: Bench, lingering: tuple[Future[BuildResult], Path, int]
+) -> None:
+    future, end, worker = lingering
+    first = nursery_of(worker)
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: not processes.is_alive(first))
+    _, supervisor, second = value_of(bench.run(ancestors))
+    assert second != first
+    end.touch()
+    assert value_of(future.result(10)) == "done"
+    wait_for(lambda: not processes.is_alive(supervisor))
+
+
+def test_a_run_without_its_nursery_is_stopped_as_another(
+    bench: Bench, lingering: tuple[Future[BuildResult], Path, int]
+) -> None:
+    future, _, worker = lingering
     os.kill(nursery_of(worker), signal.SIGKILL)
-    failure_of(doomed.result(10), "killed")
+    bench.executor.stop()
+    assert failure_of(future.result(0), "killed").fields == {"stopped": True}
+    assert not processes.is_alive(worker)
+
+
+def test_what_watched_over_a_run_without_its_nursery_is_missed(
+    lingering: tuple[Future[BuildResult], Path, int],
+) -> None:
+    future, _, worker = lingering
+    supervisor = parent_of(worker)
+    os.kill(parent_of(supervisor), signal.SIGKILL)
+    os.kill(supervisor, signal.SIGKILL)
+    assert "the process that watched over the run was killed by SIGKILL" in failure_of(future.result(10), "killed").what
     wait_for(lambda: not processes.is_alive(worker))
-    assert value_of(bench.run(builders.give, value=1)) == 1
+
+
+def test_a_nursery_that_is_killed_before_it_forks_is_replaced(bench: Bench) -> None:
+    _, _, nursery = value_of(bench.run(ancestors))
+    os.kill(nursery, signal.SIGSTOP)
+    waiting = bench.executor.submit(bench.request(builders.give, value=1))
+    time.sleep(0.3)
+    os.kill(nursery, signal.SIGKILL)
+    assert isinstance(waiting, Future)
+    assert value_of(waiting.result(10)) == 1
+
+
+def test_who_told_a_run_to_end_is_told(lingering: tuple[Future[BuildResult], Path, int]) -> None:
+    future, _, worker = lingering
+    os.kill(parent_of(worker), signal.SIGHUP)
+    failure = failure_of(future.result(10), "killed")
+    assert failure.what == "the run was ended because SIGHUP came to the process that watched over it"
+    assert "memory" not in failure.hint
+
+
+def test_who_killed_a_worker_is_told_as_far_as_the_kernel_tells(
+    lingering: tuple[Future[BuildResult], Path, int],
+) -> None:
+    future, _, worker = lingering
+    os.kill(worker, signal.SIGKILL)
+    failure = failure_of(future.result(10), "killed")
+    assert failure.what == "the process was killed by SIGKILL"
+    assert failure.hint.startswith("somebody sent that signal")
 
 
 def test_a_variable_that_counts_while_python_comes_up_counts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,6 +153,7 @@ import os, sys, time
 from pathlib import Path
 from pylightnix.executors import ProcessExecutor
 from pylightnix.testing.bench import Bench
+from pylightnix.model.build import BuildResult
 from pylightnix.testing import builders
 
 executor = ProcessExecutor()
@@ -105,6 +177,40 @@ def test_it_ends_with_its_executor_although_a_forked_child_has_its_socket(tmp_pa
         nursery, child = map(int, process.stdout.readline().split())
     try:
         wait_for(lambda: not processes.is_alive(nursery))
+        assert processes.is_alive(child)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+ORPHANED = """
+import os, sys, time
+from pathlib import Path
+from pylightnix.executors import ProcessExecutor
+from pylightnix.testing.bench import Bench
+from pylightnix.testing import processes
+
+executor = ProcessExecutor()
+bench = Bench(executor, Path(sys.argv[1]))
+file = Path(sys.argv[1]) / "pid"
+future = executor.submit(bench.request(processes.sleep, pid_file=file))
+while not file.exists() or not file.read_text():
+    time.sleep(0.01)
+child = os.fork()
+if child == 0:
+    os.close(1)
+    time.sleep(60)
+print(file.read_text(), child, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_run_ends_with_its_executor_although_a_forked_child_has_its_pipes(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", ORPHANED, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        worker, child = map(int, process.stdout.readline().split())
+    try:
+        wait_for(lambda: not processes.is_alive(worker))
         assert processes.is_alive(child)
     finally:
         os.kill(child, signal.SIGKILL)

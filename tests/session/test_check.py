@@ -308,6 +308,26 @@ def test_no_checkpoint_is_taken_from_others_or_left_to_them(store: Store) -> Non
     assert os.listdir(left.parent) == [left.name]
 
 
+@stage(code="ignore", timeout=0.5)
+def hangs(build: Build, flag: str) -> int:
+    build.checkpoint.joinpath("half").touch()
+    while os.path.exists(flag):
+        time.sleep(0.01)
+    return 1
+
+
+def test_no_attempt_is_told_to_get_a_checkpoint_that_nobody_gets(store: Store, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    done = pylightnix.realize(hangs(str(flag)), store=store)
+    flag.touch()
+    with pytest.raises(BuildError, match="the run took longer than") as caught:
+        check(hangs(str(flag)), store=store)
+    assert "timeout= of the stage gives it longer" in str(caught.value)
+    assert "checkpoint" not in str(caught.value)
+    with pytest.raises(BuildError, match="is there for the next attempt"):
+        pylightnix.realize(hangs(str(flag)), store=store, rebuild=[done])
+
+
 def test_registered_only_if_asked_and_under_its_own_index(store: Store) -> None:
     best = realize(model(), store)
     LUCK["noise"] = 1e-6

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import click
 
-from pylightnix.cli.interrupting import INTERRUPTED, give_back, hear, let_end
+from pylightnix.cli.interrupting import INTERRUPTED, give_back, hear, is_behind, let_end
 from pylightnix.cli.output import out_json, prepare, remark
 from pylightnix.clock import is_beyond_python, iso, now
 from pylightnix.errors import (
@@ -88,16 +88,22 @@ def _invoke(command: click.Command, args: Sequence[str]) -> int:
     except OSError:
         raise
     except (KeyboardInterrupt, click.Abort):
-        remark("interrupted: what was finished is kept", "yellow")
-        return INTERRUPTED
+        return _tell_interruption()
     except click.ClickException as error:
         with contextlib.suppress(OSError, ValueError):
             error.show()
         return MISUSED
     except PylightnixError as error:
+        if is_behind(error) and not isinstance(error, BuildError):
+            return _tell_interruption()
         return _tell(error, as_json=bool(meta.get("pylightnix.json")))
     except Exception as error:
-        return _tell_bug(error)
+        return _tell_interruption() if is_behind(error) else _tell_bug(error)
+
+
+def _tell_interruption() -> int:
+    remark("interrupted: what was finished is kept", "yellow")
+    return INTERRUPTED
 
 
 def _tell(error: PylightnixError, *, as_json: bool) -> int:

@@ -54,6 +54,15 @@ def let_end() -> None:
     _over = True
 
 
+def is_behind(error: BaseException | None) -> bool:
+    """Whether an error is what Python, or somebody's code, has made of the interruption."""
+    while _heard and error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _interrupt(*_: object) -> None:
     global _heard  # noqa: PLW0603
     if _heard:

@@ -115,6 +115,10 @@ class EventLines:
         """Others make what is wanted."""
         self._tell("waiting", derivation=step.derivation, key=step.key, holders=[h._asdict() for h in holders])
 
+    def lacking(self, holders: Sequence[Holder]) -> None:
+        """Runs of other calls take what is needed."""
+        self._tell("lacking", holders=[holder._asdict() for holder in holders])
+
     def started(self, request: BuildRequest) -> None:
         """A run starts."""
         self._counts["runs"] += 1

@@ -188,7 +188,7 @@ def _make(running: Running, runs: Runs, keeper: Keeper, executor: Executor, list
     listener.started(running.request)
     try:
         result = executor.submit(running.request, listener.progress).result()
-        result = without_secrets(keeper, running.workspace, running.request, result)
+        result = without_secrets(keeper.blot, running.request, result)
     except BaseException:  # interrupted: what still writes is ended before its place is removed
         executor.stop()
         raise

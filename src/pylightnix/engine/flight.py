@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from pylightnix.engine.decide import Decider
 from pylightnix.engine.events import Listener
@@ -104,11 +104,11 @@ class Flight:
             del self._awaited[ref]
         return found
 
-    def wait(self) -> list[DerivationRef]:
-        """Wait until there is something freed. Our own results are visible before, so we hold no slot meanwhile."""
+    def wait(self, is_room: Callable[[], bool]) -> list[DerivationRef]:
+        """Wait until there is something freed, or room. Our own results are visible before, so we hold no slot then."""
         self._keeper.settle()
         for pause in self.pauses():
-            if found := self.freed():
+            if (found := self.freed()) or is_room():
                 return found
             rest(pause)
         raise AssertionError("BUG: pauses have no end")

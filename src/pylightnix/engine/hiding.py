@@ -13,15 +13,16 @@ from typing import Any
 
 from pylightnix.model.build import BuildRequest, BuildResult, Failure
 from pylightnix.model.hidden import Hidden, blotted_text, found_in, hidden_of
-from pylightnix.model.keeping import Keeper, Workspace
+from pylightnix.model.keeping import Blot, Workspace
 
 
-def without_secrets(keeper: Keeper, workspace: Workspace, request: BuildRequest, result: BuildResult) -> BuildResult:
+def without_secrets(blot: Blot, request: BuildRequest, result: BuildResult) -> BuildResult:
     """What a run gave, without the secrets that it could read; a failure if it gave one away.
 
+    They are those of the process that calls this. One of an engine may have others than who realizes, so both do.
+
     Args:
-        keeper: has the workspace.
-        workspace: where it was made; no file in it has a secret afterwards.
+        blot: leaves no secret in a workspace, see `Keeper`; no file of this one has a secret afterwards.
         request: what was asked for.
         result: what came.
     """
@@ -30,7 +31,8 @@ def without_secrets(keeper: Keeper, workspace: Workspace, request: BuildRequest,
     known = {name: os.environ.get(name, "") for name in request.conditions.secrets}
     unset = [name for name, text in known.items() if not text]
     hidden = hidden_of(known)
-    given_away = keeper.blot(workspace, hidden)
+    workspace = Workspace("", request.out, request.scratch, request.checkpoint, request.log, request.has_out)
+    given_away = blot(workspace, hidden)
     failure = result.failure
     if failure is not None:
         return replace(result, failure=_blot_failure(failure, hidden), error=_harmless(result.error, hidden))

@@ -26,6 +26,7 @@ from pylightnix.model.conditions import Call
 from pylightnix.model.keeping import Keeper
 from pylightnix.model.plan import Step
 from pylightnix.model.records import Record
+from pylightnix.model.sharing import Share, Shares
 from pylightnix.model.supplying import NOWHERE, Supply
 from pylightnix.names import DerivationRef, RealizationRef
 
@@ -38,6 +39,12 @@ RUN_LIMIT = 10_000
 """Runs of one derivation in one realize after which its matcher counts as never satisfied."""
 
 _CALL = Call()
+
+
+def _shares_for(executor: Executor, keeper: Keeper, making: Collection[str]) -> Shares | None:
+    """What other calls take of what the runs of this executor take; None where each call counts for itself."""
+    scope = getattr(executor, "scope", "")
+    return keeper.shares(scope, making) if scope else None
 
 
 def _outlook_for(listener: Listener | Foreseeing, closure: Closure, keeper: Keeper, slots: int) -> Outlook | None:
@@ -100,7 +107,8 @@ class Realizer:
         self._open: dict[str, Running] = {}
         self._running: dict[Future[BuildResult], Running] = {}
         self._troubles = Troubles(closure, keep_going=keep_going)
-        self._room = Room(executor.capacity)
+        self._room = Room(executor.capacity, lambda: _shares_for(executor, keeper, making))
+        self._told_lacking: set[tuple[str, int]] = set()
         self._wishes = Wishes(closure, executor, self._room)
         self._outlook = _outlook_for(listener, closure, keeper, executor.slots)
         self._begin(Decider(closure, keeper, rebuild, holding=self._holding, supply=supply))
@@ -156,9 +164,9 @@ class Realizer:
             if self._running and (not started or len(self._running) >= self._executor.slots):
                 self._collect()
             elif not started:
-                if self._troubles.end_all or self._stale or not self._flight.is_waiting:
+                if self._troubles.end_all or self._stale or not (self._flight.is_waiting or self._room.lacking):
                     return
-                self._retry(self._flight.wait())
+                self._retry(self._flight.wait(self._room.freed))
 
     def _decide_ready(self) -> None:
         """Decide all that is ready; what is elsewhere is asked for together, while nobody who collects has to wait."""
@@ -244,35 +252,64 @@ class Realizer:
         if not self._seen and self._scheduler.has_tasks:
             self._seen = True
             self._see_conditions()
+        self._room.forget()
         following = self._scheduler.next_task(self._room.fits)
         if following is None:
+            self._tell_lacking()
             return False
         ref, job = following
         try:
             self._runs.builder(job.pinned)
-            slot = self._flight.enter(job, sum(running.job.pinned.ref == ref for running in self._running.values()))
-            if slot is not None:
-                self._start(job, slot)
-            elif not self._scheduler.withdraw(ref) and not self._flight.awaits(ref, self._untold[ref]):
+            share = self._share(job)
+            slot = None if share is None else self._enter(job, share)
+            if share is not None and slot is not None:
+                self._start(job, slot, share)
+            elif not self._scheduler.withdraw(ref) and (
+                share is None or not self._flight.awaits(ref, self._untold[ref])
+            ):
                 self._scheduler.again(ref)
         except PylightnixError as error:
             self._fail(ref, error)
         return True
 
-    def _start(self, job: Job, slot: Slot) -> None:
+    def _share(self, job: Job, *, more: bool = False) -> Share | None:
+        """What a run takes, seen by other calls from now on; None if they were faster."""
+        takes_turns = getattr(self._executor, "takes_turns", None)
+        stacked = takes_turns is not None and takes_turns(self._runs.conditions(job.pinned))
+        return self._room.share(self._wishes.demand(job.pinned), job.key.home, stacked=stacked, more=more)
+
+    def _enter(self, job: Job, share: Share) -> Slot | None:
+        ref = job.pinned.ref
+        slot = None
+        try:
+            slot = self._flight.enter(job, sum(running.job.pinned.ref == ref for running in self._running.values()))
+        finally:
+            if slot is None:
+                share.release()
+        return slot
+
+    def _tell_lacking(self) -> None:
+        by_process = {(holder.host, holder.process): holder for holder in self._room.lacking}
+        new = by_process.keys() - self._told_lacking
+        if new:
+            self._told_lacking |= new
+            self._listener.lacking([holder for who, holder in by_process.items() if who in new])
+
+    def _start(self, job: Job, slot: Slot, share: Share) -> None:
         ref = job.pinned.ref
         if (step := self._untold.get(ref)) is not None and self._told.get(ref) is not step:
             self._told[ref] = step
             self._tell(step)
         self.decider.satisfied_rebuild(ref)
         self._begun[ref] += 1
-        self._launch(job, slot)
+        self._launch(job, slot, share)
 
-    def _launch(self, job: Job, slot: Slot, before: Running | None = None) -> None:
+    def _launch(self, job: Job, slot: Slot, share: Share, before: Running | None = None) -> None:
         """Begin a run, or one more attempt of it after the one before."""
         try:
-            running = self._runs.begin(job, slot, before)
+            running = self._runs.begin(job, slot, before, share)
         except BaseException:
+            share.release()
             slot.release()
             raise
         self._open[running.workspace.notes] = running
@@ -308,14 +345,14 @@ class Realizer:
 
         pauses = Flight.pauses()
         while True:
-            could_start = self._flight.is_waiting and len(self._running) < self._executor.slots
+            could_start = (self._flight.is_waiting or self._room.lacking) and len(self._running) < self._executor.slots
             pause = next(pauses) if could_start else None
             done = wait(self._running, timeout=pause, return_when=FIRST_COMPLETED).done
             for future in done:
                 running = self._running.pop(future)
                 self._room.give(self._wishes.demand(running.job.pinned))
                 self._end(running, future.result())
-            if done or self._retry(self._flight.freed()):
+            if done or self._retry(self._flight.freed()) or self._room.freed():
                 return
 
     def _retry(self, freed: Iterable[DerivationRef]) -> bool:
@@ -326,7 +363,8 @@ class Realizer:
         return bool(refs)
 
     def _end(self, running: Running, result: BuildResult) -> None:
-        result = without_secrets(self._keeper, running.workspace, running.request, result)
+        running.share.release()
+        result = without_secrets(self._keeper.blot, running.request, result)
         kept: Path | None = None
         again = False
         if self._outlook is not None:
@@ -353,7 +391,7 @@ class Realizer:
             running.slot.release()
             raise
         if again:
-            self._launch(running.job, running.slot, running)
+            self._launch(running.job, running.slot, self._share(running.job, more=True) or running.share, running)
 
     def _made(self, running: Running, made: Record | None) -> None:
         if made is not None:
@@ -384,6 +422,7 @@ class Realizer:
 
     def _give_up(self, running: Running, *, keep_slot: bool = False) -> None:
         """Leave nothing of a run, and let others make it, unless the slot is kept for one more attempt."""
+        running.share.release()
         if not keep_slot:
             running.slot.release()
         self._keeper.discard(running.workspace)

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
 
 from pylightnix.errors import ResourceError
+from pylightnix.model.claiming import Holder
 from pylightnix.model.conditions import Conditions
-
-Demand = tuple[tuple[str, float], ...]
-"""What one run takes: amounts by name."""
+from pylightnix.model.sharing import SLACK, Demand, Share, Shares
 
 NOTHING: Demand = ()
 
-_SLACK = 1e-9
-"""Of what there is: parts that are no whole numbers do not add up to the last digit."""
+
+def _nothing() -> None:
+    return None
+
+
+class _Unshared:
+    """The share of a run that takes nothing, or where each call counts for itself."""
+
+    devices = None
+
+    def release(self) -> None:
+        """There is nothing to give back."""
+
+
+UNSHARED = _Unshared()
 
 
 class Room:
@@ -24,10 +37,17 @@ class Room:
 
     Args:
         capacity: what runs may take together; None where the executor itself sees to that.
+        shares: gives what runs of other calls take of the same, None if each call counts for itself; asked when needed.
+
+    Attributes:
+        lacking: who has what a run lacks that would fit but for other calls, at the last look.
     """
 
-    def __init__(self, capacity: Mapping[str, float] | None) -> None:
+    def __init__(self, capacity: Mapping[str, float] | None, shares: Callable[[], Shares | None] = _nothing) -> None:
+        self.lacking: Sequence[Holder] = ()
         self._capacity = capacity
+        self._seen = False
+        self._sharing = shares
         self._taken: dict[str, float] = {}
         self._demands: dict[int, tuple[Conditions, Demand]] = {}
 
@@ -48,7 +68,7 @@ class Room:
         found = {}
         for name, amount in conditions.resources.items():
             there = capacity.get(name, 0)
-            if amount > there * (1 + _SLACK) and name != "cpus":
+            if amount > there * (1 + SLACK) and name != "cpus":
                 raise ResourceError(
                     f"a run needs {_shown(name, amount)}, and there is {_shown(name, there) if there else 'none'}",
                     where=where,
@@ -61,12 +81,43 @@ class Room:
             found[name] = min(amount, there)
         return tuple(sorted(found.items()))
 
+    @functools.cached_property
+    def _shares(self) -> Shares | None:
+        return self._sharing()
+
     def fits(self, demand: Demand) -> bool:
         """Whether a run that takes this can start now."""
         if not demand or self._capacity is None:  # its length alone would have the machine looked at, a millisecond
             return True
-        there = self._capacity
-        return all(self._taken.get(name, 0.0) + amount <= there[name] * (1 + _SLACK) for name, amount in demand)
+        for name, amount in demand:
+            if self._taken.get(name, 0.0) + amount > self._capacity[name] * (1 + SLACK):
+                return False
+        if self._shares is None:
+            return True
+        self._seen = True
+        lacking = self._shares.lacking(demand, self._free())
+        self.lacking = lacking or self.lacking
+        return not lacking
+
+    def forget(self) -> None:
+        """See what other calls take when that is asked for, and not what was seen before."""
+        self.lacking = ()
+        if self._seen and self._shares is not None:
+            self._shares.forget()
+        self._seen = False
+
+    def freed(self) -> bool:
+        """Whether what other calls take has changed, if a run lacks it."""
+        return bool(self.lacking) and self._shares is not None and self._shares.look()
+
+    def share(self, demand: Demand, run: str, *, stacked: bool, more: bool = False) -> Share | None:
+        """Let other calls see what a run takes, which fitted; None if they were faster. See `Shares`."""
+        if not demand or self._shares is None:
+            return UNSHARED
+        return self._shares.take(demand, self._free(), run, stacked=stacked, more=more)
+
+    def _free(self) -> Mapping[str, float]:
+        return {name: there - self._taken.get(name, 0.0) for name, there in (self._capacity or {}).items()}
 
     def take(self, demand: Demand) -> None:
         """A run has started."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any, NamedTuple
 
 from pylightnix.engine.decide import Decider, broken
 from pylightnix.engine.failing import Kept, failure_text, last_lines, spoilt_by
+from pylightnix.engine.hiding import without_secrets
 from pylightnix.engine.keys import Key
+from pylightnix.engine.room import UNSHARED
 from pylightnix.engine.secrecy import check_secrets
 from pylightnix.errors import ArtifactError, BuildError, MatcherError, PromiseError, PylightnixError
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, knows_out
@@ -20,6 +23,7 @@ from pylightnix.model.config import decode
 from pylightnix.model.keeping import Keeper, Lost, Sealed, Watch, Workspace
 from pylightnix.model.realization import Realization
 from pylightnix.model.records import Context, Record, Run, seed_of
+from pylightnix.model.sharing import Share
 from pylightnix.model.visible import VisibleInput
 from pylightnix.names import DerivationRef
 
@@ -53,6 +57,7 @@ class Running(NamedTuple):
     request: BuildRequest
     context: Context
     watch: Watch
+    share: Share
     attempt: int = 1
 
 
@@ -98,13 +103,14 @@ class Runs:
             )
         return pinned.builder
 
-    def begin(self, job: Job, slot: Slot, before: Running | None = None) -> Running:
+    def begin(self, job: Job, slot: Slot, before: Running | None = None, share: Share = UNSHARED) -> Running:
         """Write the derivation, reserve the run, and say all that the executor needs to know.
 
         Args:
             job: what is to be run.
             slot: that of the run.
             before: the attempt before, if this is one more of the same run.
+            share: what it takes of the machine.
 
         Raises:
             BuildError: a secret of it could not be kept.
@@ -137,9 +143,12 @@ class Runs:
             inputs=tuple(inputs),
             store=self._keeper.root,
             apart=job.apart is not None,
+            devices=share.devices,
+            hide=functools.partial(without_secrets, self._keeper.blot) if conditions.secrets else None,
         )
         watch = self._keeper.watch(workspace, self._inputs(pinned))
-        return Running(job, slot, workspace, request, context, watch, 1 if before is None else before.attempt + 1)
+        attempt = 1 if before is None else before.attempt + 1
+        return Running(job, slot, workspace, request, context, watch, share, attempt)
 
     def _index(self, job: Job, slot: Slot) -> int:
         if job.apart is not None:

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import Generic, TypeVar
 
-from pylightnix.engine.room import NOTHING, Demand
+from pylightnix.engine.room import NOTHING
+from pylightnix.model.sharing import Demand
 from pylightnix.names import DerivationRef
 
 Task = TypeVar("Task")

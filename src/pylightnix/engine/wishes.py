@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pylightnix.engine.room import Demand, Room
+from pylightnix.engine.room import Room
 from pylightnix.errors import ExecutorError, PylightnixError
 from pylightnix.model.build import Executor
 from pylightnix.model.closure import Closure, Pinned
 from pylightnix.model.conditions import Conditions
+from pylightnix.model.sharing import Demand
 from pylightnix.names import DerivationRef
 
 

@@ -24,7 +24,8 @@ class Told:
         worker: the process of the user's code, once it was started.
         result: what the worker says came of the run.
         end: what the supervisor says when all processes have ended: status (negative: a signal), maxrss, swept (how
-            many the worker left), left (the numbers of those that could not be ended).
+            many the worker left), left (the numbers of those that could not be ended), told (None, or who told it to
+            end the run: a signal's number, 0 because nobody seemed to wait for it).
     """
 
     worker: int | None = None
@@ -54,7 +55,9 @@ class Told:
                 self.end = message
 
 
-def why_lost(told: Told, code: int, *, stopped: bool, late: float | None = None) -> Failure | None:
+def why_lost(
+    told: Told, code: int, *, stopped: bool, late: float | None = None, starved: int | None = None
+) -> Failure | None:
     """Why there is no result, or none that counts; None if there is one.
 
     A result counts when all processes of the run have ended: what is left could write into the artifacts yet.
@@ -64,6 +67,7 @@ def why_lost(told: Told, code: int, *, stopped: bool, late: float | None = None)
         code: the supervisor's exit code, negative for a signal.
         stopped: whether the run was ended from here.
         late: the seconds that it might take, if it was ended because it took longer.
+        starved: how many processes the system killed for want of memory meanwhile; None where it does not tell.
     """
     if told.result is not None and told.end is not None:
         if told.end["left"]:
@@ -79,17 +83,44 @@ def why_lost(told: Told, code: int, *, stopped: bool, late: float | None = None)
         return Failure(
             "transport",
             f"the process for the run did not come up: it {_ending(code)}",
-            hint="the log of the run has what it said; see whether this Python can import pylightnix",
+            hint=_killer(-code, starved)
+            if code < 0
+            else "the log of the run has what it said; see whether this Python can import pylightnix",
         )
     if told.end is None:
         code = _SHELL - code if code > _SHELL else code
         hint = "whatever the builder left may still run, so nothing of the run is kept" if told.result else ""
+        hint = hint or _killer(-code, starved)
         return Failure("killed", f"the process that watched over the run {_ending(code)}", hint=hint)
     status = told.end["status"]
     if status >= 0:
         return Failure("exit", f"the process {_ending(status)} before the builder returned", fields={"code": status})
-    hint = "a SIGKILL from nobody is most often the system's, for want of memory" if -status == signal.SIGKILL else ""
+    if told.end.get("told") is not None:
+        return _told_to(told.end["told"])
+    hint = _killer(-status, starved)
     return Failure("killed", f"the process {_ending(status)}", fields={"signal": _signal_name(-status)}, hint=hint)
+
+
+def _told_to(number: int) -> Failure:
+    """It was the supervisor that ended the run, and not this process that told it to."""
+    if not number:
+        return Failure("killed", "the run was ended because nobody seemed to wait for it any more")
+    name = _signal_name(number)
+    what = f"the run was ended because {name} came to the process that watched over it"
+    return Failure(
+        "killed", what, fields={"signal": name}, hint="somebody sent it, or the process that had started it was killed"
+    )
+
+
+def _killer(number: int, starved: int | None) -> str:
+    """What is known of who killed a process: the kernel counts what it kills for want of memory."""
+    if number != signal.SIGKILL:
+        return ""
+    if starved is None:
+        return "somebody sent that signal, or the kernel did for want of memory, which it does not tell here"
+    if not starved:
+        return "somebody sent that signal: the kernel killed nothing for want of memory meanwhile"
+    return "meanwhile the kernel killed for want of memory; resources={'memory': …} lets fewer such runs go at once"
 
 
 def _left(pids: list[int]) -> Failure:

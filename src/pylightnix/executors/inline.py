@@ -11,7 +11,7 @@ from typing import Any
 
 from pylightnix.errors import ExecutorError
 from pylightnix.executors.handlers import Handlers
-from pylightnix.executors.machine import machine_capacity
+from pylightnix.executors.machine import machine_capacity, scope
 from pylightnix.executors.runlog import RunLog
 from pylightnix.executors.streams import tees
 from pylightnix.executors.telling import bytes_of_maxrss, host_facts
@@ -95,6 +95,15 @@ class InlineExecutor:
     def __init__(self, capacity: Mapping[str, float] | None = None) -> None:
         self.capacity = machine_capacity() if capacity is None else capacity
         self._stopped = False
+
+    @property
+    def scope(self) -> str:
+        """See `Executor`."""
+        return scope()
+
+    def takes_turns(self, conditions: Conditions) -> bool:
+        """Whether such a run waits for others of this process: here all do."""
+        return True
 
     def submit(self, request: BuildRequest, progress: Progress | None = None) -> Finished:
         """Run the builder.

@@ -18,6 +18,7 @@ from pylightnix.executors.events import Told, why_lost
 from pylightnix.executors.outputs import check
 from pylightnix.executors.runlog import RunLog
 from pylightnix.executors.starting import Fence, Nurseries, Pipes, Started, start_fresh
+from pylightnix.executors.starving import starved
 from pylightnix.executors.surroundings import drop_unused, is_isolated, make_directories
 from pylightnix.executors.telling import bytes_of_maxrss, host_facts
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, Finding, Progress
@@ -129,6 +130,7 @@ class Launch:
 
     def _converse(self, stack: contextlib.ExitStack, log: RunLog, told: Told) -> Failure | None:
         """Start the process, hear it out, and wait for its end; why there is no result that counts, or None."""
+        before = starved()
         try:
             control, events, output = (_opened(stack) for _ in range(3))
             if is_isolated(self.request):
@@ -150,7 +152,13 @@ class Launch:
         if told.end is None and told.worker is not None and self.fence is None:  # a sandbox has numbers of its own
             with contextlib.suppress(OSError):
                 os.killpg(told.worker, signal.SIGKILL)
-        return why_lost(told, code, stopped=self._ending, late=self.request.conditions.timeout if self._late else None)
+        late = self.request.conditions.timeout if self._late else None
+        now = starved()
+        kills = None if now is None or before is None else now - before
+        failure = why_lost(told, code, stopped=self._ending, late=late, starved=kills)
+        if failure is not None and failure.kind == "timeout" and self.request.apart:  # nobody gets its checkpoint
+            return replace(failure, hint="timeout= of the stage gives it longer")
+        return failure
 
     def _start(self, stack: contextlib.ExitStack, control: _Channel, events: _Channel, output: _Channel) -> Started:
         """Start the process, in a sandbox if it is to be in one."""

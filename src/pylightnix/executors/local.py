@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pylightnix.executors.inline import InlineExecutor
-from pylightnix.executors.machine import machine_capacity
+from pylightnix.executors.machine import machine_capacity, scope
 from pylightnix.model.build import BuildRequest, BuildResult, Finished, Progress
 from pylightnix.model.conditions import Conditions
 
@@ -30,6 +30,15 @@ class LocalExecutor:
         self.capacity = machine_capacity() if capacity is None else capacity
         self._inline = InlineExecutor(self.capacity)
         self._process: ProcessExecutor | None = None
+
+    @property
+    def scope(self) -> str:
+        """See `Executor`."""
+        return scope()
+
+    def takes_turns(self, conditions: Conditions) -> bool:
+        """Whether such a run waits for others of this process."""
+        return _goes_inline(conditions)
 
     def submit(self, request: BuildRequest, progress: Progress | None = None) -> Future[BuildResult] | Finished:
         """Run the builder here, or let another process run it.

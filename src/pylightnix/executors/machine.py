@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
+import platform
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pylightnix.executors import cgroups
+from pylightnix.hashing import digest_bytes
 from pylightnix.model.conditions import Conditions
 
 _GPU = re.compile(r"nvidia[0-9]+")
@@ -35,6 +37,14 @@ class _Capacity(Mapping[str, float]):
 
     def __len__(self) -> int:
         return len(self._found)
+
+
+def scope() -> str:
+    """Which part of which machine this process may use, as a word: who may use the same one gets the same one."""
+    may = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    job = os.environ.get("SLURM_JOB_ID", "")
+    part = [platform.node(), may, cgroups.processors(), cgroups.memory(), gpus(), job]
+    return digest_bytes(repr(part).encode())[:16]
 
 
 def cpus() -> int:
@@ -74,7 +84,8 @@ class Devices:
 
     def __init__(self, count: float) -> None:
         names = gpus()
-        self._free = list(names[: int(count)]) + [str(number) for number in range(len(names), int(count))]
+        self._names = list(names[: int(count)]) + [str(number) for number in range(len(names), int(count))]
+        self._free = list(self._names)
         self._lock = threading.Lock()
 
     def take(self, conditions: Conditions) -> list[str] | None:
@@ -85,6 +96,10 @@ class Devices:
         with self._lock:
             taken, self._free = self._free[: int(wanted)], self._free[int(wanted) :]
         return taken
+
+    def named(self, devices: Sequence[int]) -> list[str]:
+        """Those that were settled before, by their numbers."""
+        return [self._names[device] for device in devices]
 
     def give(self, taken: list[str] | None) -> None:
         """The run has ended."""

@@ -4,11 +4,12 @@ A fresh interpreter takes longer to come up than many a builder runs. This one c
 user's code, and has no threads; what is forked from it finds the state that a fresh interpreter would have. It ends
 when the executor's process does, or closes its end of the socket.
 
-A supervisor that is killed leaves what was below it to this process, which ends that.
+A supervisor that is killed leaves what was below it to this process, which ends that. If this process is killed, what
+it forked goes on where the system lets a supervisor see by itself that the executor's process is there (Linux).
 
 The executor sends a message of one byte with four descriptors for each run: a socket for the run, and the pipes for
-control, events and output. By the socket the child reads its environment (JSON, one line), and this process tells the
-child's number and, later, how it ended: a line each.
+control, events and output. By the socket the child reads its environment (JSON, one line) and tells its number; later
+this process tells how it ended: a line each, which begins with `BEGUN` or `ENDED`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import sys
 import time
 
 DESCRIPTORS = 4
+BEGUN, ENDED = "begun", "ended"
 ASIDE = 2.0
 """Seconds between two looks whether the executor's process is still there, should somebody else hold its socket."""
 
@@ -39,6 +41,7 @@ def main() -> None:
     line = socket.socket(fileno=int(sys.argv[1]))
     line.set_inheritable(False)
     parent = int(sys.argv[2])
+    executor = _handle(parent)
     supervisor.default_signals()
     supervisor.adopt_orphans()
     wake, waker = os.pipe()
@@ -68,7 +71,7 @@ def main() -> None:
         if not data:
             break
         if not _begin(descriptors, children):
-            return supervisor.supervise_worker(*_become(descriptors))
+            return supervisor.supervise_worker(*_become(descriptors, executor), executor=executor)
     os._exit(0)
 
 
@@ -79,9 +82,16 @@ def _begin(descriptors: list[int], children: dict[int, socket.socket]) -> bool:
         return False
     for inner in descriptors[1:]:
         os.close(inner)
-    channel = children[child] = socket.socket(fileno=descriptors[0])
-    _say(channel, child)
+    children[child] = socket.socket(fileno=descriptors[0])
     return True
+
+
+def _handle(parent: int) -> int | None:
+    """By which it is seen that the executor's process has ended; None where the system has no such thing."""
+    if hasattr(os, "pidfd_open"):
+        with contextlib.suppress(OSError):
+            return os.pidfd_open(parent)  # had it ended before, the loop would see that its parent is another one
+    return None
 
 
 def _reap(children: dict[int, socket.socket]) -> None:
@@ -97,16 +107,16 @@ def _reap(children: dict[int, socket.socket]) -> None:
                 continue
             if status:  # that did not end its run
                 end_strays(children)
-            _say(channel, os.waitstatus_to_exitcode(status))
+            _say(channel, ENDED, os.waitstatus_to_exitcode(status))
             channel.close()
 
 
-def _say(channel: socket.socket, number: int) -> None:
+def _say(channel: socket.socket, word: str, number: int) -> None:
     with contextlib.suppress(OSError):
-        channel.send(f"{number}\n".encode(), socket.MSG_DONTWAIT)
+        channel.send(f"{word} {number}\n".encode(), socket.MSG_DONTWAIT)
 
 
-def _become(descriptors: list[int]) -> tuple[int, int]:
+def _become(descriptors: list[int], executor: int | None) -> tuple[int, int]:
     """Have what a process started for this run would have, and nothing else; the pipes for control and events."""
     os.setsid()
     signal.set_wakeup_fd(-1)
@@ -116,8 +126,9 @@ def _become(descriptors: list[int]) -> tuple[int, int]:
     os.dup2(output, 2)
     with socket.socket(fileno=channel) as own, own.makefile("rb") as lines:
         told = json.loads(lines.readline())
+        _say(own, BEGUN, os.getpid())  # so who hears of nobody knows that there is nobody
     for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else range(3, 256):
-        if int(name) > 2 and int(name) not in (control, events):
+        if int(name) > 2 and int(name) not in (control, events, executor):
             with contextlib.suppress(OSError):
                 os.close(int(name))
     os.environ.clear()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pylightnix.clock import utc_now
 from pylightnix.errors import ExecutorError
-from pylightnix.executors.machine import Devices, machine_capacity
+from pylightnix.executors.machine import Devices, machine_capacity, scope
 from pylightnix.executors.making import environment_of
 from pylightnix.executors.modules import Modules
 from pylightnix.executors.surroundings import environment
@@ -62,6 +62,11 @@ class ProcessExecutor:
         self._running: set[Launch] = set()
         self._threads: set[threading.Thread] = set()
         self._stopped = False
+
+    @property
+    def scope(self) -> str:
+        """See `Executor`."""
+        return scope()
 
     def submit(self, request: BuildRequest, progress: Progress | None = None) -> Future[BuildResult]:
         """Take a run; what it needs of this process is read now, before this returns.
@@ -189,7 +194,9 @@ class ProcessExecutor:
                     self._running.discard(launch)
 
     def _carry(self, launch: Launch) -> BuildResult:
-        devices = self._devices.take(launch.request.conditions)
+        settled = launch.request.devices
+        taken = self._devices.take(launch.request.conditions) if settled is None else None
+        devices = taken if settled is None else self._devices.named(settled)
         if devices is not None:
             launch.environ["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
         try:
@@ -197,4 +204,4 @@ class ProcessExecutor:
         except Exception as error:  # whoever waits for the future must hear of it
             return self._without_process(Failure("transport", f"the run was lost: {error!r}"))
         finally:
-            self._devices.give(devices)
+            self._devices.give(taken)

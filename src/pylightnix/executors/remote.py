@@ -19,6 +19,7 @@ from pylightnix.executors.desk import Desk
 from pylightnix.executors.telling import describe, host_facts
 from pylightnix.executors.waiting import Waiter
 from pylightnix.model.build import BuildRequest, BuildResult, Failure
+from pylightnix.model.hidden import LEAST
 
 if TYPE_CHECKING:
     from pylightnix.executors.launch import Launch
@@ -73,6 +74,12 @@ def _refusal(about: Mapping[str, Any], desk: Desk, waiter: Waiter) -> Failure | 
             f"the worker on {_host()} has no {lacking} in its environment, and secrets are not sent to workers",
             hint="set it where the workers are started: what is sent to them could be read by others on the way",
         )
+    if short := ", ".join(name for name in about.get("secrets", ()) if len(os.environ[name]) < LEAST):
+        return Failure(
+            "exception",
+            f"the worker on {_host()} has less than {LEAST} characters in {short}, which stand everywhere by chance",
+            hint="let the workers have the same secret as whoever realizes",
+        )
     if not desk.is_seen():
         return Failure(
             "transport",
@@ -112,7 +119,8 @@ def _carry(about: Mapping[str, Any], desk: Desk, waiter: Waiter, request: BuildR
     )
     listener.start()
     try:
-        return launch.carry()
+        result = launch.carry()
+        return result if request.hide is None else request.hide(request, result)
     finally:
         over.set()
         teller.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +16,8 @@ from typing import NamedTuple, Protocol
 
 import blake3
 
+from pylightnix.executors.forked import Forked
+
 _ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 _NEEDED = os.path.dirname(os.path.dirname(os.path.abspath(blake3.__file__)))
 """Where the one package is that is needed to read a request: isolated runs have neither our PYTHONPATH nor our home."""
@@ -27,9 +28,6 @@ _BOOT = (
 )
 _AT_START = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_", "LANG", "LC_")
 """How the names of variables begin that count while a process comes up, and not afterwards."""
-
-_COMING_UP = 60.0
-"""Seconds that a nursery may take to fork."""
 
 _PAUSE = 0.1
 """Seconds that one may take to fork once all are to end at once."""
@@ -121,12 +119,16 @@ class Nurseries:
         """
         kind = (sys.executable, *sorted(item for item in environ.items() if item[0].startswith(_AT_START)))
         with self._lock:
-            if self._closed:
-                raise OSError("the executor was stopped")
-            nursery = self._nurseries.get(kind)
-            if nursery is None or not nursery.is_alive():
-                nursery = self._nurseries[kind] = _Nursery(environ, pipes.output)
-            return nursery.start(pipes, environ, name)
+            while True:
+                if self._closed:
+                    raise OSError("the executor was stopped")
+                nursery = self._nurseries.get(kind)
+                fresh = nursery is None or not nursery.is_alive()
+                if nursery is None or fresh:
+                    nursery = self._nurseries[kind] = _Nursery(environ, pipes.output)
+                started = nursery.start(pipes, environ, name)
+                if fresh or started.has_begun or nursery.given_up or nursery.is_alive():
+                    return started
 
     def close(self) -> None:
         """End them; what they have forked ends too."""
@@ -172,6 +174,7 @@ class _Nursery:
         except BaseException:
             ours.close()
             raise
+        self.given_up = False
         self._line = ours
         self._process = process
         self.close: Callable[[], object] = weakref.finalize(self, _end, ours, process, os.getpid())
@@ -182,16 +185,17 @@ class _Nursery:
 
     def kill(self) -> None:
         """End it at once; whoever waits for it hears of it."""
+        self.given_up = True
         self._process.kill()
 
-    def start(self, pipes: Pipes, environ: Mapping[str, str], name: str) -> Started:
+    def start(self, pipes: Pipes, environ: Mapping[str, str], name: str) -> Forked:
         """Let it fork."""
         ours, its = socket.socketpair()
         try:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError), its:  # it did not come up
                 socket.send_fds(self._line, [b"+"], [its.fileno(), *pipes])
                 ours.sendall(json.dumps({"environ": dict(environ), "name": name}).encode() + b"\n")
-            return _Forked(ours, self._process)
+            return Forked(ours, self._process)
         except BaseException:
             ours.close()
             raise
@@ -206,68 +210,3 @@ def _end(line: socket.socket, process: subprocess.Popen[bytes], owner: int) -> N
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-class _Forked:
-    """A supervisor that a nursery forked: its child, so the nursery tells how it ended."""
-
-    def __init__(self, channel: socket.socket, nursery: subprocess.Popen[bytes]) -> None:
-        self._channel = channel
-        self._nursery = nursery
-        self._told = b""
-        self._code: int | None = None
-        self._handle: int | None = None
-        channel.settimeout(_COMING_UP)
-        told = self._hear(1)
-        self.pid = -1 if told is None else told
-        if told is None:
-            self._code = nursery.wait()  # it did not come up, or is gone
-            channel.close()
-        elif hasattr(os, "pidfd_open"):
-            with contextlib.suppress(OSError):
-                self._handle = os.pidfd_open(self.pid)
-
-    def _hear(self, lines: int) -> int | None:
-        """The last number of so many, once it is told; None if it never will be."""
-        while self._told.count(b"\n") < lines:
-            try:
-                data = self._channel.recv(64)
-            except ConnectionResetError:
-                return None
-            if not data:
-                return None
-            self._told += data
-        return int(self._told.split(b"\n")[lines - 1])
-
-    def poll(self) -> int | None:
-        """How it ended, None if it has not."""
-        if self._code is None:
-            self._channel.settimeout(0)
-            with contextlib.suppress(BlockingIOError):
-                self._ended(self._hear(2))
-        return self._code
-
-    def wait(self) -> int:
-        """Wait for its end; how it ended."""
-        if self._code is None:
-            self._channel.settimeout(None)
-            self._ended(self._hear(2))
-        return -signal.SIGKILL if self._code is None else self._code
-
-    def _ended(self, code: int | None) -> None:
-        """Without its nursery nobody knows: it has ended its run then."""
-        self._code = -signal.SIGKILL if code is None else code
-        self._channel.close()
-        handle, self._handle = self._handle, None
-        if handle is not None:
-            os.close(handle)
-
-    def send_signal(self, number: int) -> None:
-        """Signal it, if it has not ended."""
-        if self._code is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            if self._handle is not None:
-                signal.pidfd_send_signal(self._handle, number)
-            else:
-                os.kill(self.pid, number)

@@ -8,18 +8,22 @@ leaves behind (Linux; elsewhere only the worker's process group is ended). It ta
 - SIGTERM: end the worker politely, at once after `GRACE` seconds; SIGHUP: at once. In a sandbox no signal of the
   executor's arrives: there the pipe `orders` has the numbers of signals, a byte each, and this process is the first
   of a namespace, which ends with it.
-- the pipe `events` gets one line when the worker was started and one when everything has ended, or could not be ended.
+- a handle of the executor's process, where a nursery has one, shows that it has ended: as when `control` closes.
+- the pipe `events` gets one line when the worker was started and one when everything has ended, or could not be ended;
+  `told` says why if this process was told to end the run: a signal's number, or 0 because nobody waits for it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import signal
 import sys
 import time
 from collections.abc import Collection
+from typing import NamedTuple
 
 GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -40,19 +44,19 @@ def main() -> None:
     supervise_worker(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[6]) if len(sys.argv) > 6 else None)
 
 
-def supervise_worker(control: int, events: int, orders: int | None = None) -> None:
+def supervise_worker(control: int, events: int, orders: int | None = None, executor: int | None = None) -> None:
     """Fork; the supervisor never returns from here, the worker does when the run has ended."""
-    for descriptor in filter(None, (control, events, orders)):
+    for descriptor in filter(None, (control, events, orders, executor)):
         os.set_inheritable(descriptor, False)
     adopt_orphans()
-    if orders is None:
+    if orders is None and executor is None:
         _set_process_option(_PDEATHSIG, signal.SIGHUP)  # no SIGKILL: there is sweeping to do
     supervisor = os.getpid()
     signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)  # told to end the run before it can hear, it would die alone
     worker = os.fork()
     if worker:
         try:
-            _supervise(worker, control, events, orders)
+            _supervise(worker, events, Ends(control, orders, executor))
         finally:
             os._exit(1)
     os.setsid()
@@ -60,8 +64,8 @@ def supervise_worker(control: int, events: int, orders: int | None = None) -> No
     _set_process_option(_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != supervisor:
         os._exit(1)
-    if orders is not None:
-        os.close(orders)
+    for descriptor in filter(None, (orders, executor)):
+        os.close(descriptor)
     from pylightnix.executors.worker import work  # in the worker only
 
     work(control, events)
@@ -84,12 +88,21 @@ def _set_process_option(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def _supervise(worker: int, control: int, events: int, orders: int | None) -> None:
+class Ends(NamedTuple):
+    """What a supervisor watches to learn that the run is to end, see above."""
+
+    control: int
+    orders: int | None
+    executor: int | None
+
+
+def _supervise(worker: int, events: int, ends: Ends) -> None:
     _say(events, f'{{"worker": {worker}}}')
-    status, peak = _watch(worker, control, orders)
+    status, peak, told = _watch(worker, ends)
     swept, left, peak = _sweep(worker, peak)
     code = os.waitstatus_to_exitcode(status)
-    _say(events, f'{{"status": {code}, "maxrss": {peak}, "swept": {swept}, "left": {sorted(left)}}}')
+    end = {"status": code, "maxrss": peak, "swept": swept, "left": sorted(left), "told": told}
+    _say(events, json.dumps(end))
     os._exit(0)
 
 
@@ -99,8 +112,9 @@ def _say(events: int, line: str) -> None:
         os.write(events, f"\n{line}\n".encode())
 
 
-def _watch(worker: int, control: int, orders: int | None) -> tuple[int, int]:
-    """Wait for the worker's end, or bring it about when told to; its status and peak memory."""
+def _watch(worker: int, ends: Ends) -> tuple[int, int, int | None]:
+    """Wait for the worker's end, or bring it about when told to; its status, peak memory, and who told so."""
+    control, orders, executor = ends
     wake, waker = os.pipe()
     os.set_blocking(waker, False)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
@@ -110,29 +124,32 @@ def _watch(worker: int, control: int, orders: int | None) -> tuple[int, int]:
     poll = select.poll()
     poll.register(control, 0)
     heard = [wake] if orders is None else [wake, orders]
-    for descriptor in heard:
+    for descriptor in heard if executor is None else [*heard, executor]:
         poll.register(descriptor, select.POLLIN)
     deadline: float | None = None
+    why: int | None = None
     while True:
         pid, status, usage = os.wait4(worker, os.WNOHANG | os.WUNTRACED)
         if pid and os.WIFSTOPPED(status):
             _tell_of_stop(worker, os.WSTOPSIG(status))
             continue
         if pid:
-            return status, usage.ru_maxrss
+            return status, usage.ru_maxrss, why
         ready = dict(poll.poll(None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000))
         if orders is not None and ready.get(orders, 0) & select.POLLHUP:
             poll.unregister(orders)
         told = b"".join(os.read(descriptor, 4096) for descriptor in heard if ready.get(descriptor, 0) & select.POLLIN)
         late = deadline is not None and time.monotonic() >= deadline
-        if control in ready or signal.SIGHUP in told or late:
+        alone = [descriptor for descriptor in (control, executor) if descriptor in ready]
+        if alone or signal.SIGHUP in told or late:
             _kill_group(worker, signal.SIGKILL)
             deadline = None
-            if control in ready:
-                poll.unregister(control)
+            why = why if late else 0 if alone else signal.SIGHUP
+            for descriptor in alone:
+                poll.unregister(descriptor)
         elif signal.SIGTERM in told and deadline is None:
             _kill_group(worker, signal.SIGTERM)
-            deadline = time.monotonic() + GRACE
+            deadline, why = time.monotonic() + GRACE, signal.SIGTERM
 
 
 def _tell_of_stop(worker: int, number: int) -> None:

@@ -94,7 +94,8 @@ def _dump(request: BuildRequest, foreign: list[ModuleType]) -> bytes:
         cloudpickle.register_pickle_by_value(module)
     try:
         by_value = {module.__name__ for module in foreign}
-        lean = dataclasses.replace(request, arguments=dict(request.arguments), builder=_portable(request, by_value))
+        builder = _portable(request, by_value)
+        lean = dataclasses.replace(request, arguments=dict(request.arguments), builder=builder, hide=None)
         try:
             return bytes(cloudpickle.dumps(lean))
         except Exception as error:

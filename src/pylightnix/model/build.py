@@ -89,6 +89,9 @@ class BuildRequest:
         inputs: absolute paths of what the builder is given of its inputs: directories, or single promised artifacts.
         store: the absolute path of the store.
         apart: whether it is made beside what the store has, for whoever waits alone: no other one may take it over.
+        devices: which of the machine's graphics processors are its own, counted from 0; None if that is not settled.
+        hide: takes the secrets of a worker elsewhere, which may be others than here, out of what the run left and gave;
+            can be pickled. None if it can read none.
     """
 
     stage: str
@@ -107,6 +110,8 @@ class BuildRequest:
     inputs: tuple[str, ...] = ()
     store: str = ""
     apart: bool = False
+    devices: tuple[int, ...] | None = None
+    hide: Callable[[BuildRequest, BuildResult], BuildResult] | None = None
 
     @property
     def has_out(self) -> bool:
@@ -220,6 +225,10 @@ class Executor(Protocol):
     executor may also have `accept(conditions)`, which raises the same: it is asked for all derivations that may have to
     be built before the first builder of a call runs. And `resume(store, key)`, where runs go on when whoever waited for
     them is gone: it takes one of that key over and gives its index, which is then the one that is submitted; else None.
+
+    An executor whose runs take of this machine may have `scope`, a word (0-9, a-z) that tells which part of it, so that
+    the calls of many processes into one store share that; and `takes_turns(conditions)`, whether such a run waits for
+    other ones of this process.
 
     Attributes:
         name: a word, for records and messages.

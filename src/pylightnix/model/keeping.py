@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -12,6 +12,7 @@ from pylightnix.model.hidden import Hidden
 from pylightnix.model.holding import Holding
 from pylightnix.model.records import Context, Record, Run
 from pylightnix.model.remembered import Memory
+from pylightnix.model.sharing import Shares
 from pylightnix.model.shelf import Shelf
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef
 
@@ -89,6 +90,14 @@ class Watch(Protocol):
         ...
 
 
+class Blot(Protocol):
+    """Leaves no secret in a workspace: the log without it, and no file that has one; can be pickled."""
+
+    def __call__(self, workspace: Workspace, hidden: Sequence[Hidden]) -> str:
+        """What of the artifacts had one, in words; empty if nothing had."""
+        ...
+
+
 class Keeper(Shelf, Protocol):
     """Keeps derivations and realizations. Every method that writes is safe to be killed in, and to be run again."""
 
@@ -144,6 +153,15 @@ class Keeper(Shelf, Protocol):
         """Take a slot of a key, before a run of it begins; see `model.claiming` for what it means."""
         ...
 
+    def shares(self, scope: str, making: Collection[str]) -> Shares:
+        """For one realize: what runs of all calls take of a part of a machine, see `model.sharing`.
+
+        Args:
+            scope: which part; a word (0-9, a-z).
+            making: keys of runs that this process is part of.
+        """
+        ...
+
     def together(self) -> AbstractContextManager[None]:
         """What is registered within may wait, for a moment, to be made visible and lasting with what else is."""
         ...
@@ -179,12 +197,9 @@ class Keeper(Shelf, Protocol):
         """Remove what runs of this key that were killed were writing: nobody has looked for secrets in it."""
         ...
 
-    def blot(self, workspace: Workspace, hidden: Sequence[Hidden]) -> str:
-        """Leave no secret in a workspace: the log without it, and no file that has one.
-
-        Returns:
-            What of the artifacts had one, in words; empty if nothing had.
-        """
+    @property
+    def blot(self) -> Blot:
+        """Leaves no secret in a workspace."""
         ...
 
     def seal(self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str]) -> Sealed:

@@ -59,6 +59,10 @@ class PlainTelling:
     def waiting(self, step: Step, holders: Sequence[Holder]) -> None:
         self._say(f"{'wait':<8} {step.derivation.short}  {step.derivation.name}  is being made by {_who(holders)}")
 
+    def lacking(self, holders: Sequence[Holder]) -> None:
+        names = ", ".join(f"{holder.stage} ({holder})" for holder in holders)
+        self._say(f"{'wait':<8} what the next run takes is taken by {names}")
+
     def started(self, request: BuildRequest) -> None:
         self._runs += 1
 

@@ -31,7 +31,8 @@ FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _GATE = "locks/collect.lock"
 """Made with the store too: a collection has to lock it where there may be no room for a file any more."""
 
-_LATER = ("tmp", "tmp/checkpoints", "tmp/slurm", "cache", "cache/used", "locks/held", "quarantine", "trash")
+_LATER = ("tmp", "tmp/checkpoints", "tmp/slurm", "cache", "cache/used", "locks/held", "locks/shares", "quarantine",
+          "trash")  # fmt: skip
 _DIRECTORIES = (*_PLACES, *_LATER)
 _VERSION = re.compile(r"store/([1-9][0-9]{0,8})")
 

@@ -8,15 +8,14 @@ import functools
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pylightnix.errors import ArtifactError, StoreError
 from pylightnix.hashing import DIGITS, canonical, digest_bytes, kind_tag
-from pylightnix.model.hidden import Hidden
-from pylightnix.model.keeping import Lost, Sealed, Workspace
+from pylightnix.model.keeping import Blot, Lost, Sealed, Workspace
 from pylightnix.model.records import Context, PromiseRecord, Record, Run, hash_realization, hash_value_text
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store import changes, files
@@ -42,6 +41,7 @@ from pylightnix.store.publishing import (
 )
 from pylightnix.store.reading import DAMAGED, LOST, Reader
 from pylightnix.store.recollection import Recollections
+from pylightnix.store.shares import Shares
 from pylightnix.store.trees import Tree, hash_tree, is_empty
 from pylightnix.store.watching import Watch
 
@@ -150,6 +150,9 @@ class Writer(Reader):
         may_be_first = not self._looked.get(home) and home not in self._next
         return self._claims.claim(home, functools.partial(self._begin, home) if may_be_first else None)
 
+    def shares(self, scope: str, making: Collection[str]) -> Shares:
+        return Shares(self.layout.locks, scope, making)
+
     def together(self) -> contextlib.AbstractContextManager[None]:
         return self._pending.together()
 
@@ -256,8 +259,9 @@ class Writer(Reader):
 
         forget_killed(self.layout, home)
 
-    def blot(self, workspace: Workspace, hidden: Sequence[Hidden]) -> str:
-        return blot(workspace, hidden)
+    @property
+    def blot(self) -> Blot:
+        return blot
 
     def seal(self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str]) -> Sealed:
         text = _value_text(home, value)

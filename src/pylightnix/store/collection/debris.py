@@ -29,6 +29,7 @@ from pylightnix.store.files import ID, fresh_id
 from pylightnix.store.layout import Layout
 from pylightnix.store.locks import is_free, remove_if_free
 from pylightnix.store.removal import remove_tree
+from pylightnix.store.shares import sweep_shares
 
 ABANDONED = 86_400.0
 """Seconds after which something unfinished is nobody's, if nobody with its number of a process holds a lock, even if
@@ -130,10 +131,11 @@ class Sweeper:
         return tuple(gone)
 
     def _locks(self) -> int:
-        """Slots and holds of the dead."""
+        """Slots, shares and holds of the dead."""
         count = 0
         with contextlib.suppress(OSError):
             count = Claims(self._layout.locks).sweep()
+            count += sweep_shares(self._layout.locks)
         with self._gate.closed():
             dead = list(held_now(self._layout).dead)
         dead += [path for path in self._in("locks") if path.endswith(".test") and not _is_alive(path)]
