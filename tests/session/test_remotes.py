@@ -860,3 +860,19 @@ def test_what_came_of_another_file_is_no_beginning(source: Store, target: Store,
         pull(done.ref, place, store=into, unsigned=True)
         is_same(source, into, done)
         into.remove(done.ref)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_promise_that_is_none_is_told_before_anything_is_taken_in(
+    dry_run: bool, source: Store, target: Store, place: Path, done: Realization[Any]
+) -> None:
+    push(done, place, store=source)
+    ref = done.deps.best.ref
+    with pytest.raises(UnknownPromiseError, match="has no promise 'wieghts'") as caught:
+        pull(ref, place, store=target, unsigned=True, only=["weights", "wieghts"], dry_run=dry_run)
+    assert caught.value.hint.startswith("perhaps 'weights'; its promises: ")
+    assert not (target.path / "records").exists() or not list((target.path / "records").iterdir())
+    pull(ref, place, store=target, unsigned=True, only=(name for name in ["weights"]), dry_run=dry_run)
+    if not dry_run:
+        with pytest.raises(UnknownPromiseError, match="has no promise 'other'"):
+            pull(ref, place, store=target, unsigned=True, only="other")
