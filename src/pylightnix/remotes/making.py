@@ -11,7 +11,7 @@ from pylightnix.names import printable
 from pylightnix.remotes.fetching import Fetcher
 from pylightnix.remotes.format import Pieces
 from pylightnix.remotes.pieces import PACKED, Blob, Taker
-from pylightnix.remotes.resuming import LEAST, Parts
+from pylightnix.remotes.resuming import WORTH, Parts
 from pylightnix.store import changes
 from pylightnix.store.files import NewFile, write_new
 from pylightnix.store.manifests import Entry, read_manifest
@@ -34,7 +34,12 @@ def make_files(
         DamageError: the content is not that of the manifest.
         RemoteError: the remote cannot be reached, or refuses.
     """
-    packs = Taker(fetcher.stream(pieces.packs) if small is None else [small])
+    if small is not None:
+        packs = Taker([small])
+    elif parts is not None and sum(blob.size for blob in pieces.packs) > WORTH:
+        packs = Taker(parts.packs(fetcher, pieces.packs))
+    else:
+        packs = Taker(fetcher.stream(pieces.packs))
     files = iter(pieces.files)
     for entry in read_manifest(manifest):
         path = f"{out}/{entry.path}"
@@ -46,7 +51,7 @@ def make_files(
             changes.link_symbolically(os.fsdecode(entry.target), path)
         else:
             blobs = _pieces_of(entry, next(files, ()))
-            if parts is not None and entry.size >= LEAST:
+            if parts is not None:
                 parts.fetch(fetcher, blobs, _mode(entry), path)
             else:
                 write_file(path, fetcher.stream(blobs), _mode(entry))
