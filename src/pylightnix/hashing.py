@@ -31,7 +31,7 @@ def content_hasher(*, threads: bool = False) -> ContentHasher:
     return blake3(max_threads=blake3.AUTO) if threads else blake3()
 
 
-def digest_bytes(data: bytes) -> str:
+def digest_bytes(data: bytes | memoryview) -> str:
     """The BLAKE3 hash of some bytes, 64 hexadecimal digits."""
     return blake3(data).hexdigest()
 

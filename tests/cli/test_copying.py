@@ -15,6 +15,10 @@ def test_to_another_store(cli: Cli) -> None:
     assert [(one["how"], one["size"]) for one in found["realizations"]] == [("there", 0)] * 3
     assert found["to"] == str(cli.directory / "other")
     cli("verify", "--store", "other")
+    assert "no root reaches" not in cli("gc", "--unreachable", "--dry-run", "--store", "other").stdout
+    cli("copy", "flow.py:report", "--to", "named", "--root", "got")
+    assert [one["name"] for one in cli.json("root", "--store", "named")["roots"]] == ["got"]
+    assert "no root reaches" not in cli("gc", "--unreachable", "--dry-run", "--store", "named").stdout
     ref = found["realizations"][0]["ref"]
     assert "the same" in cli("copy", ref, "--to", "other", "--store", "other", code=2).stderr
     assert "Missing option '--to'" in cli("copy", "flow.py:report", code=2).stderr

@@ -13,7 +13,7 @@ from pylightnix import Build, Dep, Realization, Store, promise, pull, push, real
 from pylightnix.errors import RemoteError, TrustError, UnknownReferenceError
 from pylightnix.remotes.keyring import DIRECTORY, Keys
 from pylightnix.remotes.pieces import PACKED, PIECE
-from pylightnix.remotes.web import TOKEN
+from pylightnix.remotes.web_access import TOKEN
 from tests.cli.conftest import COMMAND
 from tests.cli.server import ask, serving
 
@@ -78,13 +78,19 @@ def test_without_a_key_it_is_not_believed(store: Store, done: Realization[Any], 
 
 def test_with_a_token(store: Store, done: Realization[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     token = tmp_path / "token"
-    token.write_text("a token of some length\n")
+    token.write_text("a-token-of-some-length\n")
     with serving(store, "--token-file", str(token)) as address:
-        for wrong in ("", "a token of some lengti"):
+        host = address.removeprefix("http://")
+        for wrong in (
+            "",
+            f"{host}=a-token-of-some-lengti",
+            "a-token-of-some-length",
+            "127.0.0.1=a-token-of-some-length",
+        ):
             monkeypatch.setenv(TOKEN, wrong)
             with pytest.raises(RemoteError, match="refused"):
                 pull(done.ref, address, store=tmp_path / "two", unsigned=True)
-        monkeypatch.setenv(TOKEN, token.read_text().strip())
+        monkeypatch.setenv(TOKEN, f"{host}={token.read_text()}")
         pull(done.ref, address, store=tmp_path / "two", unsigned=True)
 
 
@@ -162,7 +168,7 @@ def test_it_is_not_opened_to_others_by_mistake(store: Store, tmp_path: Path) -> 
         (("--root", "nothing"), "no root 'nothing'"),
     ):
         assert what in refused(store, *options)
-    token.write_text("a token of some length")
+    token.write_text("a-token-of-some-length")
     assert "as it is" in refused(store, "--host", "0.0.0.0", "--token-file", str(token))
 
 

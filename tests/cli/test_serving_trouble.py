@@ -22,7 +22,7 @@ from pylightnix import Build, Realization, Store, pull, realize, stage
 from pylightnix.errors import DamageError, RemoteError, UnknownReferenceError
 from pylightnix.remotes.keyring import DIRECTORY
 from pylightnix.remotes.pieces import PIECE
-from pylightnix.remotes.web import TOKEN
+from pylightnix.remotes.web_access import TOKEN
 from tests.cli.conftest import COMMAND
 from tests.cli.server import Between, Server, ask, serving, start
 from tests.remotes.tls_server import certify
@@ -172,16 +172,16 @@ def take(ref: str, server: str, target: Store) -> bool:
 
 def test_over_tls(store: Store, done: Realization[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     certify(tmp_path)
-    token = "a token of some length"
+    token = "a-token-of-some-length"
     files = ("--tls-cert", str(tmp_path / "certificate"), "--tls-key", str(tmp_path / "key"))
-    monkeypatch.setenv(TOKEN, token)
     with serving(store, *files, PYLIGHTNIX_SERVE_TOKEN=token) as server:
+        monkeypatch.setenv(TOKEN, f"{server}={token}")
         assert server.startswith("https://127.0.0.1:")
         with pytest.raises(RemoteError, match="CERTIFICATE_VERIFY_FAILED"):
             pull(done.ref, server, store=tmp_path / "two", unsigned=True)
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate"))
         pull(done.ref, server, store=tmp_path / "two", unsigned=True)
-        monkeypatch.setenv(TOKEN, f"{token}s")
+        monkeypatch.setenv(TOKEN, f"{server}={token}s")
         with pytest.raises(RemoteError, match="refused"):
             pull(done.ref, server, store=tmp_path / "two", unsigned=True)
     assert token not in server.told
@@ -222,7 +222,7 @@ def test_what_is_no_request_of_ours(quiet: Server, request_: bytes) -> None:
     with socket.create_connection(("127.0.0.1", urlsplit(quiet).port), timeout=10) as client:
         client.sendall(request_)
         assert client.recv(100)[9:10] == b"4"
-    assert ask(quiet, "/remote.json", Authorization="Bearer a token of some length")[0] == 200
+    assert ask(quiet, "/remote.json", Authorization="Bearer a-token-of-some-length")[0] == 200
 
 
 @pytest.fixture(scope="module")
@@ -230,5 +230,5 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     store = Store(tmp_path_factory.mktemp("quiet") / "one", durability="none")
     realize(number(1), store=store, quiet=True)
     keys = os.fspath(store.path.with_name("keys"))
-    with serving(store, PYLIGHTNIX_KEYS=keys, PYLIGHTNIX_SERVE_TOKEN="a token of some length") as server:
+    with serving(store, PYLIGHTNIX_KEYS=keys, PYLIGHTNIX_SERVE_TOKEN="a-token-of-some-length") as server:
         yield server

@@ -13,13 +13,15 @@ from pylightnix import Build, Realization, Store, match, promise, pull, push, re
 from pylightnix.errors import DamageError
 from pylightnix.hashing import canonical, digest_bytes
 from pylightnix.model.records import seed_of
-from pylightnix.remotes.format import Offer, offers_prefix
+from pylightnix.remotes.format import Offer, Pieces, offers_prefix, tree_name
 from pylightnix.remotes.keyring import DIRECTORY, Keys
 from pylightnix.remotes.notes import Notes, notes_bytes, parse_notes
-from pylightnix.remotes.pieces import Blob
+from pylightnix.remotes.pieces import PACKED, Blob
 from pylightnix.remotes.sending import stored_as
 from pylightnix.session.substituting import RemoteWarning
+from pylightnix.store import trees
 from pylightnix.store.documents import record_bytes
+from pylightnix.store.filehash import hash_file
 
 
 @stage(code="ignore", matcher=match.latest())
@@ -134,4 +136,47 @@ def test_an_index_after_which_there_is_none(index: int, source: Store, target: S
     pull(done.ref, place, store=target)
     again = realize(data(), store=target, rebuild=[data()], quiet=True)
     assert again.runs[-1].index == 10**8
+    assert target.verify().findings == ()
+
+
+@stage(code="ignore")
+def several(build: Build) -> None:
+    for name, size in (("a", 5), ("b", 5), ("large", PACKED)):
+        (build.out / name).write_bytes(name[:1].encode() * size)
+
+
+@pytest.mark.parametrize("other", [{"packs": b"bbbbbaaaaa"}, {"packs": b"aaaaabbbbc"}, {"files": b"m" * PACKED}])
+def test_pieces_of_other_content(other: dict[str, bytes], source: Store, target: Store, place: Path) -> None:
+    """Nobody has signed where the content is; each blob is what its name says, but not what the file must be."""
+    done = realize(several(), store=source, quiet=True)
+    push(done, place, store=source)
+    name = tree_name(done.record.tree)
+    pieces = Pieces.parse(name, (place / name).read_bytes())
+    for kind, data in other.items():
+        blob, stored = stored_as(data)
+        (place / blob.name).parent.mkdir(exist_ok=True)
+        (place / blob.name).write_bytes(stored)
+        pieces = pieces._replace(packs=(blob,)) if kind == "packs" else pieces._replace(files=((blob,),))
+    (place / name).write_bytes(pieces.to_bytes())
+    with pytest.raises(DamageError, match="is not what its record says") as caught:
+        pull(done.ref, place, store=target)
+    assert caught.value.fields["path"] == ("large" if "files" in other else "b" if b"c" in other["packs"] else "a")
+    assert not list((target.path / "store").iterdir())
+    assert target.verify().findings == ()
+
+
+def test_what_was_held_against_its_hash_when_it_was_written_is_not_read_again(
+    source: Store, target: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = realize(several(), store=source, quiet=True)
+    push(done, place, store=source)
+    hashed: list[int] = []
+
+    def noted(fd: int, size: int, between: Any) -> str:
+        hashed.append(size)
+        return hash_file(fd, size, between)
+
+    monkeypatch.setattr(trees, "hash_file", noted)
+    pull(done.ref, place, store=target)
+    assert hashed == [PACKED]
     assert target.verify().findings == ()

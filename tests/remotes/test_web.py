@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from pylightnix import Dep, Store, promise, pull, push, realize, stage
 from pylightnix.errors import RemoteError, UnknownReferenceError
-from pylightnix.remotes import pace, web
+from pylightnix.remotes import pace
 from pylightnix.remotes.pieces import PACKED
 from pylightnix.remotes.web import Web
 from tests.remotes.servers import Answer, Told, files_server, nginx_server
@@ -112,33 +111,6 @@ def test_a_connection_that_was_closed_meanwhile_is_made_again(opened: Opened) ->
         for _ in range(3):  # it closes after each answer, and does not say so
             assert backend.get("x", 10) == b"one"
         assert len(told.asked) == 3
-
-
-def test_a_token_goes_to_the_server(monkeypatch: pytest.MonkeyPatch, opened: Opened) -> None:
-    monkeypatch.setenv(web.TOKEN, "T0KEN\n")
-    with Told(Answer.of("200 OK", b"one")).running() as told:
-        backend = opened(told.url)
-        backend.get("x", 10)
-        assert "Authorization: Bearer T0KEN" in told.asked[0]
-        assert "T0KEN" not in repr(backend.url)
-
-
-@pytest.mark.parametrize("token", ["T0KEN\nmore", "T0KEN\u20ac", "T0KEN\x00"])
-def test_what_is_no_token_is_told_and_not_shown(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
-    monkeypatch.setattr(os, "environ", {**os.environ, web.TOKEN: token})  # the real one takes no NUL
-    with pytest.raises(RemoteError, match="is no token") as caught:
-        Web("http://127.0.0.1:9/x")
-    assert "T0KEN" not in str(caught.value)
-
-
-def test_a_password_of_netrc_goes_to_its_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: Opened) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    netrc = tmp_path / ".netrc"
-    netrc.write_text("machine 127.0.0.1 login ann password pw\nmachine other login x password y\n")
-    netrc.chmod(0o600)
-    with Told(Answer.of("200 OK", b"one")).running() as told:
-        opened(told.url).get("x", 10)
-        assert "Authorization: Basic YW5uOnB3" in told.asked[0]
 
 
 @stage(code="ignore")

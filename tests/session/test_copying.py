@@ -33,7 +33,14 @@ from pylightnix import (
     realize_many,
     stage,
 )
-from pylightnix.errors import ArgumentError, CollectedError, DamageError, StoreError, UnknownReferenceError
+from pylightnix.errors import (
+    ArgumentError,
+    BadNameError,
+    CollectedError,
+    DamageError,
+    StoreError,
+    UnknownReferenceError,
+)
 from pylightnix.store import changes
 from pylightnix.store.closures import closure_of
 from pylightnix.store.removal import remove_tree
@@ -444,3 +451,20 @@ def test_no_file_has_a_name_in_both(source: Store, target: Store, done: Realizat
     copy(done, to=target, store=source)
     files = [one for one in (target.path / "store").rglob("*") if one.is_file() and not one.is_symlink()]
     assert {one.lstat().st_nlink for one in files} == {1}
+
+
+def test_a_root_keeps_what_was_copied(tmp_path: Path) -> None:
+    one, two = Store(tmp_path / "one", durability="none"), Store(tmp_path / "two", durability="none")
+    done = realize(model(), store=one, quiet=True)
+    with pytest.raises(BadNameError):
+        copy(done, to=two, store=one, root="no/name")
+    copy(done, to=two, store=one, root="kept", dry_run=True)
+    assert not two.path.exists()
+    copied = copy(done, to=two, store=one, root="kept")
+    assert [root.name for root in two.roots()] == ["kept"]
+    two.gc(unreachable=True)
+    assert all((two.path / "store" / one.ref).exists() for one in copied.moved)
+    copy(done, to=tmp_path / "three", store=one)
+    three = Store(tmp_path / "three")
+    three.gc(unreachable=True)
+    assert not list((three.path / "store").iterdir()), "without a root a collection takes it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
@@ -42,6 +43,7 @@ from pylightnix.errors import (
     UnknownPromiseError,
     UnknownReferenceError,
 )
+from pylightnix.remotes import making
 from pylightnix.remotes.directory import Directory
 from pylightnix.remotes.pieces import PACKED, PIECE
 from pylightnix.store import changes
@@ -860,3 +862,47 @@ def test_what_came_of_another_file_is_no_beginning(source: Store, target: Store,
         pull(done.ref, place, store=into, unsigned=True)
         is_same(source, into, done)
         into.remove(done.ref)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_promise_that_is_none_is_told_before_anything_is_taken_in(
+    dry_run: bool, source: Store, target: Store, place: Path, done: Realization[Any]
+) -> None:
+    push(done, place, store=source)
+    ref = done.deps.best.ref
+    with pytest.raises(UnknownPromiseError, match="has no promise 'wieghts'") as caught:
+        pull(ref, place, store=target, unsigned=True, only=["weights", "wieghts"], dry_run=dry_run)
+    assert caught.value.hint.startswith("perhaps 'weights'; its promises: ")
+    assert not (target.path / "records").exists() or not list((target.path / "records").iterdir())
+    pull(ref, place, store=target, unsigned=True, only=(name for name in ["weights"]), dry_run=dry_run)
+    if not dry_run:
+        with pytest.raises(UnknownPromiseError, match="has no promise 'other'"):
+            pull(ref, place, store=target, unsigned=True, only="other")
+
+
+@stage(code="ignore")
+def pieces(build: Build, count: int, size: int) -> None:
+    for number in range(count):
+        (build.out / f"f{number}").write_bytes(os.urandom(size))
+
+
+@pytest.mark.parametrize(("count", "size"), [(12, PACKED + 1), (30, PACKED - 1)], ids=["several", "small"])
+def test_several_files_go_on_where_they_stopped(
+    count: int, size: int, source: Store, target: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also small ones, where they are so many that this is worth it."""
+    monkeypatch.setattr(making, "WORTH", 0)
+    done = realize(pieces(count, size), store=source, quiet=True)
+    push(done, place, store=source)
+    large = sum(path.stat().st_size > 1 << 19 for path in (place / "blobs").rglob("*"))
+    assert large == (count if size > PACKED else 4)
+    attempts = 0
+    while not target.path.exists() or not list((target.path / "store").iterdir()):
+        attempts += 1
+        assert attempts <= large, "of four that come each time, two are what is known and the manifest"
+        short = Short(place)
+        short.left = 4
+        with contextlib.suppress(RemoteError):
+            pull(done.ref, Remote(place, backend=short), store=target, unsigned=True)
+    is_same(source, target, done)
+    assert not list((target.path / "tmp" / "checkpoints").iterdir())

@@ -341,3 +341,13 @@ def test_what_cannot_be_meant_is_refused_at_once(arguments: dict[str, Any], told
     with pytest.raises(ConfigError, match=told) as failure:
         fetch_url(**given)
     assert "secret" not in str(failure.value)
+
+
+@pytest.mark.parametrize("path", ["data.csv", "./data.csv", "/data/data.csv", Path("data.csv"), "example.org/data.csv"])
+def test_a_path_is_told_how_it_is_taken_in(path: Any) -> None:
+    with pytest.raises(ConfigError, match="begins with a scheme") as failure:
+        fetch_url(path)
+    assert f'for a file of this machine: local_file("{path}")' in failure.value.hint
+    assert "https://" in failure.value.hint
+    with pytest.raises(ConfigError, match="begins with a scheme"):
+        fetch_url("https://example.org/x", mirrors=[path])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import click
 
 from pylightnix.cli.amounts import count
+from pylightnix.cli.keeping import held, keep
 from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, targets_argument
 from pylightnix.cli.output import out_json, out_table, remark, table
 from pylightnix.cli.targets import realizations
@@ -25,21 +27,26 @@ incomplete_option = click.option(
 @click.option("--to", required=True, type=click.Path(), metavar="PATH", help="The other store; made if not there.")
 @click.option("--dry-run", is_flag=True, help="Change nothing, only say what would be done.")
 @incomplete_option
+@click.option("--root", metavar="NAME", help="Keep what is copied under this name there.")
 @set_option
 @store_option
 @json_option
 def copy_command(
-    targets: tuple[str, ...], to: str, dry_run: bool, incomplete: bool, assignments: tuple[str, ...],
+    targets: tuple[str, ...], to: str, dry_run: bool, incomplete: bool, root: str | None, assignments: tuple[str, ...],
     store: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Copy what TARGETs name, and all that it was made from, into the store at PATH.
 
     Every byte is held against its hash first. What is there already is left as it is, and gets the runs that it lacks.
+    It is kept there from collections under --root, else under a name of its own, which `root` lists.
     """
-    where = as_store(store)
+    where, target = as_store(store), as_store(to)
     named = realizations(targets, read_assignments(assignments), where)
-    done = copy(named, to=to, store=where, dry_run=dry_run, incomplete=incomplete)
-    tell(done, {"to": str(as_store(to).path)}, as_json=as_json)
+    with contextlib.nullcontext() if dry_run else held(target):
+        done = copy(named, to=target, store=where, dry_run=dry_run, incomplete=incomplete, root=root)
+        if not dry_run and root is None:
+            keep([one.ref for one in named], str(where.path), target)  # before anything is told
+    tell(done, {"to": str(target.path)}, as_json=as_json)
 
 
 def tell(done: Copied, about: dict[str, Any], *, as_json: bool) -> None:

@@ -35,8 +35,8 @@ def serve_command(
 ) -> None:  # fmt: skip
     """Serve the store as a remote that can be read, until interrupted.
 
-    Prints the address, for others to give to `pull --from` and `realize --remote`; they have the token in
-    $PYLIGHTNIX_REMOTE_TOKEN.
+    Prints the address, for others to give to `pull --from` and `realize --remote`; they have
+    HOST:PORT=TOKEN in $PYLIGHTNIX_REMOTE_TOKEN.
     """
     if bool(tls_cert) != bool(tls_key):
         raise click.UsageError("--tls-cert and --tls-key go together.")

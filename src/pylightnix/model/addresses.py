@@ -29,6 +29,12 @@ def shown(url: str) -> str:
 def checked(url: object, where: str) -> str:
     """The address, if it is one of a web server or a file, and has no password in it."""
     hint = "such as https://example.org/data.csv"
+    if hasattr(url, "__fspath__") or (isinstance(url, str) and url and ":" not in url):
+        path = shown(str(url))
+        raise ConfigError(
+            f"this is no address, which begins with a scheme: {path!r}", where=where,
+            hint=f'{hint}; for a file of this machine: local_file("{path}")',
+        )  # fmt: skip
     if not isinstance(url, str):
         raise ConfigError(f"this is no address: {url!r}", where=where, hint=hint)
     try:

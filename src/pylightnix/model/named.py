@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pylightnix.errors import UnknownPromiseError
@@ -42,6 +43,16 @@ class Named(Mapping[str, Any]):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (Named, (self._what, self._items))
+
+
+def unknown_promise(owner: str, name: str, promises: Iterable[str]) -> UnknownPromiseError:
+    """The error for a name that no promise has, where one was asked for; it says which are spelled alike."""
+    known = sorted(promises)
+    close = difflib.get_close_matches(name, known, n=3)
+    meant = f"perhaps {' or '.join(map(repr, close))}; " if close else ""
+    return UnknownPromiseError(
+        f"{owner} has no promise {name!r}", hint=f"{meant}its promises: {', '.join(known) or 'none'}", name=name
+    )
 
 
 def unknown_attribute(owner: str, name: str, promises: Mapping[str, Any], params: Mapping[str, Any]) -> Exception:

@@ -5,9 +5,10 @@ Unaware of realizations.
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import TypeVar
 
 from pylightnix.errors import DamageError
@@ -21,6 +22,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 WORKERS = 8
+SLOW = 4.0
+"""Seconds that a piece may take before fewer are fetched at once."""
+
 _AROUND = 4096
 """Bytes that a zstd frame may have more than what is in it."""
 
@@ -40,6 +44,7 @@ class Fetcher:
         self.address = address or backend.url
         self._backend = backend
         self._workers = workers
+        self._together = min(2, workers)
         self._pool = Workers(workers, "pylightnix-fetch")
 
     def close(self, parting: float = PARTING) -> None:
@@ -75,6 +80,39 @@ class Fetcher:
             for future in ahead:
                 future.cancel()
 
+    def gather(self, blobs: Sequence[Blob], keep: Callable[[int, bytes], object]) -> None:
+        """Have the content of blobs in any order, so that little is lost where it breaks off.
+
+        Few are under way at once where each takes long: a piece counts when all of it is there.
+
+        Args:
+            blobs: which.
+            keep: is given the number of each, and its content, as soon as that has come.
+        """
+        under_way: dict[Future[bytes], tuple[int, float]] = {}
+        rest = iter(enumerate(blobs))
+        try:
+            while True:
+                while len(under_way) < self._together and (one := next(rest, None)) is not None:
+                    under_way[self._pool.submit(self.blob, one[1])] = (one[0], time.monotonic())
+                if not under_way:
+                    return
+                for future in sorted(wait(under_way, return_when=FIRST_COMPLETED).done, key=_failed):
+                    number, begun = under_way[future]
+                    keep(number, future.result())
+                    del under_way[future]
+                    self._adapt(time.monotonic() - begun)
+        finally:
+            for future in under_way:
+                future.cancel()
+
+    def _adapt(self, seconds: float) -> None:
+        """So many at once that each takes some seconds at most."""
+        if seconds > SLOW:
+            self._together = max(1, self._together // 2)
+        elif seconds < SLOW / 2:
+            self._together = min(self._workers, self._together + 1)
+
     def blob(self, blob: Blob) -> bytes:
         """The content of a blob, now.
 
@@ -101,3 +139,7 @@ class Fetcher:
         if len(data) != blob.size or digest_bytes(data) != blob.digest:
             raise DamageError("its bytes are not those of its name", where=where, hint=hint)
         return data
+
+
+def _failed(future: Future[bytes]) -> bool:
+    return future.cancelled() or future.exception() is not None

@@ -123,6 +123,13 @@ class Taker:
             size -= len(now)
             yield now
 
+    def whole(self, size: int) -> bytes | memoryview:
+        """The next bytes at once; DamageError if there are not so many."""
+        if size > len(self._rest):
+            return b"".join(self.take(size))
+        now, self._rest = self._rest[:size], self._rest[size:]
+        return now
+
     def end(self) -> None:
         """See that nothing is left; DamageError if something is."""
         if len(self._rest) or next(self._pieces, None):

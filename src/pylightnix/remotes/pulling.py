@@ -16,14 +16,13 @@ from pylightnix.names import RealizationRef
 from pylightnix.remotes.fetching import Fetcher
 from pylightnix.remotes.finding import Offered, Wanted
 from pylightnix.remotes.format import LARGE, Pieces, tree_name
-from pylightnix.remotes.pieces import PACKED, Blob, Taker
-from pylightnix.remotes.resuming import LEAST, Parts
-from pylightnix.store import changes
+from pylightnix.remotes.making import make_files, write_file
+from pylightnix.remotes.pieces import PACKED, Blob
+from pylightnix.remotes.resuming import Parts
 from pylightnix.store.closures import Place, open_recorded
 from pylightnix.store.copying import Moved
-from pylightnix.store.files import NewFile
 from pylightnix.store.layout import writing
-from pylightnix.store.manifests import EMPTY, Entry, check_manifest, read_manifest
+from pylightnix.store.manifests import EMPTY, check_manifest
 from pylightnix.store.receiving import Arrival, Receiver
 from pylightnix.store.signed import Signed
 from pylightnix.store.writing import Writer
@@ -140,6 +139,7 @@ def fetch_artifacts(target: Writer, fetcher: Fetcher, record: Record) -> bool:
                         write_file(manifest, iter(lambda: file.read(_SMALL), b""))
                     check_manifest(manifest, record.tree)
                     _make_in_parts(target, fetcher, record, (manifest, pieces, None, arrival.out))
+                    arrival.held = PACKED
         except BaseException:
             receiver.drop(arrival)
             raise
@@ -277,6 +277,7 @@ class _Pull:
         if content.pieces is not None:
             what = (manifest, content.pieces, content.packs, arrival.out)
             _make_in_parts(self._target, self._fetcher, record, what)
+            arrival.held = PACKED
 
 
 def _make_in_parts(
@@ -289,60 +290,3 @@ def _make_in_parts(
     except BaseException:
         parts.leave()
         raise
-
-
-def make_files(
-    fetcher: Fetcher, manifest: str | bytes, pieces: Pieces, small: bytes | None, out: str, parts: Parts | None = None
-) -> None:
-    """Make what a manifest lists.
-
-    Args:
-        fetcher: asks the remote.
-        manifest: its path, or its bytes, held against its hash before.
-        pieces: where the content is.
-        small: the content of the packs, if that is at hand.
-        out: the directory, which is empty.
-        parts: keeps what has come of large files for another attempt.
-
-    Raises:
-        DamageError: the content is not that of the manifest.
-        RemoteError: the remote cannot be reached, or refuses.
-    """
-    packs = Taker(fetcher.stream(pieces.packs) if small is None else [small])
-    files = iter(pieces.files)
-    for entry in read_manifest(manifest):
-        path = f"{out}/{entry.path}"
-        if entry.kind == "directory":
-            changes.make_directory(path)
-        elif entry.kind == "link":
-            changes.link_symbolically(os.fsdecode(entry.target), path)
-        elif entry.size < PACKED:
-            write_file(path, packs.take(entry.size), _mode(entry))
-        else:
-            blobs = _pieces_of(entry, next(files, ()))
-            if parts is not None and entry.size >= LEAST:
-                parts.fetch(fetcher, blobs, _mode(entry), path)
-            else:
-                write_file(path, fetcher.stream(blobs), _mode(entry))
-    packs.end()
-    if next(files, None) is not None:
-        raise DamageError("there is more content than files")
-    if parts is not None:
-        parts.place()
-
-
-def _pieces_of(entry: Entry, blobs: tuple[Blob, ...]) -> tuple[Blob, ...]:
-    if sum(blob.size for blob in blobs) != entry.size:
-        raise DamageError("the pieces of a file have not its size")
-    return blobs
-
-
-def _mode(entry: Entry) -> int:
-    return 0o555 if entry.executable else 0o444
-
-
-def write_file(path: str, portions: Iterator[bytes] | Iterator[memoryview] | list[bytes], mode: int = 0o444) -> None:
-    """Write a file that is not there."""
-    with NewFile(path, mode) as file:
-        for data in portions:
-            file.write(data)

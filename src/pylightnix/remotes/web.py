@@ -6,11 +6,8 @@ too slowly.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.client
-import netrc
-import os
 import socket
 import ssl
 import threading
@@ -22,10 +19,8 @@ from pylightnix.model.addresses import shown
 from pylightnix.names import printable
 from pylightnix.remotes import pace
 from pylightnix.remotes.backend import check_name
+from pylightnix.remotes.web_access import TOKEN, access_to
 from pylightnix.remotes.web_answers import Answer, connection
-
-TOKEN = "PYLIGHTNIX_REMOTE_TOKEN"
-"""The environment variable with a token that is sent to the server."""
 
 CONNECT = 5.0
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -56,9 +51,8 @@ class Web:
         self._secure = parts.scheme == "https"
         self._host, self._port = parts.hostname, parts.port
         self._base = parts.path.rstrip("/")
-        self._headers = {
-            "Accept-Encoding": "identity", "User-Agent": "pylightnix", **_authorization(parts.hostname, self.url)
-        }  # fmt: skip
+        self._access = access_to(parts, self.url)
+        self._headers = {"Accept-Encoding": "identity", "User-Agent": "pylightnix", **self._access.headers}
         self._own = threading.local()
         self._all: set[http.client.HTTPConnection] = set()
         self._context = ssl.create_default_context() if self._secure else None
@@ -162,7 +156,7 @@ class Web:
             to = shown(response.getheader("Location") or "")
             raise self._error(name, f"it leads elsewhere, to {to}", hint="give the address where the files are")
         if status in (401, 403):
-            raise self._error(name, f"access is refused ({status})", hint=f"a token comes from ${TOKEN}")
+            raise self._error(name, f"access is refused ({status})", hint=self._access.hint)
         after = response.getheader("Retry-After") or ""
         wait = float(after) if after.isdigit() else 0.0
         reason = printable(response.reason or "")[:80]
@@ -201,17 +195,3 @@ class Web:
 def _connect(one: http.client.HTTPConnection) -> None:
     one.connect()
     one.sock.settimeout(pace.IDLE)
-
-
-def _authorization(host: str, where: str) -> dict[str, str]:
-    """What is sent to this host, and to no other: a token, or a name and password."""
-    if token := os.environ.get(TOKEN, "").strip():
-        if not token.isascii() or not token.isprintable():  # the standard library would show it
-            raise RemoteError(f"what ${TOKEN} says is no token", where=where, hint="a token is one line of ASCII")
-        return {"Authorization": f"Bearer {token}"}
-    with contextlib.suppress(OSError, netrc.NetrcParseError):
-        found = netrc.netrc().authenticators(host)
-        if found is not None:
-            pair = base64.b64encode(f"{found[0]}:{found[2]}".encode()).decode()
-            return {"Authorization": f"Basic {pair}"}
-    return {}

@@ -32,8 +32,9 @@ from pylightnix.remotes.contents import Contents, blobs_of
 from pylightnix.remotes.fetching import Fetcher
 from pylightnix.remotes.finding import Finder
 from pylightnix.remotes.format import Pieces
+from pylightnix.remotes.making import make_files, write_file
 from pylightnix.remotes.pieces import Blob
-from pylightnix.remotes.pulling import make_files, pull_closure, write_file
+from pylightnix.remotes.pulling import pull_closure
 from pylightnix.remotes.remote import Remote
 from pylightnix.remotes.sending import Sender
 from pylightnix.session.location import as_store

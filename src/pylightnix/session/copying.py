@@ -14,6 +14,7 @@ from pylightnix.model.holding import Holding
 from pylightnix.model.realization import Realization
 from pylightnix.model.selection import Selection, selection_of
 from pylightnix.session.location import StoreLike, as_store
+from pylightnix.session.rooting import keep_selection, see_root
 from pylightnix.store.closures import Place, closure_of, member
 from pylightnix.store.copying import Copied, Moved, copy_closure
 from pylightnix.store.reading import Reader
@@ -24,7 +25,7 @@ Refs = str | Realization[Any] | Iterable["str | Realization[Any]"]
 
 def copy(
     refs: Refs, *, to: StoreLike, store: StoreLike = None, dry_run: bool = False, incomplete: bool = False,
-    told: Callable[[Moved], None] = lambda _: None,
+    root: str | None = None, told: Callable[[Moved], None] = lambda _: None,
 ) -> Copied:  # fmt: skip
     """Copy realizations, and all that they were made from, into another store.
 
@@ -38,6 +39,7 @@ def copy(
         store: the store that has them; None for the default one.
         dry_run: change nothing, only say what would be done.
         incomplete: copy also where something was removed that they were made from; else that is an error.
+        root: a name that keeps alive there what is copied; without one, a collection there may take it.
         told: is called with what became of each realization.
 
     Returns:
@@ -48,14 +50,30 @@ def copy(
         DamageError: something is damaged; what came before it was copied, and it was not.
         StoreError: something was collected or removed, or a store cannot be read or written.
         ArgumentError: both stores are the same.
+        BadNameError: this is no name for a root; nothing was copied.
     """
+    see_root(root)
     source, target = as_store(store), as_store(to)
     if source.path == target.path or (target.path.exists() and os.path.samefile(source.path, target.path)):
         raise ArgumentError("both stores are the same", where="copy", hint="give the path of another one with --to")
-    with held(source, refs) as (selection, holding):
-        return copy_closure(
+    with held(source, refs) as (selection, holding), _held_there(target, dry=dry_run):
+        done = copy_closure(
             source.keeper, target.keeper, selection, holding, dry=dry_run, incomplete=incomplete, told=told
         )
+        if not dry_run:
+            keep_selection(root, target, selection)
+        return done
+
+
+@contextmanager
+def _held_there(target: Store, *, dry: bool) -> Iterator[None]:
+    """What is copied stays held until the root is there."""
+    holding = None if dry else target.keeper.holding()
+    try:
+        yield
+    finally:
+        if holding is not None:
+            holding.release()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pylightnix.errors import DamageError, RemoteError
-from pylightnix.model.named import unknown_attribute
+from pylightnix.model.named import unknown_promise
 from pylightnix.model.realization import Realization
 from pylightnix.names import RealizationRef
 from pylightnix.remotes.fetching import Fetcher
@@ -110,6 +110,7 @@ def pull(  # noqa: PLR0913  (what people type at a prompt is completed from here
 
     Raises:
         UnknownReferenceError: nothing, or more than one thing, is named so.
+        UnknownPromiseError: something of what is named has no such promise; nothing was taken in.
         TrustError: nobody who is trusted has signed something of it.
         DamageError: something in the remote is damaged; what came before it was taken in, and it was not.
         RemoteError: the remote cannot be reached, or something is not there.
@@ -118,7 +119,7 @@ def pull(  # noqa: PLR0913  (what people type at a prompt is completed from here
     """
     see_root(root)
     target = as_store(store)
-    only = [only] if isinstance(only, str) else only
+    only = None if only is None else [only] if isinstance(only, str) else list(only)
     names = given_refs(refs)
     holding = target.keeper.holding()
     try:
@@ -130,6 +131,7 @@ def pull(  # noqa: PLR0913  (what people type at a prompt is completed from here
                 wanted = finder.closure(finder.place(str(getattr(one, "ref", one))) for one in names)
                 if wanted.absent and not incomplete:
                     raise _missing(there, wanted)
+                _see_promises(target, wanted, only or ())
                 done = pull_closure(
                     target.keeper, fetcher, wanted, whole=lambda _: only is None, dry=dry_run, told=told
                 )
@@ -192,13 +194,21 @@ def _key(sign: bool | None) -> SecretKey | None:
     return own_key() if sign else Keys().own() if sign is None else None
 
 
+def _see_promises(store: Store, wanted: Wanted, only: Iterable[str]) -> None:
+    """See that all that was asked for has these promises, before anything is taken in."""
+    for place, _ in wanted.targets:
+        offered = wanted.offered.get(place)
+        record = offered.notes[0].record if offered is not None else store.realization(place.ref).record
+        for name in only:
+            if name not in record.promises:
+                raise unknown_promise(f"{place.ref.name} {place.ref.short}", name, record.promises)
+
+
 def _fetch(store: Store, fetcher: Fetcher, wanted: Wanted, only: Iterable[str]) -> None:
     """Have some promises of what was asked for."""
     for place, _ in wanted.targets:
         found = store.realization(place.ref)
         for name in only:
-            if name not in found.promises:
-                raise unknown_attribute(found.name, name, found.promises, {})
             fetch_promise(store.keeper, fetcher, found.record, found.record.promises[name])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pylightnix.model.realization import Realization
+from pylightnix.model.selection import Selection
 from pylightnix.store.store import Store
 
 
@@ -22,3 +23,11 @@ def keep_under(root: str | None, store: Store, results: list[tuple[Realization[A
         from pylightnix.store.collection.rooting import set_root
 
         set_root(store.keeper, root, [one for chosen in results for one in chosen], held=True)
+
+
+def keep_selection(root: str | None, store: Store, selection: Selection) -> None:
+    """Keep a selection under a name, while all of it is held."""
+    if root is not None:
+        from pylightnix.store.collection.roots import Root, Roots
+
+        Roots(store.keeper.layout, lasting=store.keeper.lasting).set(Root(root, "named", selection))

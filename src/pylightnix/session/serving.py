@@ -135,9 +135,10 @@ def _shown(listening: socket.socket) -> str:
 
 def check(where: Where) -> None:
     """ArgumentError if the token is none, or what is served would be open to others by mistake."""
-    if where.token and (len(where.token) < SHORTEST or not where.token.isascii() or not where.token.isprintable()):
+    short = where.token and len(where.token) < SHORTEST
+    if short or not where.token.isascii() or not where.token.isprintable() or " " in where.token:
         raise ArgumentError(
-            f"a token has {SHORTEST} or more printable characters of ASCII", where="serve",
+            f"a token has {SHORTEST} or more printable characters of ASCII, and no spaces", where="serve",
             hint="such as from: openssl rand -hex 20",
         )  # fmt: skip
     if where.open or _is_loopback(where.host):

@@ -189,15 +189,16 @@ def parse_document(path: str, data: bytes, kind: str) -> dict[str, Any]:
     return document
 
 
-def write_new(path: str, data: bytes, *, lasting: bool = False) -> None:
+def write_new(path: str, data: bytes | memoryview, mode: int = 0o444, *, lasting: bool = False) -> None:
     """Write a file that is not there, read-only for all that the umask lets read it; FileExistsError if it is.
 
     Args:
         path: of it.
         data: what will be in it.
+        mode: another one, less the umask.
         lasting: whether what is in it outlasts a loss of power from now on.
     """
-    handle = changes.open_new(path, _NEW, 0o444)
+    handle = changes.open_new(path, _NEW, mode)
     try:
         write_all(handle, data)
         if lasting:
@@ -208,9 +209,11 @@ def write_new(path: str, data: bytes, *, lasting: bool = False) -> None:
 
 def write_all(handle: int, data: bytes | memoryview) -> None:
     """Write all of it, however little the system takes at a time."""
-    view = memoryview(data)
-    while view:
-        view = view[changes.write(handle, view) :]
+    while data:
+        written = changes.write(handle, data)
+        if written == len(data):
+            return
+        data = memoryview(data)[written:]
 
 
 class NewFile:

@@ -29,7 +29,7 @@ _LONGEST_LINE = 64 << 20
 _HASH = re.compile(r"[0-9a-f]{64}")
 _SIZES = range(1 << 63)
 _PLAIN = re.compile(
-    rb'\{("executable":true,)?"hash":"([0-9a-f]{64})","kind":"file","path":"([^"\\\x00-\x1f]+)","size":(0|[1-9][0-9]{0,18})\}\n'
+    rb'\{("executable":true,)?"hash":"([0-9a-f]{64})","kind":"file","path":"((?:[^"\\/\x00-\x1f]+/)*)([^"\\/\x00-\x1f]+)","size":(0|[1-9][0-9]{0,18})\}\n'
 )
 _NO_PART = frozenset({b"", b".", b".."})
 
@@ -130,26 +130,35 @@ def read_manifest(source: Path | str | bytes, tree: str | None = None) -> Iterat
     if tree == EMPTY:
         return
     where = "manifest" if isinstance(source, bytes) else printable(os.fsdecode(source))
-    hasher = content_hasher()
+    hasher = content_hasher() if tree is not None else None
     directory: list[bytes] = []
     previous: list[bytes] = []
+    above = last = b""  # of the line before, if it was of a file with a plain name: what it stands in, and its name
     with io.BytesIO(source) if isinstance(source, bytes) else open_plain(source) as lines:
         number = 1
         line = lines.readline(_LONGEST_LINE)
         if line != _HEADER:
             raise DamageError(f"not a manifest: it does not begin with {_HEADER.decode().strip()}", where=where)
-        hasher.update(line)
+        if hasher is not None:
+            hasher.update(line)
         while line := lines.readline(_LONGEST_LINE):
             number += 1
-            hasher.update(line)
+            if hasher is not None:
+                hasher.update(line)
+            plain = _PLAIN.fullmatch(line)
+            if plain is not None and last and plain[3] == above and plain[4] > last and (entry := _plain(plain)):
+                previous[-1] = last = plain[4]
+                yield entry
+                continue
             entry = _parse(line)
             parts = entry.name.split(b"/") if entry else []
             if entry is None or parts <= previous or parts[:-1] != directory[: len(parts) - 1]:
                 raise DamageError("not a line of a manifest, or not at its place", where=f"{where}:{number}")
             previous = parts
             directory = parts if entry.kind == "directory" else parts[:-1]
+            above, last = (plain[3], plain[4]) if plain is not None else (b"", b"")
             yield entry
-    if tree is not None and hasher.hexdigest() != tree:
+    if hasher is not None and hasher.hexdigest() != tree:
         raise DamageError("the manifest is of another tree", where=where, tree=tree)
 
 
@@ -188,10 +197,8 @@ def _parse(line: bytes) -> Entry | None:
     Nearly all are of files with plain names, and those are read by their form, which is exact.
     """
     plain = _PLAIN.fullmatch(line)
-    if plain is not None:
-        executable, digest, name, size = plain.groups()
-        if name.isascii() and not _NO_PART.intersection(name.split(b"/")) and int(size) in _SIZES:
-            return Entry("file", name, digest.decode(), int(size), executable is not None)
+    if plain is not None and not _NO_PART.intersection(plain[3].split(b"/")[:-1]) and (entry := _plain(plain)):
+        return entry
     try:
         document = json.loads(line.decode())
         kind, name = document["kind"], _raw(document, "path")
@@ -208,6 +215,15 @@ def _parse(line: bytes) -> Entry | None:
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
     return entry if sound else None
+
+
+def _plain(plain: re.Match[bytes]) -> Entry | None:
+    """The entry of a file with a plain name, in a directory of which the name was looked at; else None."""
+    executable, digest, above, last, size = plain.groups()
+    name, bytes_ = above + last, int(size)
+    if name.isascii() and last not in _NO_PART and bytes_ in _SIZES:
+        return Entry("file", name, digest.decode(), bytes_, executable is not None)
+    return None
 
 
 def _raw(document: Mapping[str, str], key: str) -> bytes:

@@ -22,6 +22,7 @@ from pylightnix.store import changes
 from pylightnix.store.documents import parse_derivation, record_bytes
 from pylightnix.store.files import fresh_id, is_directory, read_small, write_new
 from pylightnix.store.layout import writing
+from pylightnix.store.listed import seal_listed
 from pylightnix.store.manifests import EMPTY, Entry, read_manifest
 from pylightnix.store.publishing import (
     bring_back,
@@ -48,6 +49,7 @@ class Arrival:
         notes: a directory for its documents and logs, and `out` one for its artifacts.
         lacks: whether the store has neither its record nor, if it is whole, its artifacts.
         there: the names of the files that the store has of it.
+        held: files of fewer bytes were held against `manifest.jsonl` when they were written, each as one whole.
     """
 
     record: Record
@@ -57,6 +59,7 @@ class Arrival:
     lacks: bool
     there: frozenset[str]
     runs: list[Run] = field(default_factory=list)
+    held: int = 0
 
     def wants(self, name: str) -> bool:
         """Whether the store does not have this file of it."""
@@ -198,11 +201,13 @@ class Receiver:
                 _see_told(record, _tree_of(record, manifest))
             return Sealed(workspace, record.ref, record)
         wanted = f"{arrival.notes}/wanted.jsonl"
-        if os.path.lexists(manifest):
-            changes.move(manifest, wanted)
         promises = {name: kept.path for name, kept in record.promises.items()}
+        paths = promises.values()
+        tree = seal_listed(arrival.out, manifest, record.tree, paths, arrival.held) if arrival.held else None
+        if tree is None and os.path.lexists(manifest):
+            changes.move(manifest, wanted)
         try:
-            found = self._keeper.seal(workspace, record.home, record.key, record.value, promises)
+            found = self._keeper.seal(workspace, record.home, record.key, record.value, promises, tree)
         except ArtifactError as error:
             raise DamageError(error.what, where=error.where, hint=error.hint) from error
         if found.ref != record.ref:

@@ -217,6 +217,12 @@ def open_file(name: bytes, above: int, rights: int | None) -> tuple[int, os.stat
     return fd, status
 
 
+def is_sealed(status: os.stat_result, rights: int, *, executable: bool) -> bool:
+    """Whether `open_file` would leave a file as it is, where these are the rights; and it is executable, or is not."""
+    mode = (0o555 if executable else 0o444) & rights
+    return status.st_mode == stat.S_IFREG | mode and status.st_nlink == 1
+
+
 def special() -> StoreError:
     """The error for what is neither file nor directory nor link."""
     return StoreError(

@@ -75,7 +75,7 @@ def hash_tree(
     """
     walk = Walk(root, seal=seal)
     manifest = ManifestWriter(sink)
-    singles = _Singles(artifacts)
+    singles = Singles(artifacts)
     size = files = 0
     with closing(walk.steps()) as steps:
         for kind, path, name in steps:
@@ -132,7 +132,7 @@ def tree_of(entries: Iterable[Entry], artifacts: Iterable[str] = ()) -> Tree:
         StoreError: a path in `artifacts` is not among them.
     """
     manifest = ManifestWriter()
-    singles = _Singles(artifacts)
+    singles = Singles(artifacts)
     size = files = 0
     for entry in entries:
         line = entry.line()
@@ -153,11 +153,11 @@ class _Open(NamedTuple):
     manifest: ManifestWriter
 
 
-class _Singles:
+class Singles:
     """Makes the manifests of single artifacts from the entries of the whole tree."""
 
     def __init__(self, paths: Iterable[str]) -> None:
-        self._wanted = {os.fsencode(path): path for path in paths}
+        self.wanted = {os.fsencode(path): path for path in paths}
         self._open: list[_Open] = []
         self._found: dict[str, Artifact] = {}
 
@@ -165,7 +165,7 @@ class _Singles:
         name = entry.name
         while self._open and not name.startswith(self._open[-1].inside):
             self._close()
-        wanted = self._wanted.get(name)
+        wanted = self.wanted.get(name)
         if wanted is not None:
             self._open.append(_Open(wanted, entry.kind, name + b"/", name.rfind(b"/") + 1, ManifestWriter()))
         for single in self._open:
@@ -178,7 +178,7 @@ class _Singles:
     def finish(self, root: Path | str) -> Mapping[str, Artifact]:
         while self._open:
             self._close()
-        for path in self._wanted.values():
+        for path in self.wanted.values():
             if path not in self._found:
                 raise StoreError(
                     f"there is no artifact {printable(path)!r} in this directory", where=printable(os.fsdecode(root)),

@@ -263,9 +263,12 @@ class Writer(Reader):
     def blot(self) -> Blot:
         return blot
 
-    def seal(self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str]) -> Sealed:
+    def seal(
+        self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str],
+        tree: Tree | None = None,
+    ) -> Sealed:  # fmt: skip
         text = _value_text(home, value)
-        tree = self._seal(workspace, promises)
+        tree = tree or self._seal(workspace, promises)
         kept = {
             name: PromiseRecord(path, tree.artifacts[path].kind, tree.artifacts[path].digest)
             for name, path in promises.items()
