@@ -33,7 +33,7 @@ def test_damage_is_named_and_exits_with_1(full: Any) -> None:
     path.chmod(0o444)
     done = full("verify", code=1)
     assert done.stdout == f"{ref[:8]} numbers: store/{ref}/table.txt: its bytes were changed\n"
-    assert done.stderr == "4 realizations verified, 1 damaged\n"
+    assert done.stderr == "4 realizations verified, 1 thing damaged\n"
     other = full.json("ls", "report")["realizations"][0]["ref"]
     assert full("verify", other).stderr == "1 realization verified, no damage\n"
     assert full("verify", "ffffffffff", code=2).stderr.count("nothing is named ffffffffff") == 1
@@ -47,7 +47,7 @@ def test_damage_is_repaired_and_made_again(cli: Any) -> None:
     (top / "more").write_text("")
     done = cli("verify", "--repair")
     assert done.stdout.startswith(f"quarantined: {ref[:8]} numbers: store/{ref}/more: this file does not belong here; ")
-    assert done.stderr == "1 realization verified, 3 damaged, 3 quarantined\n"
+    assert done.stderr == "1 realization verified, 3 things damaged, 3 quarantined\n"
     assert cli("verify").stderr == "1 realization verified, no damage\n"
     assert "its artifacts are not here" in cli("realize", "flow.py:numbers").stderr
     assert cli.json("verify", "--repair")["repairs"] == []

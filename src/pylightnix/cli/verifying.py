@@ -102,7 +102,7 @@ def _sum(report: Report, *, repaired: bool) -> str:
     told = [f"{count(report.checked, 'realization')} verified"]
     if report.skipped:
         told.append(f"{report.skipped:,} were verified before")
-    told.append("no damage" if report.sound else f"{len(report.findings):,} damaged")
+    told.append("no damage" if report.sound else f"{count(len(report.findings), 'thing')} damaged")
     if repaired and not report.sound:
         told += [f"{number:,} {outcome}" for outcome, number in _outcomes(report).items()]
     if report.leftovers:
