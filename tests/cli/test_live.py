@@ -28,7 +28,7 @@ def shown(cli: Any, *args: str, **environ: str) -> str:
     running = cli.terminal("realize", "sleepy.py:steps", *args, environ=environ)
     text = running.read()
     running.close()
-    assert running.exitstatus == 0
+    assert running.exitstatus == 0, text
     assert isinstance(text, str)
     return text
 

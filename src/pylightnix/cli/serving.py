@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import click
 
@@ -46,8 +47,12 @@ def serve_command(
     def told(address: str) -> None:
         if as_json:
             out_json({"address": address, "store": str(where.path)})
+        else:
+            out_exact(address)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # who started it waits for the address
+        if as_json:
             return
-        out_exact(address)
         yet = "" if where.path.exists() else ", which is not there yet"
         remark(f"serving {printable(str(where.path))}{yet}; Ctrl-C ends it")
 
