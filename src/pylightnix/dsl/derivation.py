@@ -9,12 +9,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, Unpack, cast, runtime_checkable
 
 from pylightnix.dsl.match import exact, latest
-from pylightnix.dsl.secret import TAG, secrets_in
 from pylightnix.dsl.signature import check_call
 from pylightnix.errors import ConfigError, TargetError, UnknownPromiseError
 from pylightnix.model.closure import Origin
 from pylightnix.model.conditions import PLAIN, Conditions, ConditionsAsked, read_conditions, with_secrets
 from pylightnix.model.config import Encoding, decode
+from pylightnix.model.hidden import TAG, secrets_in
 from pylightnix.model.matching import Matcher
 from pylightnix.model.params import Params
 from pylightnix.model.promises import Promise

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 from pylightnix.errors import ConfigError
 from pylightnix.model.conditions import check_names
 from pylightnix.model.config import register_encoder
-
-TAG = "pylightnix:Secret"
+from pylightnix.model.hidden import TAG
 
 
 class Secret:
@@ -58,16 +55,3 @@ class Secret:
 
 
 register_encoder(Secret, lambda secret: secret.name, Secret, tag=TAG)
-
-
-def secrets_in(tree: Any) -> Iterator[str]:
-    """The names of the secrets in encoded parameters."""
-    if isinstance(tree, Mapping):
-        custom = tree.get("$custom")
-        if isinstance(custom, Mapping) and custom.get("type") == TAG:
-            yield str(custom["value"])
-        for item in tree.values():
-            yield from secrets_in(item)
-    elif isinstance(tree, list):
-        for item in tree:
-            yield from secrets_in(item)

@@ -6,9 +6,12 @@ Unaware of what the secrets are for, and of files.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pylightnix.model.spellings import spellings
+
+TAG = "pylightnix:Secret"
+"""Of a secret among parameters."""
 
 BLOT = "***"
 LEAST = 6
@@ -95,3 +98,16 @@ def _places(data: bytes, forms: Iterable[bytes], covered: int) -> list[tuple[int
 def blotted_text(text: str, hidden: Sequence[Hidden]) -> str:
     """The text without them."""
     return blotted(text.encode("utf-8", "surrogatepass"), hidden).decode("utf-8", "surrogatepass")
+
+
+def secrets_in(tree: Any) -> Iterator[str]:
+    """The names of the secrets in encoded parameters."""
+    if isinstance(tree, Mapping):
+        custom = tree.get("$custom")
+        if isinstance(custom, Mapping) and custom.get("type") == TAG:
+            yield str(custom["value"])
+        for item in tree.values():
+            yield from secrets_in(item)
+    elif isinstance(tree, list):
+        for item in tree:
+            yield from secrets_in(item)

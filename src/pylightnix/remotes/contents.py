@@ -19,6 +19,9 @@ from pylightnix.store.manifests import Entry, read_manifest
 HEAD = 64 << 10
 """Bytes of a file that are looked at before it is sent."""
 
+Search = Callable[[str, bytes], object]
+"""Is given the path of a file, and all of its bytes in portions that overlap; may raise."""
+
 Look = Callable[[str, str, bytes], object]
 """Is given the name of a file in the directory, its path, and its first bytes; may raise."""
 
@@ -45,11 +48,17 @@ class Contents:
     Args:
         sender: where to.
         look: looks at each file before it is sent.
+        search: looks at all of it.
+        overlap: bytes that are given to it once more with what follows.
     """
 
-    def __init__(self, sender: Sender, look: Look = lambda *_: None) -> None:
+    def __init__(
+        self, sender: Sender, look: Look = lambda *_: None, search: Search | None = None, overlap: int = 0
+    ) -> None:
         self._sender = sender
         self._look = look
+        self._search = search
+        self._overlap = overlap
 
     def send(self, manifest: str, tree: str, top: str) -> Sending:
         """Begin to send what a manifest lists.
@@ -86,15 +95,21 @@ class Contents:
         if digest_bytes(data) != entry.hash:
             raise not_as_recorded(where)
         self._look(entry.path, where, data[:HEAD])
+        if self._search is not None:
+            self._search(where, data)
         return data
 
     def _large(self, entry: Entry, where: str, file: BinaryIO) -> list[Future[Blob]]:
         hasher, cutter = content_hasher(threads=True), self._sender.cutter()
-        first = True
+        first, before = True, b""
         while data := file.read(PIECE):
             if first:
                 self._look(entry.path, where, data[:HEAD])
                 first = False
+            if self._search is not None:
+                self._search(where, before + data[: self._overlap])
+                self._search(where, data)
+                before = data[-self._overlap :]
             hasher.update(data)
             cutter.add(data)
         if hasher.hexdigest() != entry.hash:

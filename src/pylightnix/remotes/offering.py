@@ -5,11 +5,13 @@ Unaware of where it goes.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 
 from pylightnix.errors import SecretError
 from pylightnix.model.claims import Claim, Signature
+from pylightnix.model.hidden import TAG, Hidden, found_in, hidden_of, secrets_in
 from pylightnix.model.records import Context
 from pylightnix.names import printable
 from pylightnix.remotes.format import Offer
@@ -44,6 +46,12 @@ class Offering:
         self._describe = describe
         self._sign = sign
         self._suspect = suspect
+        self._hidden: dict[str, Hidden] = {}
+
+    @property
+    def hidden(self) -> tuple[Hidden, ...]:
+        """The secrets that derivations name which were offered so far, as far as they are set here."""
+        return tuple(self._hidden.values())
 
     def notes(self, one: Member) -> list[bytes]:
         """What is known of a realization, in pieces; long logs stand in blobs of their own.
@@ -54,6 +62,8 @@ class Offering:
         """
         long = long_logs(one)
         logs = {name: self.described(f"{one.directory}/{name}") for name in long}
+        derivations = {ref: derivation_bytes(self._source, ref) for ref in one.derivations}
+        self._note_secrets(derivations.values())
         documents = dict(one.documents)
         for name in (run.log for run in one.runs.values() if run.log is not None and run.log not in logs):
             with open_recorded(f"{one.directory}/{name}") as file:
@@ -61,7 +71,6 @@ class Offering:
         record = record_bytes(one.record, one.record.made_in)
         for name, known in {"record.json": record, **documents}.items():
             self.look(name, f"{one.directory}/{name}", known)
-        derivations = {ref: derivation_bytes(self._source, ref) for ref in one.derivations}
         for ref, known in derivations.items():  # a token that is given as a parameter stands there
             self.look(f"{ref}.json", f"{self._source.layout.derivations}/{ref}.json", known)
         data = notes_bytes(
@@ -98,8 +107,27 @@ class Offering:
             return known
         return known | {self._sign(claim)}
 
+    def _note_secrets(self, derivations: Iterable[bytes]) -> None:
+        """Note what the secrets say that these name; in a sound store no file of theirs has it."""
+        if self._suspect is None:
+            return
+        for data in derivations:
+            if TAG.encode() in data:
+                names = set(secrets_in(json.loads(data)))
+                found = hidden_of({name: os.environ.get(name, "") for name in names})
+                self._hidden.update((one.name, one) for one in found)
+
+    def search(self, where: str, data: bytes) -> None:
+        """See that no declared secret stands in a part of a file; SecretError if one does."""
+        if name := found_in(data, self.hidden):
+            raise SecretError(
+                f"the secret {name} stands in it", where=printable(where), path=where,
+                hint="nothing of this result was published: set another value for it where it is used, and remove this",
+            )  # fmt: skip
+
     def look(self, name: str, where: str, data: bytes) -> None:
-        """Look at something before it goes; SecretError if it looks like a secret."""
+        """Look at something before it goes; SecretError if it looks like a secret, or has one in it."""
+        self.search(where, data)
         if self._suspect is not None and (why := self._suspect(name, data)):
             raise SecretError(
                 f"it looks like a secret: {why}", where=printable(where), path=where,

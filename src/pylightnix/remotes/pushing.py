@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from pylightnix.errors import DamageError, SecretError
 from pylightnix.hashing import DIGITS, digest_document
+from pylightnix.model.hidden import longest
 from pylightnix.model.records import Record
 from pylightnix.names import KeyRef, RealizationRef
 from pylightnix.remotes.contents import Contents, Sending
@@ -232,7 +233,9 @@ class _Push:
             future.result()
 
     def _pieces(self, one: Member) -> Sending:
-        contents = Contents(self._sender, self._offering.look)
+        hidden = self._offering.hidden
+        search = self._offering.search if hidden else None
+        contents = Contents(self._sender, self._offering.look, search, longest(hidden))
         return contents.send(manifest_of(one), one.record.tree, self._source.payload_text(one.record))
 
     def _settle(self) -> None:
