@@ -5,8 +5,6 @@ And an assert of a test counts under `python -O` too, also one of the contract s
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -14,8 +12,5 @@ settings.register_profile(
     "patient", deadline=None, derandomize=True, suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large)
 )
 settings.load_profile("patient")
-
-# What a command does not flush does not come, as with most who use it.
-os.environ.pop("PYTHONUNBUFFERED", None)
 
 pytest.register_assert_rewrite("pylightnix.testing")

@@ -33,8 +33,8 @@ class Server(str):
 def start(store: Store, *options: str, **environ: str) -> Server:
     command = [str(COMMAND), "serve", "--store", str(store.path), "--port", "0", *options]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environ},
-        process_group=0,
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0,
+        env={**os.environ, "PYTHONUNBUFFERED": "", **environ},  # what it does not flush does not come
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stderr is not None
