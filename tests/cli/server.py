@@ -34,7 +34,7 @@ def start(store: Store, *options: str, **environ: str) -> Server:
     command = [str(COMMAND), "serve", "--store", str(store.path), "--port", "0", *options]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0,
-        env={**os.environ, "PYTHONUNBUFFERED": "", **environ},  # what it does not flush does not come
+        env={**os.environ, **environ},
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stderr is not None

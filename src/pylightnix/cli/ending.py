@@ -64,11 +64,12 @@ def run(command: click.Command, args: Sequence[str], *, last: bool = False) -> i
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        _let_go_of_stdout()
+        _let_go_of(sys.stdout)
         return DONE if isinstance(error, BrokenPipeError) else _tell_refusal(error)
     except KeyboardInterrupt:  # while the end was told
         return INTERRUPTED
     finally:
+        _see_off(sys.stderr)
         if last:
             let_end()
         else:
@@ -179,9 +180,17 @@ def printable_lines(text: str) -> str:
     return "\n".join(printable(line) for line in text.split("\n"))
 
 
-def _let_go_of_stdout() -> None:
-    """Nobody reads any more: what Python still holds for standard output goes nowhere, without a complaint."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+def _see_off(stream: TextIO | None) -> None:
+    """Nobody may read any more what we told: that changes nothing of how the command ends."""
+    try:
+        if stream is not None:
+            stream.flush()
+    except (OSError, ValueError):
+        _let_go_of(stream)
+
+
+def _let_go_of(stream: TextIO | None) -> None:
+    from pylightnix.session.telling import let_go  # few need it
+
+    if stream is not None:
+        let_go(stream)

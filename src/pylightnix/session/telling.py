@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections import Counter
@@ -108,10 +109,26 @@ class PlainTelling:
         stream = self._stream if self._stream is not None else sys.stderr
         if stream is None:
             return  # a program without a console; print would take standard output
-        with contextlib.suppress(OSError, ValueError, LookupError, AttributeError):
-            # a reader that is gone must not end the work
+        try:
             stream.write(f"{_encodable(printable(line), stream)}\n")  # at once: print would write the end apart
             stream.flush()
+        except (OSError, ValueError, LookupError, AttributeError):  # a reader that is gone must not end the work
+            let_go(stream)
+
+
+def let_go(stream: TextIO) -> None:
+    """What Python still holds for a stream that takes it no more goes nowhere; it would end the process with 120."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        descriptor = stream.fileno()
+        as_it_was = os.dup(descriptor)
+        try:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)
+            stream.flush()
+        finally:
+            os.dup2(as_it_was, descriptor)
+            os.close(as_it_was)
 
 
 def _who(holders: Sequence[Holder]) -> str:
