@@ -62,28 +62,31 @@ def test_a_full_disk_can_be_freed(on_disk: OnDisk, plant_in: Any, forget: bool) 
 @pytest.mark.parametrize("gone", ["locks/collect.lock", "locks", "locks cache"])
 @pytest.mark.parametrize("how", ["unreachable", "older_than", "max_size", "remove"])
 def test_a_full_disk_can_be_freed_where_nobody_has_collected_before(
-    small_disk: Path, plant_in: Any, gone: str, how: str
+    on_disk: OnDisk, plant_in: Any, gone: str, how: str
 ) -> None:
-    plant = plant_in(small_disk / "store")
-    kept, dead = plant.one("kept", content="k"), plant.one("dead", content="x" * 300_000)
-    plant.root("paper", kept)
-    for name in gone.split():
-        remove_tree(str(small_disk / "store" / name))
-    fill(small_disk)
-    store = Store(small_disk / "store")
-    if how == "remove":
-        store.remove(dead[0].ref)
-    else:
-        scopes: dict[str, Any] = {"unreachable": True, "older_than": "0d", "max_size": "1k"}
-        collected = store.gc(trash="0d", **{how: scopes[how]})
-        assert [victim.record.ref for victim in collected.victims] == [dead[0].ref]
-    assert os.statvfs(small_disk).f_bfree * os.statvfs(small_disk).f_frsize >= 290_000
-    assert plant.present() == {"kept"}
-    assert store.verify().sound
-    for filler in small_disk.glob("filler-*"):
-        filler.unlink()
-    plant.one("new")
-    assert plant.present() == {"kept", "new"}
+    def work(small_disk: Path) -> None:
+        plant = plant_in(small_disk / "store")
+        kept, dead = plant.one("kept", content="k"), plant.one("dead", content="x" * 300_000)
+        plant.root("paper", kept)
+        for name in gone.split():
+            remove_tree(str(small_disk / "store" / name))
+        fill(small_disk)
+        store = Store(small_disk / "store")
+        if how == "remove":
+            store.remove(dead[0].ref)
+        else:
+            scopes: dict[str, Any] = {"unreachable": True, "older_than": "0d", "max_size": "1k"}
+            collected = store.gc(trash="0d", **{how: scopes[how]})
+            assert [victim.record.ref for victim in collected.victims] == [dead[0].ref]
+        assert os.statvfs(small_disk).f_bfree * os.statvfs(small_disk).f_frsize >= 290_000
+        assert plant.present() == {"kept"}
+        assert store.verify().sound
+        for filler in small_disk.glob("filler-*"):
+            filler.unlink()
+        plant.one("new")
+        assert plant.present() == {"kept", "new"}
+
+    on_disk(work)
 
 
 def test_a_new_store_has_what_a_collection_needs(tmp_path: Path) -> None:
@@ -96,21 +99,26 @@ def test_a_new_store_has_what_a_collection_needs(tmp_path: Path) -> None:
     assert not {"mkdir", "rename", "write"}.intersection(made)
 
 
-def test_without_room_for_a_lock_it_is_said_what_to_do(small_disk: Path, plant_in: Any) -> None:
-    plant = plant_in(small_disk / "store")
-    (dead, _) = plant.one("dead", content="x" * 300_000)
-    for name in ("locks", "cache", "failed", "kept"):
-        remove_tree(str(small_disk / "store" / name))
-    fill(small_disk)
-    store = Store(small_disk / "store")
-    for collect in (lambda: store.gc(unreachable=True, trash="0d"), lambda: store.remove(dead.ref)):
-        with pytest.raises(StoreError, match=r"too full for the file of a lock(.|\n)*remove any one file") as caught:
-            collect()
-        assert not hasattr(caught.value, "__notes__")
-    for filler in (small_disk / "filler-0", small_disk / "filler-1"):
-        filler.unlink()
-    store.gc(unreachable=True, trash="0d")
-    assert plant.present() == set()
+def test_without_room_for_a_lock_it_is_said_what_to_do(on_disk: OnDisk, plant_in: Any) -> None:
+    def work(small_disk: Path) -> None:
+        plant = plant_in(small_disk / "store")
+        (dead, _) = plant.one("dead", content="x" * 300_000)
+        for name in ("locks", "cache", "failed", "kept"):
+            remove_tree(str(small_disk / "store" / name))
+        fill(small_disk)
+        store = Store(small_disk / "store")
+        for collect in (lambda: store.gc(unreachable=True, trash="0d"), lambda: store.remove(dead.ref)):
+            with pytest.raises(
+                StoreError, match=r"too full for the file of a lock(.|\n)*remove any one file"
+            ) as caught:
+                collect()
+            assert not hasattr(caught.value, "__notes__")
+        for filler in (small_disk / "filler-0", small_disk / "filler-1"):
+            filler.unlink()
+        store.gc(unreachable=True, trash="0d")
+        assert plant.present() == set()
+
+    on_disk(work)
 
 
 @pytest.mark.parametrize("forget", [False, True])
