@@ -1,7 +1,7 @@
 # Everything that continuous integration does is a target here. A fresh machine needs make and Python 3.11 or newer.
 # PYTHON=… chooses the interpreter; VENV=… another place for the virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-optimized test-user test-engines check bench faults lowest clean distclean system static format lint types contracts graph docs
+.PHONY: help demo test test-optimized test-user test-engines check bench faults schedules lowest clean distclean system static format lint types contracts graph docs
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -42,6 +42,10 @@ bench: $(READY) ## measure against floors; a quick sample: make bench SCALE=0.1
 
 faults: $(READY) ## kill, refuse, preempt and cut power at every change of every operation; a sample: make faults MOST=10
 	@$(PY) -m faults $(if $(MOST),--most $(MOST))
+
+schedules: $(READY) ## thousands of chosen interleavings of realizes, collections and verifies; COUNT=… of each kind (default 2000)
+	@PYLIGHTNIX_SCHEDULES=$(or $(COUNT),2000) $(PY) -m pytest -q -n $(WORKERS) -k "made_once or chosen_is_there" \
+		tests/engine/test_schedules.py tests/store/collection/test_beside.py
 
 lowest: ## the tests with the oldest versions that pyproject.toml allows
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh .venv-lowest
