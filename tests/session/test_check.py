@@ -308,7 +308,7 @@ def test_no_checkpoint_is_taken_from_others_or_left_to_them(store: Store) -> Non
     assert os.listdir(left.parent) == [left.name]
 
 
-@stage(code="ignore", timeout=0.5)
+@stage(code="ignore", timeout=2)
 def hangs(build: Build, flag: str) -> int:
     build.checkpoint.joinpath("half").touch()
     while os.path.exists(flag):

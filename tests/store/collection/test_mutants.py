@@ -14,23 +14,10 @@ from typing import Any, NamedTuple
 import pytest
 
 import pylightnix.store.collection
+import tests.store.collection.test_beside as beside  # as pytest imports it, so that its asserts count under -O
+import tests.store.collection.test_collecting as collecting
+import tests.store.collection.test_debris as debris
 from pylightnix.errors import PylightnixError
-
-HERE = Path(__file__).parent
-
-
-def _sibling(name: str) -> ModuleType:
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location(f"of_mutants_{name}", HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-collecting, beside, debris = _sibling("test_collecting"), _sibling("test_beside"), _sibling("test_debris")
 
 
 class Mutant(NamedTuple):
