@@ -88,8 +88,8 @@ def silent() -> Iterator[tuple[str, socket.socket]]:
 PULL = "pull('0' * 8, ADDRESS, store='two')"
 PUSH = "push(realize(text('a', 'b'), store='one', quiet=True), ADDRESS, store='one')"
 OPEN = "remote = Remote(ADDRESS)\npull('0' * 8, remote, store='two')"
-THREADS = (
-    "import threading, time\nremote = Remote(ADDRESS)\n"
+THREADS = (  # silent ones: Python, when it ends, waits for whoever died with its stderr in hand
+    "import threading, time\nthreading.excepthook = lambda _: None\nremote = Remote(ADDRESS)\n"
     "[threading.Thread(target=remote.backend.has, args=('a',), daemon=True).start() for _ in range(8)]\ntime.sleep(60)"
 )
 
