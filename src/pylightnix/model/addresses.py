@@ -14,6 +14,16 @@ CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 """Environment variables that say whom to trust."""
 
 
+def is_loopback(host: str) -> bool:
+    """Whether what goes to a host stays on this machine."""
+    import ipaddress  # few need it
+
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def shown(url: str) -> str:
     """An address for people, without what may be a secret in it."""
     try:

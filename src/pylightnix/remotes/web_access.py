@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import ipaddress
 import netrc
 import os
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from pylightnix.errors import RemoteError
+from pylightnix.model.addresses import is_loopback
 
 TOKEN = "PYLIGHTNIX_REMOTE_TOKEN"
 """The environment variable with tokens, each after the host that it is for: `example.org=…`, with spaces between."""
@@ -46,7 +46,7 @@ def access_to(parts: SplitResult, where: str) -> Access:
         RemoteError: what the variable says is no token.
     """
     host, given = parts.hostname or "", _given(where)
-    if parts.scheme != "https" and not _is_here(host):
+    if parts.scheme != "https" and not is_loopback(host):
         return Access(
             {}, "a token or password goes over https: alone, or a tunnel of ssh to this machine: give such an address"
         )
@@ -83,16 +83,6 @@ def _is_for(known: str, parts: SplitResult) -> bool:
 
 def _port(parts: SplitResult) -> int:
     return parts.port or _PORTS.get(parts.scheme, 0)
-
-
-def _is_here(host: str) -> bool:
-    """Whether what goes to it stays on this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _password(host: str) -> str:

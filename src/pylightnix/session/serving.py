@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 import time
@@ -11,6 +10,7 @@ from contextlib import closing
 from typing import Any, NamedTuple
 
 from pylightnix.errors import ArgumentError, ConfigError, StoreError
+from pylightnix.model.addresses import is_loopback
 from pylightnix.remotes.keyring import Keys
 from pylightnix.remotes.secrets import looks_secret
 from pylightnix.remotes.served import Served
@@ -141,7 +141,7 @@ def check(where: Where) -> None:
             f"a token has {SHORTEST} or more printable characters of ASCII, and no spaces", where="serve",
             hint="such as from: openssl rand -hex 20",
         )  # fmt: skip
-    if where.open or _is_loopback(where.host):
+    if where.open or is_loopback(where.host):
         return
     if not where.token:
         raise ArgumentError(
@@ -153,15 +153,6 @@ def check(where: Where) -> None:
             "the token would go over the network as it is", where="serve",
             hint="give --tls-cert and --tls-key; or --open, where something in front of it does that",
         )  # fmt: skip
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _reached(store: Store, names: list[str]) -> Callable[[], frozenset[str]]:
