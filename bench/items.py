@@ -1,4 +1,7 @@
-"""Stages that write one file and return a number. As a script: `items.py COUNT BYTES`, into $PYLIGHTNIX_STORE."""
+"""Stages that write files. As a script: `items.py each|together COUNT BYTES`, into $PYLIGHTNIX_STORE.
+
+Each file is a realization of its own, with a number as its value; or all are in one.
+"""
 
 from __future__ import annotations
 
@@ -15,5 +18,14 @@ def item(i: int, size: int, out: Path = promise("data.bin")) -> dict[str, float]
     return {"score": i / 7}
 
 
+@stage
+def items(count: int, size: int, out: Path = promise("data", kind="directory")) -> None:
+    """So many files, 200 of them in a directory."""
+    for i in range(count):
+        (out / f"{i // 200}").mkdir(exist_ok=True)
+        (out / f"{i // 200}" / f"{i}.bin").write_bytes(i.to_bytes(8, "big") * (size // 8))
+
+
 if __name__ == "__main__":
-    realize([item(i, int(sys.argv[2])) for i in range(int(sys.argv[1]))], quiet=True)
+    count, size = map(int, sys.argv[2:])
+    realize(items(count, size) if sys.argv[1] == "together" else [item(i, size) for i in range(count)], quiet=True)

@@ -27,20 +27,28 @@ WARM = 7
 def measure(scale: float, place: Path) -> list[Row]:
     """The rows; `scale` is a factor on numbers and sizes, `place` a directory to work in."""
     count = max(20, round(COUNT * scale))
-    many, big = place / "many", place / "big"
+    many, big, one = place / "many", place / "big", place / "one"
     print(f"realizing {count:,} for upkeep …", file=sys.stderr)
-    python([str(HERE / "items.py"), str(count), str(SMALL)], {"PYLIGHTNIX_STORE": str(many)})
-    python([str(HERE / "items.py"), str(BIG_COUNT), str(int(BIG * scale))], {"PYLIGHTNIX_STORE": str(big)})
+    _fill(many, "each", count, SMALL)
+    _fill(big, "each", BIG_COUNT, int(BIG * scale))
+    _fill(one, "together", 2 * count, SMALL)
     name = f"{count:,} realizations"
     rows = [_list(f"ls of {name}", ["ls"], many), _list(f"du of {name}", ["du"], many)]
     rows.append(_verify(f"verifying {BIG_COUNT * BIG * scale / 1e6:,.0f} MB in big files", big, 1 / 0.8))
+    rows.append(_verify(f"verifying {2 * count:,} small files in one realization", one, 1 / 0.8))
     rows.append(_verify(f"verifying {name} of one small file", many, None))
     rows.append(_collect(f"collecting {name}, against rmtree", many, place / "trashed", "7d"))
     rows.append(_collect("the same with --now, against rmtree", many, place / "removed", "0d"))
     discard(many)
     discard(big)
+    discard(one)
     rows.append(_hold(count, place / "held"))
     return rows
+
+
+def _fill(store: Path, shape: str, count: int, size: int) -> None:
+    """So many files of a size, each a realization or all together one."""
+    python([str(HERE / "items.py"), shape, str(count), str(size)], {"PYLIGHTNIX_STORE": str(store)})
 
 
 def _hold(count: int, store: Path) -> Row:

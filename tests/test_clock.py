@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import threading
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import click
 import pytest
 
+import pylightnix
 from pylightnix import Build, Dep, Store, match, promise, realize, stage
 from pylightnix.cli.ending import run
 from pylightnix.clock import iso, now, utc_now
@@ -161,3 +163,14 @@ def test_files_of_any_age(any_times: Path, seconds: int) -> None:
     date()
     assert store.restore(victim.record.ref).ref == victim.record.ref
     assert all(one.level is not Level.WRONG for one in store.examine())
+
+
+SOURCES = Path(pylightnix.__file__).parent
+
+
+def test_no_other_module_asks_the_clock() -> None:
+    """What Python has for it fails where the clock is wrong by centuries."""
+    asked = r"\btime\.(time|time_ns|gmtime|localtime|strftime)\(|\bdatetime\.(now|utcnow|today|fromtimestamp)\("
+    asking = re.compile(asked)
+    modules = [path for path in SOURCES.rglob("*.py") if "testing" not in path.relative_to(SOURCES).parts]
+    assert [path.name for path in modules if asking.search(path.read_text(encoding="utf-8"))] == ["clock.py"]

@@ -1,16 +1,11 @@
-"""Sizes, durations and ages as people read them. Pure."""
+"""Sizes, durations and ages as people read them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-_AGES = (
-    (60, "s", 1),
-    (3600, "min", 60),
-    (86_400, "h", 3600),
-    (86_400 * 60, "d", 86_400),
-    (86_400 * 730, "mon", 2_629_746),
-)
+from pylightnix.clock import utc_now
+from pylightnix.model.amounts import span
 
 
 def duration(seconds: float) -> str:
@@ -46,18 +41,19 @@ def left(remaining: tuple[float, bool] | None) -> str:
 
 
 def age(started: str, now: datetime | None = None) -> str:
-    """How long ago a moment (ISO 8601, UTC) was: `5 s`, `3 min`, `2 h`, `12 d`, `4 mon`, `3 y`; `?` if it is none."""
+    """How long ago a moment (ISO 8601, UTC) was, such as `3 min`; `?` if it is none."""
     try:
         moment = datetime.fromisoformat(started)
     except ValueError:
         return "?"
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
-    for limit, unit, length in _AGES:
-        if seconds < limit:
-            return f"{max(int(seconds // length), 0)} {unit}"
-    return f"{int(seconds // 31_556_952)} y"
+    return span(((now or this_moment()) - moment).total_seconds())
+
+
+def this_moment() -> datetime:
+    """Now, in UTC."""
+    return datetime.fromisoformat(utc_now())
 
 
 def count(number: int, noun: str) -> str:

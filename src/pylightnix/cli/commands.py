@@ -9,10 +9,7 @@ import click
 COMMANDS = {
     "realize": ("realizing", "Bring targets into being: reuse what counts, build what is missing."),
     "plan": ("planning", "Say what realize would do, and why; reads only."),
-    "instantiate": (
-        "planning",
-        "Write the descriptions of a closure to the store; nothing is built.",
-    ),
+    "instantiate": ("planning", "Write the derivations of a closure to the store; nothing is built."),
     "ls": ("listing", "List realizations: stage, age, size, runs, value."),
     "show": ("showing", "Show everything about one realization, derivation or failed run."),
     "log": ("reading", "Print what a run wrote to its standard output and error."),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import click
 
 from pylightnix.cli.amounts import count
@@ -11,6 +9,7 @@ from pylightnix.cli.copying import incomplete_option
 from pylightnix.cli.options import json_option, read_assignments, set_option, store_option, targets_argument
 from pylightnix.cli.output import out_exact, out_json, out_table, remark, table
 from pylightnix.cli.targets import realizations
+from pylightnix.clock import iso, now
 from pylightnix.model.trust import Keyring
 from pylightnix.names import printable
 from pylightnix.remotes.keyring import Keys
@@ -82,7 +81,7 @@ def untrust_command(name: str, as_json: bool) -> None:
 @json_option
 def revoke_command(who: str, as_json: bool) -> None:
     """Believe a key no more, whatever it has signed and whenever: it was lost, or stolen."""
-    _tell(Keys().revoke(who, datetime.now(UTC).date().isoformat()), as_json=as_json)
+    _tell(Keys().revoke(who, iso(now())[:10]), as_json=as_json)
     if not as_json:
         remark("pylightnix key check lists what was fetched before and rests on it")
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import fnmatch
 import itertools
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import click
 
-from pylightnix.cli.amounts import age, count
+from pylightnix.cli.amounts import age, count, this_moment
 from pylightnix.cli.dividing import divided
 from pylightnix.cli.options import json_option, names_argument, store_option
 from pylightnix.cli.output import cut, out_json, out_table, remark, table, width
@@ -57,7 +56,7 @@ def _wanted(name: str, stages: tuple[str, ...]) -> bool:
 
 def _lines(found: list[Glance]) -> list[str]:
     digits = _digits_needed(glance.record.ref.digits for glance in found)
-    limit, now = width(), datetime.now(UTC)
+    limit, now = width(), this_moment()
     rows = [
         (
             glance.record.ref[:digits],

@@ -1,4 +1,4 @@
-"""`plan` and `instantiate`: what a realize would do, and the descriptions of it in the store."""
+"""`plan` and `instantiate`: what a realize would do, and the derivations of it in the store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pylightnix.cli.options import json_option, read_assignments, set_option, st
 from pylightnix.cli.output import out, out_json
 from pylightnix.cli.realizing import rebuild_option, remote_option
 from pylightnix.cli.targets import asked
-from pylightnix.model.plan import Step
 from pylightnix.session.location import as_store
 from pylightnix.session.verbs import Plan, instantiate, plan
 from pylightnix.store.store import Store
@@ -55,7 +54,7 @@ def plan_command(
 def instantiate_command(
     targets: tuple[str, ...], assignments: tuple[str, ...], store: str | None, as_json: bool
 ) -> None:
-    """Write the descriptions of a closure to the store; nothing is built.
+    """Write the derivations of a closure to the store; nothing is built.
 
     Says what realize would do, as plan does.
 
@@ -68,12 +67,8 @@ def instantiate_command(
 
 def _tell(made: Plan[Any], store: Store, *, as_json: bool) -> None:
     if as_json:
-        steps = [_document(step) for step in made]
+        steps = [step._asdict() for step in made]
         out_json({"store": str(store.path), "work": made.work, "counts": made.counts(), "steps": steps})
         return
     for line in [*made.lines(), made.summary()]:
         out(line)
-
-
-def _document(step: Step) -> dict[str, Any]:
-    return step._asdict()

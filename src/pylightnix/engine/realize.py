@@ -16,7 +16,7 @@ from pylightnix.engine.room import Room
 from pylightnix.engine.runs import Job, Running, Runs
 from pylightnix.engine.scheduler import Scheduler
 from pylightnix.engine.trouble import Troubles
-from pylightnix.engine.wishes import Wishes
+from pylightnix.engine.wishes import Wishes, shares_for
 from pylightnix.errors import MatcherError, PylightnixError
 from pylightnix.model.allocation import collector_paused
 from pylightnix.model.build import BuildResult, Executor, Finished
@@ -26,7 +26,7 @@ from pylightnix.model.conditions import Call
 from pylightnix.model.keeping import Keeper
 from pylightnix.model.plan import Step
 from pylightnix.model.records import Record
-from pylightnix.model.sharing import Share, Shares
+from pylightnix.model.sharing import Share
 from pylightnix.model.supplying import NOWHERE, Supply
 from pylightnix.names import DerivationRef, RealizationRef
 
@@ -39,12 +39,6 @@ RUN_LIMIT = 10_000
 """Runs of one derivation in one realize after which its matcher counts as never satisfied."""
 
 _CALL = Call()
-
-
-def _shares_for(executor: Executor, keeper: Keeper, making: Collection[str]) -> Shares | None:
-    """What other calls take of what the runs of this executor take; None where each call counts for itself."""
-    scope = getattr(executor, "scope", "")
-    return keeper.shares(scope, making) if scope else None
 
 
 def _outlook_for(listener: Listener | Foreseeing, closure: Closure, keeper: Keeper, slots: int) -> Outlook | None:
@@ -107,8 +101,7 @@ class Realizer:
         self._open: dict[str, Running] = {}
         self._running: dict[Future[BuildResult], Running] = {}
         self._troubles = Troubles(closure, keep_going=keep_going)
-        self._room = Room(executor.capacity, lambda: _shares_for(executor, keeper, making))
-        self._told_lacking: set[tuple[str, int]] = set()
+        self._room = Room(executor.capacity, lambda: shares_for(executor, keeper, making))
         self._wishes = Wishes(closure, executor, self._room)
         self._outlook = _outlook_for(listener, closure, keeper, executor.slots)
         self._begin(Decider(closure, keeper, rebuild, holding=self._holding, supply=supply))
@@ -255,7 +248,8 @@ class Realizer:
         self._room.forget()
         following = self._scheduler.next_task(self._room.fits)
         if following is None:
-            self._tell_lacking()
+            if news := self._room.news():
+                self._listener.lacking(news)
             return False
         ref, job = following
         try:
@@ -274,9 +268,7 @@ class Realizer:
 
     def _share(self, job: Job, *, more: bool = False) -> Share | None:
         """What a run takes, seen by other calls from now on; None if they were faster."""
-        takes_turns = getattr(self._executor, "takes_turns", None)
-        stacked = takes_turns is not None and takes_turns(self._runs.conditions(job.pinned))
-        return self._room.share(self._wishes.demand(job.pinned), job.key.home, stacked=stacked, more=more)
+        return self._wishes.share(job.pinned, job.key.home, self._runs.conditions, more=more)
 
     def _enter(self, job: Job, share: Share) -> Slot | None:
         ref = job.pinned.ref
@@ -287,13 +279,6 @@ class Realizer:
             if slot is None:
                 share.release()
         return slot
-
-    def _tell_lacking(self) -> None:
-        by_process = {(holder.host, holder.process): holder for holder in self._room.lacking}
-        new = by_process.keys() - self._told_lacking
-        if new:
-            self._told_lacking |= new
-            self._listener.lacking([holder for who, holder in by_process.items() if who in new])
 
     def _start(self, job: Job, slot: Slot, share: Share) -> None:
         ref = job.pinned.ref

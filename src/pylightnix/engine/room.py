@@ -45,6 +45,7 @@ class Room:
 
     def __init__(self, capacity: Mapping[str, float] | None, shares: Callable[[], Shares | None] = _nothing) -> None:
         self.lacking: Sequence[Holder] = ()
+        self._told: set[tuple[str, int]] = set()
         self._capacity = capacity
         self._seen = False
         self._sharing = shares
@@ -105,6 +106,13 @@ class Room:
         if self._seen and self._shares is not None:
             self._shares.forget()
         self._seen = False
+
+    def news(self) -> Sequence[Holder]:
+        """Of those who have what a run lacks, one for each process that was not given here before."""
+        by_process = {(holder.host, holder.process): holder for holder in self.lacking}
+        new = by_process.keys() - self._told
+        self._told |= new
+        return [holder for who, holder in by_process.items() if who in new]
 
     def freed(self) -> bool:
         """Whether what other calls take has changed, if a run lacks it."""

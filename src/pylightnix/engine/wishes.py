@@ -1,19 +1,26 @@
-"""Sees, before the first builder runs, that all that may have to be made can have what it wants, however late.
+"""What runs want of where they run: seen, before the first builder runs, for all that may have to be made.
 
 Unaware of what is made, and of what becomes of what cannot be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from pylightnix.engine.room import Room
 from pylightnix.errors import ExecutorError, PylightnixError
 from pylightnix.model.build import Executor
 from pylightnix.model.closure import Closure, Pinned
 from pylightnix.model.conditions import Conditions
-from pylightnix.model.sharing import Demand
-from pylightnix.names import DerivationRef
+from pylightnix.model.keeping import Keeper
+from pylightnix.model.sharing import Demand, Share, Shares
+from pylightnix.names import DerivationRef, KeyRef
+
+
+def shares_for(executor: Executor, keeper: Keeper, making: Collection[str]) -> Shares | None:
+    """What other calls take of what the runs of this executor take; None where each call counts for itself."""
+    scope = getattr(executor, "scope", "")
+    return keeper.shares(scope, making) if scope else None
 
 
 class Wishes:
@@ -33,6 +40,21 @@ class Wishes:
     def demand(self, pinned: Pinned) -> Demand:
         """What a run takes; ResourceError if there is not so much."""
         return self._room.demand(_name(pinned), pinned.conditions)
+
+    def share(
+        self, pinned: Pinned, home: KeyRef, conditions: Callable[[Pinned], Conditions], *, more: bool = False
+    ) -> Share | None:
+        """What a run of this key takes, seen by other calls from now on; None if they were faster.
+
+        Args:
+            pinned: of which.
+            home: the key.
+            conditions: how the runs of a derivation are carried out.
+            more: whether it is one more attempt of a run.
+        """
+        takes_turns = getattr(self._executor, "takes_turns", None)
+        stacked = takes_turns is not None and takes_turns(conditions(pinned))
+        return self._room.share(self.demand(pinned), home, stacked=stacked, more=more)
 
     def refused(
         self, conditions: Callable[[Pinned], Conditions], is_settled: Callable[[DerivationRef], bool]

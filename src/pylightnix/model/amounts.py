@@ -10,6 +10,13 @@ DAY = 86_400.0
 
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": DAY, "w": 7 * DAY, "y": 365 * DAY}
 _BYTES = {"": 1, "B": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
+_SPANS = (
+    (60, "s", 1),
+    (3600, "min", 60),
+    (86_400, "h", 3600),
+    (86_400 * 60, "d", 86_400),
+    (86_400 * 730, "mon", 2_629_746),
+)
 _DURATION = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>s|min|h|d|w|y)")
 _SIZE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[kKMGTP]?)(?P<binary>i?)B?")
 
@@ -27,11 +34,9 @@ def parse_seconds(text: object, where: str = "") -> float:
 
 
 def span(seconds: float) -> str:
-    """A duration in whole units, the largest of which there is one: `45 d`, `3 h`, `0 s`."""
-    for unit in ("y", "d", "h", "min"):
-        if seconds >= _SECONDS[unit]:
-            return f"{int(seconds // _SECONDS[unit])} {unit}"
-    return f"{max(int(seconds), 0)} s"
+    """A duration in whole units: `5 s`, `3 min`, `2 h`, `45 d`, `4 mon`, `3 y`; what is less than nothing is `0 s`."""
+    unit, length = next(((unit, length) for below, unit, length in _SPANS if seconds < below), ("y", 31_556_952))
+    return f"{max(int(seconds // length), 0)} {unit}"
 
 
 def parse_size(text: Size, where: str = "") -> int:

@@ -12,9 +12,9 @@ import json
 import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from pylightnix.clock import iso, now
 from pylightnix.model.claiming import Holder
 from pylightnix.model.sharing import SLACK, Demand
 from pylightnix.store import changes
@@ -111,8 +111,7 @@ class Shares:
     def _make(self, demand: Demand, free: Mapping[str, float], run: str, *, stacked: bool) -> HeldShare:
         devices = self._devices(demand, free)
         name = f"{self._prefix}{host_name()}@{fresh_id()}.lock"
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        told = {"run": run, "takes": dict(demand), "devices": devices, "process": os.getpid(), "since": since}
+        told = {"run": run, "takes": dict(demand), "devices": devices, "process": os.getpid(), "since": iso(now())}
         _mine[name] = _Mine(threading.current_thread(), stacked)
         self._own.add(name)
         try:
