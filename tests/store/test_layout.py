@@ -153,6 +153,14 @@ def test_a_directory_of_somebody_else_is_refused_and_left_alone(tmp_path: Path, 
     assert listing(tmp_path) == before
 
 
+def test_a_part_of_a_store_is_named_with_the_whole(tmp_path: Path) -> None:
+    Layout(tmp_path / "whole").ensure()
+    (tmp_path / "whole/store/one").mkdir()
+    with pytest.raises(FormatError, match="this directory is no store") as caught:
+        Layout(tmp_path / "whole/store")
+    assert caught.value.hint == f"it is a part of the store {tmp_path}/whole: give the path of that"
+
+
 def test_one_that_was_begun_is_finished(tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     (tmp_path / "tmp" / "17-0123456789ab").write_bytes(b'{"pylig')

@@ -119,10 +119,13 @@ class Layout:
         except OSError as error:
             raise self._unreadable(error) from error
         if there and not begun and not os.path.lexists(self._format):  # else somebody has made it meanwhile
+            above = os.path.dirname(self.root)
             raise FormatError(
                 f"this directory is no store: it has no format.json but {printable(', '.join(there[:3]))}",
                 where=printable(self.root),
-                hint="give the path of a store, or of a directory that is empty or not there yet",
+                hint=f"it is a part of the store {printable(above)}: give the path of that"
+                if is_store(above)
+                else "give the path of a store, or of a directory that is empty or not there yet",
             )
 
     def _unreadable(self, error: OSError) -> StoreError:
