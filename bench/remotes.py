@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -85,15 +86,28 @@ def _fetched(
     """Pulls, each into a place of its own; rclone leaves it to the system when anything reaches the disk, as `none`."""
     numbers = itertools.count()
 
+    @contextlib.contextmanager
+    def fresh() -> Iterator[Path]:
+        to = place / f"fetched-{next(numbers)}"
+        yield to
+        if done.size > MANY * SMALL:  # the next one has its memory, which virtual machines get slowly at first
+            subprocess.run(["chmod", "-R", "u+w", to], check=True)
+            shutil.rmtree(to)
+
     def ours(durability: Durability) -> float:
-        store = Store(place / f"fetched-{next(numbers)}", durability=durability)
-        return _seconds(lambda: pull(done.ref, url, store=store, unsigned=True))
+        with fresh() as to:
+            store = Store(to, durability=durability)
+            return _seconds(lambda: pull(done.ref, url, store=store, unsigned=True))
+
+    def rclones() -> float:
+        with fresh() as to:
+            return _seconds(lambda: theirs(str(to)))
 
     plain, lasting, back = interleaved(
         [
             lambda: ours("none"),
             lambda: ours("batch"),
-            lambda: _seconds(lambda: theirs(str(place / f"rclone-{next(numbers)}"))),
+            rclones,
         ],
         TIMES,
     )

@@ -17,7 +17,7 @@ from typing import Literal
 from pylightnix.errors import StoreError
 from pylightnix.names import printable
 from pylightnix.store import changes
-from pylightnix.store.files import DIRECTORY, NO_LINK
+from pylightnix.store.files import DIRECTORY, NO_LINK, write_all
 
 _FILE = os.O_RDONLY | NO_LINK | getattr(os, "O_NONBLOCK", 0)
 _OWNER = 0o700
@@ -292,6 +292,4 @@ def copy_content(source: int, target: int) -> None:
             while changes.copy_range(source, target, 1 << 30):
                 pass
     while data := os.read(source, _CHUNK):
-        view = memoryview(data)
-        while view:
-            view = view[changes.write(target, view) :]
+        write_all(target, data)
