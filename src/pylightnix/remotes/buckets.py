@@ -24,8 +24,18 @@ WHERE_CREDENTIALS = {
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
     "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
 }
+"""Variables that credentials are in."""
 
-_ONE_LINE = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_EXAMPLES = {
+    "s3": "s3://bucket/results?region=eu-west-1",
+    "gs": "gs://bucket/results",
+    "az": "az://container/results?account=NAME",
+}
+_ONE_LINE = {
+    "s3": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    "gs": (),
+    "az": ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN"),
+}
 
 
 def open_bucket(url: str) -> Any:
@@ -72,16 +82,19 @@ def open_bucket(url: str) -> Any:
         raise RemoteError(
             f"the address cannot be used: {about(error)}",
             where=seen,
-            hint="such as s3://bucket/results?region=eu-west-1",
+            hint=f"such as {_EXAMPLES[parts.scheme]}; look at {WHERE_CREDENTIALS[parts.scheme]} too",
         ) from None
 
 
 def _see_sound(scheme: str, given: dict[str, str], seen: str) -> None:
     """The library ends its thread over an endpoint or a credential that is none."""
-    for name in _ONE_LINE if scheme == "s3" else ():
+    for name in _ONE_LINE[scheme]:
         said = os.environ.get(name, "")
         if said and not (said.isascii() and said.isprintable()):
             raise RemoteError(f"what ${name} says is no credential", where=seen, hint="it is one line of ASCII")
+    account = given.get("account") or "name"
+    if not (account.isascii() and account.replace("-", "").isalnum()):
+        raise RemoteError("the account is none of Azure", where=seen, hint="its name has letters and digits alone")
     endpoint = given.get("endpoint", (scheme == "s3" and _endpoint(given)) or None)
     try:
         parts = urlsplit(endpoint or "")

@@ -6,6 +6,7 @@ was refused for a while is tried again by the library, which lets no signal thro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import CancelledError
 from typing import TypeVar
@@ -18,6 +19,9 @@ from pylightnix.remotes.buckets import WHERE_CREDENTIALS, about, open_bucket
 from pylightnix.remotes.loop import Loop
 
 T = TypeVar("T")
+
+_ASKING_THE_MACHINE = re.compile(r"https?://(169\.254\.[0-9.]+|metadata\.google\.internal|metadata)[:/]")
+"""Machines of a cloud have credentials at these addresses. The library looks there last, when it has found none."""
 
 
 class Objects:
@@ -119,16 +123,7 @@ class Objects:
         except exceptions.BaseError as error:
             if _lacks_bucket(error):
                 raise self._no_bucket() from None
-            what = about(error)
-            if what.startswith(("401", "403")) or isinstance(error, _refusals()):
-                raise RemoteError(
-                    f"{name}: access is refused ({what})".removeprefix(": "), where=self.url,
-                    hint=f"look at {WHERE_CREDENTIALS[self._scheme]}: wrong, expired, or without the right to do this",
-                ) from None  # fmt: skip
-            raise RemoteError(
-                f"{name}: {what}".removeprefix(": "), where=self.url, again=True,
-                hint="look whether the server is there and the address is right, and do it again: it goes on",
-            ) from None  # fmt: skip
+            raise self._told(name, error) from None
         except PylightnixError:
             raise
         except Exception as error:  # what the library does not mean to raise, such as a panic of it
@@ -136,6 +131,25 @@ class Objects:
                 f"{name}: obstore failed: {type(error).__name__}", where=self.url,
                 hint=f"look at the address, and at {WHERE_CREDENTIALS[self._scheme]}",
             ) from None  # fmt: skip
+
+    def _told(self, name: str, error: Exception) -> RemoteError:
+        """What to do about what the server or the library says."""
+        what = about(error)
+        credentials = WHERE_CREDENTIALS[self._scheme]
+        if _ASKING_THE_MACHINE.search(str(error)):
+            return RemoteError(
+                f"{name}: there are no credentials for it here".removeprefix(": "), where=self.url,
+                hint=f"set {credentials}; or say anonymous=1 in the address, to read what everybody may read",
+            )  # fmt: skip
+        if what.startswith(("401", "403")) or isinstance(error, _refusals()):
+            return RemoteError(
+                f"{name}: access is refused ({what})".removeprefix(": "), where=self.url,
+                hint=f"look at {credentials}: wrong, expired, or without the right to do this",
+            )  # fmt: skip
+        return RemoteError(
+            f"{name}: {what}".removeprefix(": "), where=self.url, again=True,
+            hint="look whether the server is there and the address is right, and do it again: it goes on",
+        )  # fmt: skip
 
 
 def _refusals() -> tuple[type[Exception], ...]:
