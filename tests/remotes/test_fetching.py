@@ -57,11 +57,12 @@ def test_as_many_at_once_as_the_line_bears(
     monkeypatch.setattr(fetching, "SLOW", slow)
     line, blobs, kept = Line(tmp_path, 0.03), blobs_in(tmp_path, 40), dict[int, bytes]()
     with closing(Fetcher(line)) as fetcher:
-        fetcher.gather(blobs, kept.__setitem__)
+        came = list(fetcher.stream(blobs, kept.__setitem__))
+        assert came == list(map(kept.get, range(40)))
         assert kept == {number: b"%d" % number for number in range(40)}
         assert line.most == most
         line.most = 0
-        fetcher.gather(blobs[:20], kept.__setitem__)
+        list(fetcher.stream(blobs[:20]))
         assert line.most == (1 if most == 2 else most), "what was learnt stays"
 
 
@@ -76,5 +77,5 @@ def test_what_has_come_when_another_one_fails_is_kept(tmp_path: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(fetching, "wait", late)
             with pytest.raises(RemoteError, match="lost"):
-                fetcher.gather(blobs, kept.__setitem__)
+                list(fetcher.stream(blobs, kept.__setitem__))
     assert kept == {1: b"1"}

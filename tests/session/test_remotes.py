@@ -43,7 +43,6 @@ from pylightnix.errors import (
     UnknownPromiseError,
     UnknownReferenceError,
 )
-from pylightnix.remotes import making
 from pylightnix.remotes.directory import Directory
 from pylightnix.remotes.pieces import PACKED, PIECE
 from pylightnix.store import changes
@@ -888,10 +887,8 @@ def pieces(build: Build, count: int, size: int) -> None:
 
 @pytest.mark.parametrize(("count", "size"), [(12, PACKED + 1), (30, PACKED - 1)], ids=["several", "small"])
 def test_several_files_go_on_where_they_stopped(
-    count: int, size: int, source: Store, target: Store, place: Path, monkeypatch: pytest.MonkeyPatch
+    count: int, size: int, source: Store, target: Store, place: Path
 ) -> None:
-    """Also small ones, where they are so many that this is worth it."""
-    monkeypatch.setattr(making, "WORTH", 0)
     done = realize(pieces(count, size), store=source, quiet=True)
     push(done, place, store=source)
     large = sum(path.stat().st_size > 1 << 19 for path in (place / "blobs").rglob("*"))

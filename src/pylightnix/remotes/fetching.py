@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from pylightnix.errors import DamageError
 from pylightnix.hashing import digest_bytes
@@ -20,6 +20,9 @@ from pylightnix.remotes.workers import PARTING, Workers
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_Coming: TypeAlias = Future[tuple[bytes, float]]
+"""Content, and the seconds that it took."""
 
 WORKERS = 8
 SLOW = 4.0
@@ -65,46 +68,40 @@ class Fetcher:
         self.fetched += len(data or b"")
         return data
 
-    def stream(self, blobs: Iterable[Blob]) -> Iterator[bytes]:
-        """The content of blobs in their order, of which the next ones are fetched meanwhile."""
-        ahead: deque[Future[bytes]] = deque()
-        rest = iter(blobs)
-        try:
-            while True:
-                while len(ahead) < self._workers and (blob := next(rest, None)) is not None:
-                    ahead.append(self._pool.submit(self.blob, blob))
-                if not ahead:
-                    return
-                yield ahead.popleft().result()
-        finally:
-            for future in ahead:
-                future.cancel()
-
-    def gather(self, blobs: Sequence[Blob], keep: Callable[[int, bytes], object]) -> None:
-        """Have the content of blobs in any order, so that little is lost where it breaks off.
+    def stream(self, blobs: Iterable[Blob], keep: Callable[[int, bytes], object] | None = None) -> Iterator[bytes]:
+        """The content of blobs in their order, of which the next ones are fetched meanwhile.
 
         Few are under way at once where each takes long: a piece counts when all of it is there.
 
         Args:
             blobs: which.
-            keep: is given the number of each, and its content, as soon as that has come.
+            keep: is given the number of each, and its content, as soon as that has come, also if another one fails.
         """
-        under_way: dict[Future[bytes], tuple[int, float]] = {}
+        ahead: deque[_Coming] = deque()
+        new: dict[_Coming, int] = {}
         rest = iter(enumerate(blobs))
         try:
             while True:
-                while len(under_way) < self._together and (one := next(rest, None)) is not None:
-                    under_way[self._pool.submit(self.blob, one[1])] = (one[0], time.monotonic())
-                if not under_way:
+                while len(ahead) < self._together and (one := next(rest, None)) is not None:
+                    ahead.append(self._pool.submit(self._timed, one[1]))
+                    new[ahead[-1]] = one[0]
+                if not ahead:
                     return
-                for future in sorted(wait(under_way, return_when=FIRST_COMPLETED).done, key=_failed):
-                    number, begun = under_way[future]
-                    keep(number, future.result())
-                    del under_way[future]
-                    self._adapt(time.monotonic() - begun)
+                while ahead[0] in new:
+                    for future in sorted(wait(new, return_when=FIRST_COMPLETED).done, key=_failed):
+                        data, seconds = future.result()
+                        number = new.pop(future)
+                        if keep is not None:
+                            keep(number, data)
+                        self._adapt(seconds)
+                yield ahead.popleft().result()[0]
         finally:
-            for future in under_way:
+            for future in ahead:
                 future.cancel()
+
+    def _timed(self, blob: Blob) -> tuple[bytes, float]:
+        begun = time.monotonic()
+        return self.blob(blob), time.monotonic() - begun
 
     def _adapt(self, seconds: float) -> None:
         """So many at once that each takes some seconds at most."""
@@ -141,5 +138,5 @@ class Fetcher:
         return data
 
 
-def _failed(future: Future[bytes]) -> bool:
+def _failed(future: _Coming) -> bool:
     return future.cancelled() or future.exception() is not None

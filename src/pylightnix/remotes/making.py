@@ -11,7 +11,7 @@ from pylightnix.names import printable
 from pylightnix.remotes.fetching import Fetcher
 from pylightnix.remotes.format import Pieces
 from pylightnix.remotes.pieces import PACKED, Blob, Taker
-from pylightnix.remotes.resuming import WORTH, Parts
+from pylightnix.remotes.resuming import Parts
 from pylightnix.store import changes
 from pylightnix.store.files import NewFile, write_new
 from pylightnix.store.manifests import Entry, read_manifest
@@ -28,7 +28,7 @@ def make_files(
         pieces: where the content is.
         small: the content of the packs, if that is at hand.
         out: the directory, which is empty.
-        parts: keeps what has come of large files for another attempt.
+        parts: keeps what has come for another attempt.
 
     Raises:
         DamageError: the content is not that of the manifest.
@@ -36,7 +36,7 @@ def make_files(
     """
     if small is not None:
         packs = Taker([small])
-    elif parts is not None and sum(blob.size for blob in pieces.packs) > WORTH:
+    elif parts is not None:
         packs = Taker(parts.packs(fetcher, pieces.packs))
     else:
         packs = Taker(fetcher.stream(pieces.packs))

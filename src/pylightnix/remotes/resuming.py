@@ -5,31 +5,27 @@ They stand in a checkpoint, of which somebody is the holder until he gives it up
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from pylightnix.hashing import DIGITS, digest_bytes
 from pylightnix.model.records import Record
 from pylightnix.names import KeyRef
 from pylightnix.remotes.fetching import Fetcher
-from pylightnix.remotes.pieces import PIECE, Blob
+from pylightnix.remotes.pieces import Blob
 from pylightnix.store import changes
 from pylightnix.store.checkpoints import drop, leave, take
-from pylightnix.store.files import fresh_id, open_plain, write_all
+from pylightnix.store.files import fresh_id, write_all
 from pylightnix.store.layout import Layout
-
-WORTH = 8 * PIECE
-"""Bytes of small files that are worth it, since they are written twice then. Of less, all is fetched again."""
-
-_READ = 1 << 20
 
 _OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class Parts:
-    """What is not small of one tree.
+    """What a tree is made of, but for very little.
 
     Args:
         layout: of the store.
@@ -51,29 +47,31 @@ class Parts:
             mode: of the file, less the umask; it can be written until it is sealed.
             target: its place.
         """
-        path = f"{self._path}/{len(self._files) if target else 'packs'}"
-        changes.make_directories(self._path)
-        handle = changes.open_new(path, _OPEN, mode | stat.S_IWUSR)  # or nobody but root could go on with it
-        try:
+        writable = mode | stat.S_IWUSR  # or nobody but root could go on with it
+        with self._open(str(len(self._files)), writable) as (path, handle):
             missing = _missing(handle, blobs)
-
-            def keep(number: int, data: bytes) -> None:
-                os.lseek(handle, missing[number][0], os.SEEK_SET)
-                write_all(handle, data)
-
-            fetcher.gather([blob for _, blob in missing], keep)
-        finally:
-            os.close(handle)
+            for _ in fetcher.stream([blob for _, blob in missing], _keeper(handle, missing)):
+                pass
         self._files.append((path, target))
 
     def packs(self, fetcher: Fetcher, blobs: Sequence[Blob]) -> Iterator[bytes]:
         """The content of many small files, of which each piece stays as one of a large file does."""
-        self.fetch(fetcher, blobs, 0o600, "")
-        path, _ = self._files.pop()
-        self._packs = path
-        with open_plain(path) as file:
-            while data := file.read(_READ):
-                yield data
+        with self._open("packs", 0o600) as (self._packs, handle):
+            missing = _missing(handle, blobs)
+            coming = fetcher.stream([blob for _, blob in missing], _keeper(handle, missing))
+            fresh = {offset for offset, _ in missing}
+            for offset, blob in zip(_offsets(blobs), blobs, strict=False):
+                yield next(coming) if offset in fresh else os.pread(handle, blob.size, offset)
+
+    @contextlib.contextmanager
+    def _open(self, name: str, mode: int) -> Iterator[tuple[str, int]]:
+        path = f"{self._path}/{name}"
+        changes.make_directories(self._path)
+        handle = changes.open_new(path, _OPEN, mode)
+        try:
+            yield path, handle
+        finally:
+            os.close(handle)
 
     def place(self) -> None:
         """Put all files to their places: nothing is left of them here."""
@@ -88,9 +86,24 @@ class Parts:
         leave(self._path)
 
 
+def _keeper(handle: int, missing: Sequence[tuple[int, Blob]]) -> Callable[[int, bytes], None]:
+    """Writes pieces, by their numbers, to where they begin."""
+
+    def keep(number: int, data: bytes) -> None:
+        os.lseek(handle, missing[number][0], os.SEEK_SET)
+        write_all(handle, data)
+
+    return keep
+
+
+def _offsets(blobs: Sequence[Blob]) -> list[int]:
+    """Where each begins, and the end."""
+    return list(itertools.accumulate((blob.size for blob in blobs), initial=0))
+
+
 def _missing(handle: int, blobs: Sequence[Blob]) -> list[tuple[int, Blob]]:
     """The pieces that are not there, by their hashes, and where they begin; of a file that is too long all of them."""
-    offsets = list(itertools.accumulate((blob.size for blob in blobs), initial=0))
+    offsets = _offsets(blobs)
     if os.fstat(handle).st_size > offsets[-1]:
         changes.shorten(handle, 0)
     missing = []
