@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pylightnix import Build, Store, realize, stage
+from pylightnix.store import changes
 from pylightnix.testing.bench import wait_for
 
 SCRIPT = """
@@ -101,6 +102,23 @@ def test_each_process_has_devices_of_its_own(place: Place) -> None:
         place.start(number, there=2)
     wait_for(lambda: len({(place.path / "using" / name).read_text() for name in place.using()} - {""}) == 2)
     assert {(place.path / "using" / name).read_text() for name in place.using()} == {"0", "1"}
+
+
+def test_while_a_store_is_made_others_can_open_it(tmp_path: Path) -> None:
+    """Also after whoever made it was killed, at whatever change."""
+
+    @stage(resources={"licences": 1})
+    def use() -> None: ...
+
+    seen = []
+
+    def look(name: str, _: object) -> None:
+        Store(tmp_path / "store")
+        seen.append(name)
+
+    with changes.observed(look):
+        realize(use(), store=tmp_path / "store", limits={"licences": 1}, quiet=True)
+    assert "mkdir" in seen
 
 
 def test_threads_share_what_there_is(tmp_path: Path) -> None:

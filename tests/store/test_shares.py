@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pylightnix.model.sharing import Demand
+from pylightnix.store.layout import Layout
 from pylightnix.store.locks import held
 from pylightnix.store.shares import HeldShare, Shares, sweep_shares
 
@@ -17,7 +18,7 @@ GPU: Demand = (("gpus", 1.0),)
 
 
 def shares(path: Path, scope: str = "a", making: frozenset[str] = frozenset()) -> Shares:
-    return Shares(str(path), scope, making)
+    return Shares(Layout(path), scope, making)
 
 
 def take(one: Shares, demand: Demand = GPU, there: float = 2) -> HeldShare:
@@ -67,8 +68,9 @@ def test_what_is_taken_elsewhere_or_by_the_run_that_asks_is_not_lacked(
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"run": 1}'], ids=["empty", "cut off", "a list", "a part"])
 def test_what_cannot_be_read_takes_nothing(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "shares").mkdir()
-    file = tmp_path / "shares" / "a@host@1-000000000000.lock"
+    Layout(tmp_path).ensure()
+    (tmp_path / "locks" / "shares").mkdir(parents=True)
+    file = tmp_path / "locks" / "shares" / "a@host@1-000000000000.lock"
     file.write_bytes(content)
     with held(str(file)):
         assert not shares(tmp_path).lacking(GPU, {"gpus": 1})
@@ -76,13 +78,14 @@ def test_what_cannot_be_read_takes_nothing(tmp_path: Path, content: bytes) -> No
 
 
 def test_what_nobody_holds_is_removed(tmp_path: Path) -> None:
-    (tmp_path / "shares").mkdir()
+    Layout(tmp_path).ensure()
+    (tmp_path / "locks" / "shares").mkdir(parents=True)
     for scope in ("a", "b"):
-        (tmp_path / "shares" / f"{scope}@host@1-000000000000.lock").touch()
+        (tmp_path / "locks" / "shares" / f"{scope}@host@1-000000000000.lock").touch()
     assert not shares(tmp_path).lacking(GPU, {"gpus": 1})
-    assert os.listdir(tmp_path / "shares") == ["b@host@1-000000000000.lock"]
-    assert sweep_shares(str(tmp_path)) == 1
-    assert os.listdir(tmp_path / "shares") == []
+    assert os.listdir(tmp_path / "locks" / "shares") == ["b@host@1-000000000000.lock"]
+    assert sweep_shares(str(tmp_path / "locks")) == 1
+    assert os.listdir(tmp_path / "locks" / "shares") == []
 
 
 def test_it_is_seen_when_somebody_gives_back(tmp_path: Path) -> None:
@@ -94,4 +97,4 @@ def test_it_is_seen_when_somebody_gives_back(tmp_path: Path) -> None:
         share.release()
     assert other.look()
     assert not other.lacking(GPU, {"gpus": 1})
-    assert os.listdir(tmp_path / "shares") == ["shares.lock"]
+    assert os.listdir(tmp_path / "locks" / "shares") == ["shares.lock"]

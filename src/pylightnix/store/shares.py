@@ -20,6 +20,7 @@ from pylightnix.model.sharing import SLACK, Demand
 from pylightnix.store import changes
 from pylightnix.store.claims import host_name
 from pylightnix.store.files import fresh_id, read_small
+from pylightnix.store.layout import Layout
 from pylightnix.store.locks import Lock, create, held, is_free, remove_if_free
 
 _GATE = "shares.lock"
@@ -65,13 +66,14 @@ class Shares:
     """The shares of one call; see `model.sharing`.
 
     Args:
-        directory: the `locks/` of the store.
+        layout: of the store.
         scope: tells which part of which machine it is about; part of a file's name.
         making: keys of runs that this process is part of.
     """
 
-    def __init__(self, directory: str, scope: str, making: Collection[str]) -> None:
-        self._directory = f"{directory}/shares"
+    def __init__(self, layout: Layout, scope: str, making: Collection[str]) -> None:
+        self._layout = layout
+        self._directory = f"{layout.locks}/shares"
         self._prefix = f"{scope}@"
         self._making = making
         self._own: set[str] = set()
@@ -98,6 +100,7 @@ class Shares:
         self, demand: Demand, free: Mapping[str, float], run: str, *, stacked: bool, more: bool
     ) -> HeldShare | None:
         """Take what a run needs."""
+        self._layout.ensure()  # what has directories, and is not a store yet, nobody can open
         try:
             changes.make_directories(self._directory)
             with held(f"{self._directory}/{_GATE}"):

@@ -151,7 +151,7 @@ class Writer(Reader):
         return self._claims.claim(home, functools.partial(self._begin, home) if may_be_first else None)
 
     def shares(self, scope: str, making: Collection[str]) -> Shares:
-        return Shares(self.layout.locks, scope, making)
+        return Shares(self.layout, scope, making)
 
     def together(self) -> contextlib.AbstractContextManager[None]:
         return self._pending.together()
