@@ -22,9 +22,13 @@ class PylightnixError(Exception):
         self.hint = hint
         self.fields = fields
 
+    @property
+    def told(self) -> str:
+        """What was found and where, without what to do next."""
+        return f"{self.where}: {self.what}" if self.where else self.what
+
     def __str__(self) -> str:
-        text = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{text}\n  {self.hint}" if self.hint else text
+        return f"{self.told}\n  {self.hint}" if self.hint else self.told
 
     def __reduce__(self) -> tuple[Any, ...]:
         notes = getattr(self, "__notes__", None)
@@ -102,6 +106,10 @@ class FailuresError(BuildError):
 
 class FetchError(PylightnixError):
     """Data from elsewhere that could not be had, or is not what it must be."""
+
+
+class ScriptError(PylightnixError, RuntimeError):
+    """A script of `stages.command` that ended with an exit code, or by a signal."""
 
 
 class ResourceError(PylightnixError):

@@ -68,7 +68,9 @@ def test_the_environment_is_clean_and_variables_are_text(store: Store, monkeypat
 def test_a_failing_script_fails_and_its_output_is_told(store: Store) -> None:
     with pytest.raises(BuildError, match="exit code 3") as caught:
         realize(command("bad", "echo before; (exit 3); echo after"), store=store, quiet=True)
+    assert str(caught.value).startswith("bad failed: the script ended with exit code 3\n")
     assert "before" in str(caught.value)
+    assert "Traceback" not in str(caught.value)
     assert "after\n" not in str(caught.value.fields["log"])
 
 

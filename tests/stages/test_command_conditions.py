@@ -41,9 +41,10 @@ def test_a_script_may_take_so_long_and_no_longer(store: Store) -> None:
     assert time.monotonic() - begun < 20
 
 
-def test_it_is_tried_again(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("cause", ["ScriptError", "RuntimeError"])
+def test_it_is_tried_again(store: Store, tmp_path: Path, cause: str) -> None:
     script = f"echo x >> {tmp_path}/tries; test $(wc -l < {tmp_path}/tries) -eq 3"
-    realize(command("flaky", script, retries={"RuntimeError": 2}), store=store, quiet=True)
+    realize(command("flaky", script, retries={cause: 2}), store=store, quiet=True)
     assert (tmp_path / "tries").read_text() == "x\n" * 3
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from pylightnix import Secret, Store, plan, realize
-from pylightnix.errors import BuildError, ConfigError
+from pylightnix import Secret, Store, plan, realize, stage
+from pylightnix.errors import BuildError, ConfigError, FetchError
 from pylightnix.hashing import digest_bytes
 from pylightnix.stages import fetch_url
 from pylightnix.testing.isolation import need_sandbox
@@ -81,12 +81,27 @@ def test_it_declares_all_that_it_uses(
     assert [str(one.message) for one in recwarn if "did not declare" in str(one.message)] == []
 
 
-def test_without_a_hash_it_is_told(site: Site, store: Store) -> None:
+@pytest.mark.parametrize("executor", ["inline", "process"])
+def test_without_a_hash_it_is_told(site: Site, store: Store, executor: str) -> None:
     with pytest.raises(BuildError) as failure:
-        fetch(store, fetch_url(f"{site.url}/data.bin"))
-    assert f'hash="{HASH}"' in str(failure.value)
+        realize(fetch_url(f"{site.url}/data.bin"), store=store, quiet=True, executor=executor)
+    told = str(failure.value)
+    assert told.startswith("data.bin failed: it has no hash")
+    assert f'hash="{HASH}"' in told
+    assert "Traceback" not in told, "the way through our own code helps nobody"
     assert list(store.realizations()) == []
     assert left(store) == []
+
+
+def test_where_a_builder_fetches_its_own_code_is_shown(store: Store) -> None:
+    @stage
+    def fetches() -> None:
+        raise FetchError("nothing there", where="here", hint="look elsewhere")
+
+    with pytest.raises(BuildError, match="look elsewhere") as failure:
+        realize(fetches, store=store, quiet=True)
+    assert "Traceback" in str(failure.value)
+    assert 'raise FetchError("nothing there"' in str(failure.value)
 
 
 @pytest.mark.parametrize("fault", ["cut", "500", "503", "429"])

@@ -238,8 +238,7 @@ class Runs:
         try:
             return self._keeper.seal(workspace, job.key.home, job.key.full, result.value, promises)
         except ArtifactError as error:
-            what = f"{error.where}: {error.what}"
-            raise self.failed(running, result, Failure("artifact", what, hint=error.hint)) from error
+            raise self.failed(running, result, Failure("artifact", error.told, hint=error.hint)) from error
 
     def register(self, running: Running, result: BuildResult, sealed: Sealed) -> Record:
         """Let what a run gave be seen, unless the matcher refuses it (MatcherError)."""
@@ -301,7 +300,7 @@ class Runs:
         try:
             return Kept(self._keeper.keep_failed(running.workspace, running.job.pinned.name, facts))
         except PylightnixError as error:
-            return Kept(None, f"{error.where}: {error.what}" if error.where else error.what)
+            return Kept(None, error.told)
 
     def failed(self, running: Running, result: BuildResult, failure: Failure) -> BuildError:
         """Keep what a failed run left; the error that tells of it."""

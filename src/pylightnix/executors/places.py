@@ -62,6 +62,16 @@ def is_project_code(filename: str) -> bool:
     return not (path.startswith((_OWN, *places_of_the_machine())) or is_installed(path))
 
 
+def passed_project_code(error: BaseException) -> bool:
+    """Whether an exception came through code of the project."""
+    trace = error.__traceback__
+    while trace is not None:
+        if is_project_code(trace.tb_frame.f_code.co_filename):
+            return True
+        trace = trace.tb_next
+    return False
+
+
 def is_base_variable(name: str) -> bool:
     """Whether a variable says who and where one is, or how much of the machine is ours, which every program may ask."""
     return name in _BASE or name in KEPT or name.startswith(_BASES)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pylightnix.clock import now, utc_now
-from pylightnix.errors import ConfigError
+from pylightnix.errors import ConfigError, PylightnixError
 from pylightnix.executors.declared import Declared
 from pylightnix.executors.outputs import check, prepare
+from pylightnix.executors.places import passed_project_code
 from pylightnix.executors.telling import describe, format_traceback
 from pylightnix.executors.watching import Watch
 from pylightnix.model.build import Build, BuildRequest, Failure, Finding
@@ -83,8 +84,7 @@ def _perform(
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        fields = {"exception": type(error).__qualname__, "exceptions": _kinds(error)}
-        return Failure("exception", describe(error), format_traceback(error), fields), None, error
+        return _raised(error), None, error
     value = None
     if returned is not None:
         try:
@@ -94,6 +94,14 @@ def _perform(
     return check(request.out, request.promises) if request.has_out else None, value, None
 
 
+def _raised(error: BaseException) -> Failure:
+    """What a builder raised. Where one of our own stages refuses something, the way through our code says nothing."""
+    fields = {"exception": type(error).__qualname__, "exceptions": _kinds(error)}
+    if isinstance(error, PylightnixError) and not passed_project_code(error):
+        return Failure("exception", error.told, fields=fields, hint=error.hint)
+    return Failure("exception", describe(error), format_traceback(error), fields)
+
+
 def _kinds(error: BaseException) -> list[str]:
     """The names of its class and of those that this is one of, but for what every exception is."""
     return [kind.__qualname__ for kind in type(error).__mro__ if kind not in (BaseException, object)]
@@ -101,8 +109,7 @@ def _kinds(error: BaseException) -> list[str]:
 
 def _no_value(error: Exception) -> Failure:
     if isinstance(error, ConfigError):
-        what = f"{error.where}: {error.what}" if error.where else error.what
-        return Failure("value", what, fields=dict(error.fields), hint=error.hint)
+        return Failure("value", error.told, fields=dict(error.fields), hint=error.hint)
     return Failure("value", f"what the builder returned cannot be read: {describe(error)}", format_traceback(error))
 
 

@@ -121,7 +121,11 @@ class _Git:
             raise FetchError("git is not installed", hint="install git") from None
         said = errors.decode(errors="backslashreplace").strip()
         if process.returncode and not (empty and "did not match any file" in said):
-            raise FetchError(f"git {next(a for a in arguments if not a.startswith('-'))} failed: {printable(said)}")
+            command = next(a for a in arguments if not a.startswith("-"))
+            lines = [printable(line) for line in said.splitlines() if line.strip()]
+            raise FetchError(
+                f"git {command} failed: {'; '.join(lines)}", hint="git ls-remote <repo> shows whether it can be read"
+            )
         return output.decode(errors="backslashreplace")
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from pylightnix.dsl.derivation import Derivation
 from pylightnix.dsl.secret import Secret
-from pylightnix.errors import ArgumentError, ConfigError
+from pylightnix.errors import ArgumentError, ConfigError, ScriptError
 from pylightnix.hashing import canonical
 from pylightnix.model.build import Build
 from pylightnix.model.conditions import ConditionsAsked, Isolation, read_conditions
@@ -140,7 +140,7 @@ class _Script:
         }
         code = _run(["/bin/sh", "-eu", "-c", script], str(build.scratch), environment)
         if code:
-            raise RuntimeError(f"the script ended with {_ending(code)}")
+            raise ScriptError(f"the script ended with {_ending(code)}")
 
 
 def _run(words: list[str], place: str, environment: dict[str, str]) -> int:
