@@ -60,7 +60,7 @@ clean: ## remove what the other targets made, but for the virtual environment
 distclean: clean ## remove the virtual environments too
 	@rm -rf .venv .venv-lowest $(VENV)
 
-$(READY): pyproject.toml requirements-dev.txt scripts/setup.sh
+$(READY): pyproject.toml requirements-dev.txt scripts/setup.sh src/pylightnix/executors/_glance.c
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
 	@touch $@
 
