@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, Unpack, cast, runtime_checkable
 
 from pylightnix.dsl.match import exact, latest
-from pylightnix.dsl.signature import check_call
+from pylightnix.dsl.signature import check_call, check_runs
 from pylightnix.errors import ConfigError, TargetError, UnknownPromiseError
 from pylightnix.model.closure import Origin
 from pylightnix.model.conditions import PLAIN, Conditions, ConditionsAsked, read_conditions, with_secrets
@@ -111,6 +111,7 @@ class Derivation(Generic[R_co]):
     ) -> None:
         if not callable(builder):
             raise ConfigError(f"the builder is no function: {builder!r}", where=str(name))
+        check_runs(str(name), builder)
         kept = {key: made if isinstance(made, Promise) else Promise(made) for key, made in promises.items()}
         for key in params:
             if not (isinstance(key, str) and key.isidentifier()):

@@ -38,6 +38,26 @@ def _signature(function: Callable[..., object]) -> inspect.Signature:
         ) from error
 
 
+def check_runs(name: str, function: Callable[..., object]) -> None:
+    """See that a builder runs when it is called.
+
+    Raises:
+        ConfigError: it does not: what it has in it runs later, or never.
+    """
+    if inspect.iscoroutinefunction(function):
+        kind, hint = "a coroutine function", "let a plain function call asyncio.run(…)"
+    elif inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        kind, hint = "a generator function", "return a list, or write to a promised file"
+    else:
+        return
+    raise ConfigError(f"the builder is {kind}: calling it runs nothing of it", where=name, hint=hint)
+
+
+def hint_for_missing(names: Collection[str], else_hint: str) -> str:
+    """What to do about parameters that were not given; `build` is most likely meant to be the Build."""
+    return "annotate it, build: Build, to be given the Build" if "build" in names else else_hint
+
+
 def check_call(name: str, function: Callable[..., object], given: Collection[str]) -> bool:
     """See that a plain builder can be called with these names; whether it takes the `Build` first.
 
@@ -59,9 +79,8 @@ def check_call(name: str, function: Callable[..., object], given: Collection[str
     missing = [p.name for p in named.values() if p.default is p.empty and p.name not in given]
     missing += [p.name for p in takes if p.kind is p.POSITIONAL_ONLY and p.default is p.empty]
     if missing:
-        raise ArgumentError(
-            f"the builder needs {', '.join(missing)}", where=name, hint="give it in params or promises, by name"
-        )
+        hint = hint_for_missing(missing, "give it in params or promises, by name")
+        raise ArgumentError(f"the builder needs {', '.join(missing)}", where=name, hint=hint)
     return wants_build
 
 

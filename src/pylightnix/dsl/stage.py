@@ -17,7 +17,7 @@ from pylightnix.dsl.derivation import (
     check_version,
 )
 from pylightnix.dsl.match import latest
-from pylightnix.dsl.signature import REQUIRED, Parameter, read_parameters
+from pylightnix.dsl.signature import REQUIRED, Parameter, check_runs, hint_for_missing, read_parameters
 from pylightnix.errors import ArgumentError, ConfigError
 from pylightnix.model.build import Build
 from pylightnix.model.conditions import ConditionsAsked, read_conditions
@@ -141,7 +141,7 @@ class Stage(Generic[P, R_co]):
         raise ArgumentError(
             f"missing: {', '.join(missing)}",
             where=self.name,
-            hint="parameters without a default are given when the stage is called",
+            hint=hint_for_missing(missing, "parameters without a default are given when the stage is called"),
             name=missing[0],
         )
 
@@ -234,6 +234,7 @@ def _make(
     if not callable(function) or isinstance(function, (type, Stage)):
         raise ConfigError(f"@stage stands on a function, not on {function!r}")
     chosen = check_name(name if name is not None else getattr(function, "__name__", None))
+    check_runs(chosen, function)
     parameters = read_parameters(function)
     promises = {p.name: p.promise for p in parameters if p.promise is not None}
     wants_build = bool(parameters) and parameters[0].is_build
