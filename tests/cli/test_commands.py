@@ -12,7 +12,7 @@ import click
 import pytest
 
 from pylightnix import __version__
-from pylightnix.cli.commands import COMMANDS, pylightnix
+from pylightnix.cli.commands import _ELSEWHERE, COMMANDS, pylightnix
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -40,8 +40,24 @@ def test_without_arguments_help_is_shown_and_it_is_wrong_use(cli: Any) -> None:
     assert cli("--help").stdout == cli("-h").stdout == done.stderr
 
 
-def test_an_unknown_command_is_wrong_use(cli: Any) -> None:
-    assert "No such command 'relize'" in cli("relize", code=2).stderr
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("relize", "No such command 'relize'. Did you mean 'realize'?"),
+        ("whydepends", "No such command 'whydepends'. Did you mean 'why-depends'?"),
+        ("run", "No such command 'run'. Did you mean 'realize'?"),
+        ("rm", "No such command 'rm'. Did you mean 'remove'?"),
+        ("frobnicate", "No such command 'frobnicate'."),
+    ],
+)
+def test_an_unknown_command_is_wrong_use(cli: Any, name: str, told: str) -> None:
+    lines = cli(name, code=2).stderr.splitlines()
+    assert lines[-1] == f"Error: {told}"
+
+
+def test_what_other_tools_call_it_is_none_of_ours() -> None:
+    assert not _ELSEWHERE.keys() & COMMANDS.keys()
+    assert set(_ELSEWHERE.values()) <= COMMANDS.keys()
 
 
 def test_the_version_and_the_module(cli: Any) -> None:

@@ -39,6 +39,13 @@ COMMANDS = {
 }
 """Module and first line of help for each command."""
 
+_ELSEWHERE = {
+    "build": "realize", "make": "realize", "repro": "realize", "run": "realize", "dry-run": "plan", "status": "plan",
+    "list": "ls", "info": "show", "logs": "log", "clean": "gc", "prune": "gc", "delete": "remove", "rm": "remove",
+    "fetch": "pull", "keygen": "key",
+}  # fmt: skip
+"""What commands of other tools may be called that do what one of ours does."""
+
 
 class Commands(click.Group):
     """The group of all commands; it knows their names and their one line without importing them."""
@@ -54,6 +61,21 @@ class Commands(click.Group):
         module = importlib.import_module(f"pylightnix.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does; of a name that is none, it is told which one may be meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib  # slow to import
+
+            known = _ELSEWHERE.get(args[0])
+            meant = [known] if known else difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if not meant:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {meant[0]!r}?", ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in the help, from the table."""
