@@ -246,6 +246,33 @@ def test_a_builder_that_fails_is_told_as_by_realize(store: Store) -> None:
     assert state(store) == before
 
 
+@pytest.mark.parametrize(("failures", "attempts"), [(1, 2), (2, 3), (3, 3)])
+def test_what_may_fail_by_chance_is_tried_again_as_by_realize(store: Store, failures: int, attempts: int) -> None:
+    tried: list[int] = []
+
+    @stage(code="ignore", retries={"OSError": 2})
+    def flaky(build: Build, out: Path = promise("x")) -> None:
+        tried.append(build.run)
+        out.write_text("x")
+        assert not (build.checkpoint / "seen").exists(), "each attempt begins anew"
+        (build.checkpoint / "seen").touch()
+        if len(tried) <= LUCK["fail"]:
+            raise OSError("the network, say")
+
+    made = realize(flaky(), store)
+    tried.clear()
+    before, LUCK["fail"] = state(store), failures
+    if failures < attempts:
+        assert checked(made, store, of=flaky()).verdict is Verdict.EQUAL
+    else:
+        with pytest.raises(BuildError, match="the network, say"):
+            checked(made, store, of=flaky())
+    assert tried == [0] * attempts
+    for kept in store.path.glob("failed/*"):
+        remove_tree(kept)
+    assert state(store) == before
+
+
 def test_interrupted_leaves_nothing(store: Store) -> None:
     best = realize(model(), store)
     before = state(store)

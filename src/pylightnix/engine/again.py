@@ -19,6 +19,7 @@ from pylightnix.engine.hiding import without_secrets
 from pylightnix.engine.history import difference
 from pylightnix.engine.keys import Key
 from pylightnix.engine.runs import Job, Running, Runs
+from pylightnix.engine.trouble import Attempts
 from pylightnix.errors import CollectedError, PylightnixError, TargetError
 from pylightnix.hashing import digest_bytes
 from pylightnix.model.build import BuildResult, Executor
@@ -175,16 +176,24 @@ def made_again(
         _hold(recorded, keeper, decider, holding)
         runs = Runs(decider, keeper, facts, call)
         key = Key(recorded.record.key, recorded.record.home)
-        running = runs.begin(Job(recorded.pinned, key, apart=recorded.run.index), _Apart())
+        job = Job(recorded.pinned, key, apart=recorded.run.index)
+        running = runs.begin(job, _Apart())
+        attempts = Attempts(running.request.conditions.retries)
         try:
-            yield _make(running, runs, keeper, executor, listener)
+            while (made := _make(running, runs, attempts, keeper, executor, listener)) is None:
+                running = runs.begin(job, _Apart(), running)
+                listener.retrying(running.request, running.attempt)
+            yield made
         finally:
             keeper.discard(running.workspace)
     finally:
         holding.release()
 
 
-def _make(running: Running, runs: Runs, keeper: Keeper, executor: Executor, listener: Listener) -> Made:
+def _make(
+    running: Running, runs: Runs, attempts: Attempts, keeper: Keeper, executor: Executor, listener: Listener
+) -> Made | None:
+    """One attempt; None if it failed, there is one more, and nothing is left of this one but what is kept."""
     listener.started(running.request)
     try:
         result = executor.submit(running.request, listener.progress).result()
@@ -197,7 +206,10 @@ def _make(running: Running, runs: Runs, keeper: Keeper, executor: Executor, list
     except PylightnixError as error:
         kept = error.fields.get("kept")
         listener.finished(running.request, result, Path(str(kept)) if kept is not None else None)
-        raise
+        if result.failure is None or not attempts.grant(result.failure):
+            raise
+        keeper.discard(running.workspace)
+        return None
     listener.finished(running.request, result, None)
     return Made(running, result, sealed, runs)
 
