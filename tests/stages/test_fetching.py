@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from pylightnix import Secret, Store, plan, realize, stage
+from pylightnix import Derivation, Secret, Store, plan, realize, stage
 from pylightnix.errors import BuildError, ConfigError, FetchError
+from pylightnix.executors import work
 from pylightnix.hashing import digest_bytes
 from pylightnix.stages import fetch_url
 from pylightnix.testing.isolation import need_sandbox
@@ -91,6 +92,22 @@ def test_without_a_hash_it_is_told(site: Site, store: Store, executor: str) -> N
     assert "Traceback" not in told, "the way through our own code helps nobody"
     assert list(store.realizations()) == []
     assert left(store) == []
+
+
+def refuses() -> None:
+    error = FetchError("x" * 10_000, where="here", hint="look elsewhere")
+    error.add_note("and somewhere else")
+    raise error
+
+
+def test_all_that_a_stage_of_ours_says_is_told_and_not_too_much(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "passed_project_code", lambda _: False)
+    with pytest.raises(BuildError) as failure:
+        realize(Derivation(name="it", builder=refuses), store=store, quiet=True)
+    told = str(failure.value)
+    assert told.startswith("it failed: here: xxx")
+    assert "\n  look elsewhere\n  and somewhere else\n  parameters: " in told
+    assert len(told) < 3_000
 
 
 def test_where_a_builder_fetches_its_own_code_is_shown(store: Store) -> None:

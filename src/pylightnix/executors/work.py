@@ -12,7 +12,7 @@ from pylightnix.errors import ConfigError, PylightnixError
 from pylightnix.executors.declared import Declared
 from pylightnix.executors.outputs import check, prepare
 from pylightnix.executors.places import passed_project_code
-from pylightnix.executors.telling import describe, format_traceback
+from pylightnix.executors.telling import TEXT_LIMIT, describe, format_traceback, shorten
 from pylightnix.executors.watching import Watch
 from pylightnix.model.build import Build, BuildRequest, Failure, Finding
 from pylightnix.model.config import encode_value
@@ -98,7 +98,9 @@ def _raised(error: BaseException) -> Failure:
     """What a builder raised. Where one of our own stages refuses something, the way through our code says nothing."""
     fields = {"exception": type(error).__qualname__, "exceptions": _kinds(error)}
     if isinstance(error, PylightnixError) and not passed_project_code(error):
-        return Failure("exception", error.told, fields=fields, hint=error.hint)
+        hints = [*filter(None, (error.hint,)), *getattr(error, "__notes__", ())]
+        what, hint = (shorten(text, TEXT_LIMIT) for text in (error.told, "\n  ".join(hints)))
+        return Failure("exception", what, fields=fields, hint=hint)
     return Failure("exception", describe(error), format_traceback(error), fields)
 
 
