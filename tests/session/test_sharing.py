@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from pylightnix import Build, Store, realize, stage
+from pylightnix.errors import BuildError
 from pylightnix.store import changes
 from pylightnix.testing.bench import wait_for
 
@@ -119,6 +121,29 @@ def test_while_a_store_is_made_others_can_open_it(tmp_path: Path) -> None:
     with changes.observed(look):
         realize(use(), store=tmp_path / "store", limits={"licences": 1}, quiet=True)
     assert "mkdir" in seen
+
+
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_who_tries_again_keeps_what_he_has(tmp_path: Path, ends_well: bool) -> None:
+    """Somebody who waits for it would take it between two attempts, and both would use it."""
+    attempts, given_back = [], []
+
+    @stage(resources={"licences": 1}, retries={"OSError": 1}, code="ignore")
+    def use() -> None:
+        attempts.append(len(shares()))
+        if len(attempts) < 2 or not ends_well:
+            raise OSError("by chance")
+
+    def shares() -> list[str]:
+        return [name for name in os.listdir(tmp_path / "store/locks/shares") if name != "shares.lock"]
+
+    def look(name: str, paths: tuple[object, ...]) -> None:
+        if name == "unlink" and "/locks/shares/" in str(paths[0]):
+            given_back.append(len(attempts))
+
+    with changes.observed(look), contextlib.suppress(BuildError):
+        realize(use(), store=tmp_path / "store", limits={"licences": 1}, quiet=True)
+    assert (attempts, given_back, shares()) == ([1, 1], [2], [])
 
 
 def test_threads_share_what_there_is(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def take(one: Shares, demand: Demand = GPU, there: float = 2) -> HeldShare:
     found: list[HeldShare | None] = []
 
     def ask() -> None:
-        found.append(one.take(demand, {"gpus": there}, RUN, stacked=False, more=False))
+        found.append(one.take(demand, {"gpus": there}, RUN, stacked=False))
 
     thread = threading.Thread(target=ask)
     thread.start()
@@ -39,7 +39,7 @@ def test_each_device_goes_to_one(tmp_path: Path) -> None:
     first, second = shares(tmp_path), shares(tmp_path)
     assert (take(first).devices, take(second).devices) == ((0,), (1,))
     assert [holder.stage for holder in second.lacking(GPU, {"gpus": 1})] == ["train"]
-    assert shares(tmp_path).take(GPU, {"gpus": 2}, RUN, stacked=False, more=False) is None
+    assert shares(tmp_path).take(GPU, {"gpus": 2}, RUN, stacked=False) is None
 
 
 def test_one_call_gives_each_of_its_runs_another_device(tmp_path: Path) -> None:

@@ -266,9 +266,9 @@ class Realizer:
             self._fail(ref, error)
         return True
 
-    def _share(self, job: Job, *, more: bool = False) -> Share | None:
+    def _share(self, job: Job) -> Share | None:
         """What a run takes, seen by other calls from now on; None if they were faster."""
-        return self._wishes.share(job.pinned, job.key.home, self._runs.conditions, more=more)
+        return self._wishes.share(job.pinned, job.key.home, self._runs.conditions)
 
     def _enter(self, job: Job, share: Share) -> Slot | None:
         ref = job.pinned.ref
@@ -348,7 +348,8 @@ class Realizer:
         return bool(refs)
 
     def _end(self, running: Running, result: BuildResult) -> None:
-        running.share.release()
+        if result.failure is None:
+            running.share.release()
         result = without_secrets(self._keeper.blot, running.request, result)
         kept: Path | None = None
         again = False
@@ -360,7 +361,7 @@ class Realizer:
             kept = Path(str(error.fields["kept"])) if "kept" in error.fields else None
             if result.failure is not None and not self._stale:
                 again = self._troubles.grant(running.request, result.failure)
-            self._give_up(running, keep_slot=again)
+            self._give_up(running, again=again)
             if not again:
                 self._fail(running.job.pinned.ref, error)
         else:
@@ -373,10 +374,11 @@ class Realizer:
             if again:
                 self._listener.retrying(running.request, running.attempt + 1)
         except BaseException:
+            running.share.release()
             running.slot.release()
             raise
         if again:
-            self._launch(running.job, running.slot, self._share(running.job, more=True) or running.share, running)
+            self._launch(running.job, running.slot, running.share, running)
 
     def _made(self, running: Running, made: Record | None) -> None:
         if made is not None:
@@ -405,10 +407,10 @@ class Realizer:
                 self._give_up(running)
             self._running.clear()
 
-    def _give_up(self, running: Running, *, keep_slot: bool = False) -> None:
-        """Leave nothing of a run, and let others make it, unless the slot is kept for one more attempt."""
-        running.share.release()
-        if not keep_slot:
+    def _give_up(self, running: Running, *, again: bool = False) -> None:
+        """Leave nothing of a run, and let others make it, unless it keeps what it has for one more attempt."""
+        if not again:
+            running.share.release()
             running.slot.release()
         self._keeper.discard(running.workspace)
         del self._open[running.workspace.notes]

@@ -118,11 +118,11 @@ class Room:
         """Whether what other calls take has changed, if a run lacks it."""
         return bool(self.lacking) and self._shares is not None and self._shares.look()
 
-    def share(self, demand: Demand, run: str, *, stacked: bool, more: bool = False) -> Share | None:
+    def share(self, demand: Demand, run: str, *, stacked: bool) -> Share | None:
         """Let other calls see what a run takes, which fitted; None if they were faster. See `Shares`."""
         if not demand or self._shares is None:
             return UNSHARED
-        return self._shares.take(demand, self._free(), run, stacked=stacked, more=more)
+        return self._shares.take(demand, self._free(), run, stacked=stacked)
 
     def _free(self) -> Mapping[str, float]:
         return {name: there - self._taken.get(name, 0.0) for name, there in (self._capacity or {}).items()}

@@ -41,20 +41,17 @@ class Wishes:
         """What a run takes; ResourceError if there is not so much."""
         return self._room.demand(_name(pinned), pinned.conditions)
 
-    def share(
-        self, pinned: Pinned, home: KeyRef, conditions: Callable[[Pinned], Conditions], *, more: bool = False
-    ) -> Share | None:
+    def share(self, pinned: Pinned, home: KeyRef, conditions: Callable[[Pinned], Conditions]) -> Share | None:
         """What a run of this key takes, seen by other calls from now on; None if they were faster.
 
         Args:
             pinned: of which.
             home: the key.
             conditions: how the runs of a derivation are carried out.
-            more: whether it is one more attempt of a run.
         """
         takes_turns = getattr(self._executor, "takes_turns", None)
         stacked = takes_turns is not None and takes_turns(conditions(pinned))
-        return self._room.share(self.demand(pinned), home, stacked=stacked, more=more)
+        return self._room.share(self.demand(pinned), home, stacked=stacked)
 
     def refused(
         self, conditions: Callable[[Pinned], Conditions], is_settled: Callable[[DerivationRef], bool]

@@ -51,7 +51,7 @@ class Shares(Protocol):
         """Look anew who takes what; whether that has changed since the last look."""
         ...
 
-    def take(self, demand: Demand, free: Mapping[str, float], run: str, *, stacked: bool, more: bool) -> Share | None:
+    def take(self, demand: Demand, free: Mapping[str, float], run: str, *, stacked: bool) -> Share | None:
         """Take what a run needs; None if others were faster.
 
         Args:
@@ -59,6 +59,5 @@ class Shares(Protocol):
             free: what there is, without what runs of this call take.
             run: the key of the run, with its name.
             stacked: whether runs of this process take turns anyway, so that others of it need not wait.
-            more: whether it is one more attempt of a run, which does not wait.
         """
         ...

@@ -96,16 +96,14 @@ class Shares:
             self._seen = list(self._others())
         return before != self._seen
 
-    def take(
-        self, demand: Demand, free: Mapping[str, float], run: str, *, stacked: bool, more: bool
-    ) -> HeldShare | None:
+    def take(self, demand: Demand, free: Mapping[str, float], run: str, *, stacked: bool) -> HeldShare | None:
         """Take what a run needs."""
         self._layout.ensure()  # what has directories, and is not a store yet, nobody can open
         try:
             changes.make_directories(self._directory)
             with held(f"{self._directory}/{_GATE}"):
                 self._seen = list(self._others())
-                if not more and _lacking(self._seen, demand, free):
+                if _lacking(self._seen, demand, free):
                     return None
                 return self._make(demand, free, run, stacked=stacked)
         except OSError:  # whether locks work is told where the run takes its slot
