@@ -16,10 +16,11 @@ from pylightnix.engine.room import Room
 from pylightnix.engine.runs import Job, Running, Runs
 from pylightnix.engine.scheduler import Scheduler
 from pylightnix.engine.trouble import Troubles
+from pylightnix.engine.underway import Underway
 from pylightnix.engine.wishes import Wishes, shares_for
 from pylightnix.errors import MatcherError, PylightnixError
 from pylightnix.model.allocation import collector_paused
-from pylightnix.model.build import BuildResult, Executor, Finished
+from pylightnix.model.build import BuildResult, Executor
 from pylightnix.model.claiming import Slot
 from pylightnix.model.closure import Closure, Pinned
 from pylightnix.model.conditions import Call
@@ -31,8 +32,6 @@ from pylightnix.model.supplying import NOWHERE, Supply
 from pylightnix.names import DerivationRef, RealizationRef
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from pylightnix.engine.outlook import Outlook
 
 RUN_LIMIT = 10_000
@@ -98,11 +97,10 @@ class Realizer:
         self._seen = False
         self._untold: dict[DerivationRef, Step] = {}
         self._told: dict[DerivationRef, Step] = {}
-        self._open: dict[str, Running] = {}
-        self._running: dict[Future[BuildResult], Running] = {}
         self._troubles = Troubles(closure, keep_going=keep_going)
         self._room = Room(executor.capacity, lambda: shares_for(executor, keeper, making))
         self._wishes = Wishes(closure, executor, self._room)
+        self._underway = Underway(executor, self._room, self._wishes)
         self._outlook = _outlook_for(listener, closure, keeper, executor.slots)
         self._begin(Decider(closure, keeper, rebuild, holding=self._holding, supply=supply))
 
@@ -154,7 +152,7 @@ class Realizer:
         while True:
             self._decide_ready()
             started = self._start_next()
-            if self._running and (not started or len(self._running) >= self._executor.slots):
+            if self._underway.busy and (not started or self._underway.full):
                 self._collect()
             elif not started:
                 if self._troubles.end_all or self._stale or not (self._flight.is_waiting or self._room.lacking):
@@ -271,10 +269,9 @@ class Realizer:
         return self._wishes.share(job.pinned, job.key.home, self._runs.conditions)
 
     def _enter(self, job: Job, share: Share) -> Slot | None:
-        ref = job.pinned.ref
         slot = None
         try:
-            slot = self._flight.enter(job, sum(running.job.pinned.ref == ref for running in self._running.values()))
+            slot = self._flight.enter(job, self._underway.count(job.pinned.ref))
         finally:
             if slot is None:
                 share.release()
@@ -297,20 +294,17 @@ class Realizer:
             share.release()
             slot.release()
             raise
-        self._open[running.workspace.notes] = running
+        self._underway.add(running)
         if self._outlook is not None:
             self._outlook.started(job.pinned.ref, running.request)
         try:
             self._listener.started(running.request)
-            future = self._executor.submit(running.request, self._listener.progress)
+            result = self._underway.submit(running, self._listener.progress)
         except BaseException:
             self._give_up(running)
             raise
-        if isinstance(future, Finished) or future.done():
-            self._end(running, future.result())
-        else:
-            self._running[future] = running
-            self._room.take(self._wishes.demand(job.pinned))
+        if result is not None:
+            self._end(running, result)
 
     def _see_conditions(self) -> None:
         """Before the first builder runs: see that all that is not satisfied can have what it wants, however late."""
@@ -326,18 +320,14 @@ class Realizer:
 
     def _collect(self) -> None:
         """Wait until some run has ended, here or, where we could start one more, elsewhere; see to all that have."""
-        from concurrent.futures import FIRST_COMPLETED, wait  # slow to import, and a warm realize waits for nothing
-
         pauses = Flight.pauses()
-        while True:
-            could_start = (self._flight.is_waiting or self._room.lacking) and len(self._running) < self._executor.slots
-            pause = next(pauses) if could_start else None
-            done = wait(self._running, timeout=pause, return_when=FIRST_COMPLETED).done
-            for future in done:
-                running = self._running.pop(future)
-                self._room.give(self._wishes.demand(running.job.pinned))
-                self._end(running, future.result())
-            if done or self._retry(self._flight.freed()) or self._room.freed():
+        any_ended = False
+        while not any_ended:
+            could_start = (self._flight.is_waiting or self._room.lacking) and not self._underway.full
+            for running, result in self._underway.ended(next(pauses) if could_start else None):
+                any_ended = True
+                self._end(running, result)
+            if not any_ended and (self._retry(self._flight.freed()) or self._room.freed()):
                 return
 
     def _retry(self, freed: Iterable[DerivationRef]) -> bool:
@@ -365,7 +355,7 @@ class Realizer:
             if not again:
                 self._fail(running.job.pinned.ref, error)
         else:
-            del self._open[running.workspace.notes]
+            self._underway.remove(running)
             self._keeper.when_settled(running.slot.release)
             self._scheduler.finished(running.job.pinned.ref)
             self._made(running, made)
@@ -401,11 +391,11 @@ class Realizer:
         try:
             self._executor.stop()
         finally:
-            for running in self._open.values():
+            for running in self._underway:
                 running.slot.release()
-            for running in list(self._open.values()):
+            for running in self._underway:
                 self._give_up(running)
-            self._running.clear()
+            self._underway.forget()
 
     def _give_up(self, running: Running, *, again: bool = False) -> None:
         """Leave nothing of a run, and let others make it, unless it keeps what it has for one more attempt."""
@@ -413,4 +403,4 @@ class Realizer:
             running.share.release()
             running.slot.release()
         self._keeper.discard(running.workspace)
-        del self._open[running.workspace.notes]
+        self._underway.remove(running)
