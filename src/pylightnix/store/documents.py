@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pylightnix.errors import DamageError, StoreError
+from pylightnix.errors import ArtifactError, DamageError, StoreError
 from pylightnix.hashing import DIGITS, canonical, digest_bytes, kind_tag
 from pylightnix.model.closure import unslotted
 from pylightnix.model.records import (
@@ -24,10 +24,14 @@ from pylightnix.model.records import (
     make_context,
 )
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef, check_inner_path
+from pylightnix.store import files
 from pylightnix.store.files import ID, decode_json, parse_document
 
 LOG_NAME = re.compile(rf"run-(0|[1-9][0-9]{{0,8}})-{ID.pattern}\.log")
 """The name of a run's log; its document has the same one with `.json`."""
+
+_AROUND = 1 << 20
+"""Bytes of a record that are left for all but the value."""
 
 _HASH = "[0-9a-f]{64}"
 _INT = "0|[1-9][0-9]{0,17}"
@@ -119,6 +123,18 @@ def _unquoted_path(quoted: str) -> str:
     if check_inner_path(path) != path:
         raise ValueError(f"{path!r} is no normal path")
     return path
+
+
+def value_text(home: KeyRef, value: Any) -> str:
+    """The canonical JSON of an encoded value; ArtifactError if no record that has it could be read again."""
+    text, most = canonical(value), files.LARGEST - _AROUND
+    if len(text) > most:
+        raise ArtifactError(
+            f"it has {len(text)} bytes as JSON, and {most} are the most that a record keeps",
+            where=f"what {home.name} returned", size=len(text), limit=most,
+            hint="write it to a promised file, and return what is short",
+        )  # fmt: skip
+    return text.decode()
 
 
 def run_bytes(run: Run) -> bytes:

@@ -18,12 +18,12 @@ from pylightnix.hashing import DIGITS, canonical, digest_bytes, kind_tag
 from pylightnix.model.keeping import Blot, Lost, Sealed, Workspace
 from pylightnix.model.records import Context, PromiseRecord, Record, Run, hash_realization, hash_value_text
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
-from pylightnix.store import changes, files
+from pylightnix.store import changes
 from pylightnix.store.blotting import blot
 from pylightnix.store.checkpoints import drop, leave, take
 from pylightnix.store.claims import Claims, HeldSlot
 from pylightnix.store.collection.holds import Holding, Holds
-from pylightnix.store.documents import check_times
+from pylightnix.store.documents import check_times, value_text
 from pylightnix.store.failures import keep_failure
 from pylightnix.store.files import NewFile, fresh_id, has_bytes, is_directory, write_new, write_once
 from pylightnix.store.layout import Layout, writing
@@ -46,8 +46,6 @@ from pylightnix.store.trees import Tree, hash_tree, is_empty
 from pylightnix.store.watching import Watch
 
 _UNWRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-_AROUND = 1 << 20
-"""Bytes of a record that are left for all but the value."""
 _is_reserved = re.compile(r"([0-9]{1,9})\.run").fullmatch
 
 
@@ -267,7 +265,7 @@ class Writer(Reader):
         self, workspace: Workspace, home: KeyRef, key: str, value: Any, promises: Mapping[str, str],
         tree: Tree | None = None,
     ) -> Sealed:  # fmt: skip
-        text = _value_text(home, value)
+        text = value_text(home, value)
         tree = tree or self._seal(workspace, promises)
         kept = {
             name: PromiseRecord(path, tree.artifacts[path].kind, tree.artifacts[path].digest)
@@ -369,18 +367,6 @@ class Writer(Reader):
     def write_environment(self, digest: str, data: bytes) -> None:
         """Write the description of an environment, of which this is the hash, unless it is there."""
         self._write_named(f"{self.layout.environments}/{digest[:DIGITS]}.json", data)
-
-
-def _value_text(home: KeyRef, value: Any) -> str:
-    """The canonical JSON of an encoded value; ArtifactError if no record that has it could be read again."""
-    text, most = canonical(value), files.LARGEST - _AROUND
-    if len(text) > most:
-        raise ArtifactError(
-            f"it has {len(text)} bytes as JSON, and {most} are the most that a record keeps",
-            where=f"what {home.name} returned", size=len(text), limit=most,
-            hint="write it to a promised file, and return what is short",
-        )  # fmt: skip
-    return text.decode()
 
 
 def _size(path: str) -> int:
