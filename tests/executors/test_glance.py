@@ -134,7 +134,7 @@ def test_without_it_as_much_is_seen(tmp_path: Path) -> None:
     shutil.copytree(PACKAGE, tmp_path / "pylightnix", ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__"))
     told = "import pylightnix; from pylightnix.executors import watching; print(pylightnix.__file__, watching._glance)"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
-    tests = ["tests/executors/test_inline.py", "tests/executors/test_process.py", "tests/session/test_undeclared.py"]
+    tests = ["tests/executors/test_inline.py", "tests/session/test_undeclared.py"]
     for words, expected in (
         (["-c", told], f"{tmp_path}/pylightnix/__init__.py None"),
         (["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", "ndeclared", *tests], " passed"),
