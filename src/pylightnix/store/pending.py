@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ class Pending:
         self._acts: deque[Callable[[], None]] = deque()
         self._settling = threading.RLock()
         self._together = 0
-        self._timer: threading.Timer | None = None
+        self._timer: threading.Event | None = None  # set when what waits has been settled by others
         self._since = 0.0
 
     @contextlib.contextmanager
@@ -111,10 +112,9 @@ class Pending:
             self._ready.setdefault(ready.sealed.record.home, []).append(ready)
             waits = self._together > 0 and self.durability != "full"
             if waits and self._timer is None:
-                self._timer = threading.Timer(LONGEST, self._settle_quietly)
-                self._timer.daemon = True
-                self._timer.start()
+                self._timer = threading.Event()
                 self._since = time.monotonic()
+                start_new_thread(self._settle_in_time, (self._timer,))
         if not waits:
             try:
                 self.settle()
@@ -161,6 +161,11 @@ class Pending:
         if self.unsynced and not self._together:
             self.sync()
 
+    def _settle_in_time(self, timer: threading.Event) -> None:
+        """The work of the timer; a thread of the low level, as `Thread.start` waits until it is given a processor."""
+        if not timer.wait(LONGEST):
+            self._settle_quietly()
+
     def _settle_quietly(self) -> None:
         """What cannot be settled now may be later, by who waits for it."""
         self._settle()
@@ -171,7 +176,7 @@ class Pending:
         with self._settling:
             with self.gate:
                 if self._timer is not None:
-                    self._timer.cancel()
+                    self._timer.set()
                     self._timer = None
                 batch = [ready for several in self._ready.values() for ready in several]
             if not batch:
