@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import socket
 import time
@@ -111,10 +110,10 @@ def test_a_directory_that_was_there_is_not_made_by_asking_for_it(request_: Build
 def test_declared_paths_are_so_by_all_their_names(request_: BuildRequest, tmp_path: Path, data: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(data)
-    declared = dataclasses.replace(request_, inputs=(str(link),))
+    declared = request_._replace(inputs=(str(link),))
     assert found(declared, data.read_text) == ()
     assert found(declared, link.read_text) == ()
-    folder = dataclasses.replace(request_, inputs=(str(data.parent),))
+    folder = request_._replace(inputs=(str(data.parent),))
     assert found(folder, link.read_text) == ()
 
 
@@ -175,7 +174,7 @@ def test_of_files_in_an_input_only_the_first_is_asked_about(request_: BuildReque
     for name in "abc":
         (given / name).write_text("1")
     asked: list[str] = []
-    declared = Declared(dataclasses.replace(request_, inputs=(str(given),)))
+    declared = Declared(request_._replace(inputs=(str(given),)))
 
     def is_clear(folder: str) -> bool:
         asked.append(folder)
@@ -203,7 +202,7 @@ def test_a_directory_that_is_forgotten_is_asked_about_again(
             (given / name / "file").read_text()
             (tmp_path / "other" / name / "file").read_text()
 
-    told = found(dataclasses.replace(request_, inputs=(str(given),)), read)
+    told = found(request_._replace(inputs=(str(given),)), read)
     assert [one.what for one in told] == [str(tmp_path / "other" / name / "file") for name in "abcd"]
 
 

@@ -171,13 +171,8 @@ def test_declared_variables_reach_the_worker(bench: Bench, monkeypatch: pytest.M
     def look() -> list[str | None]:
         return [os.environ.get(name) for name in ("SEEN_THERE", "NOT_SET_HERE", "SET_THERE")]
 
-    request = bench.request(look)
-    declared = type(request)(
-        **{
-            **{name: getattr(request, name) for name in request.__dataclass_fields__},
-            "conditions": Conditions(variables=("SEEN_THERE", "NOT_SET_HERE"), pass_variables=("SET_THERE",)),
-        }
-    )
+    conditions = Conditions(variables=("SEEN_THERE", "NOT_SET_HERE"), pass_variables=("SET_THERE",))
+    declared = bench.request(look)._replace(conditions=conditions)
     assert value_of(bench.perform(declared)) == ["now", None, "by the worker"], "only what counts must be as it is here"
 
 

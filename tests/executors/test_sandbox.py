@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,7 +66,7 @@ class TestNotToBeHad:
 
 def test_a_missing_input_fails_the_run(bench: Bench) -> None:
     request = under(bench.request(builders.nothing), "sandbox")
-    result = bench.perform(replace(request, inputs=(str(bench.top / "absent"),)))
+    result = bench.perform(request._replace(inputs=(str(bench.top / "absent"),)))
     failure_of(result, "transport")
     assert "absent" in Path(request.log).read_text()
 
@@ -154,7 +153,7 @@ def _begun(bench: Bench):  # type: ignore[no-untyped-def]
     """A run that waits, and where it writes."""
     request = bench.request(isolated.wait_politely)
     place = Path(request.out)
-    given = replace(request, arguments={"pid_file": place / "pid", "heard": place / "heard"})
+    given = request._replace(arguments={"pid_file": place / "pid", "heard": place / "heard"})
     future = bench.executor.submit(under(given, "sandbox"))
     until = time.monotonic() + 20
     while not ((place / "pid").exists() and (place / "pid").read_text()):
@@ -198,7 +197,7 @@ def test_a_store_within_what_is_visible_stays_hidden(bench: Bench, monkeypatch: 
 
     def read(path: Path) -> object:
         request = inner.request(isolated.read, path=str(path))
-        return value_of(bench.perform(replace(under(request, "sandbox"), store=str(package / "store"))))
+        return value_of(bench.perform(under(request, "sandbox")._replace(store=str(package / "store"))))
 
     assert read(package / "beside.txt") == "of the package"
     assert read(package / "store" / "secret") == "FileNotFoundError"
@@ -212,13 +211,13 @@ def test_a_store_behind_a_link_stays_hidden_where_it_really_is(bench: Bench) -> 
     request = bench.request(isolated.read, path=str(store / "secret"))
     given = under(request, "sandbox", reads=(str(bench.top / "real"),))
     assert value_of(bench.perform(given)) == "secret"
-    assert value_of(bench.perform(replace(given, store=str(bench.top / "link")))) == "FileNotFoundError"
+    assert value_of(bench.perform(given._replace(store=str(bench.top / "link")))) == "FileNotFoundError"
 
 
 def test_graphics_processors_are_there_if_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "_GPUS", ("/dev/nul*",))
     request = under(Bench(LocalExecutor(), tmp_path).request(builders.nothing), "sandbox")
-    with_one = replace(request, conditions=Conditions(isolation="sandbox", resources={"gpus": 1}))
+    with_one = request._replace(conditions=Conditions(isolation="sandbox", resources={"gpus": 1}))
     devices = [_devices(request), _devices(with_one)]
     assert devices == [[], ["/dev/null"]]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from pylightnix.model.build import BuildRequest, BuildResult, Failure
@@ -35,7 +34,7 @@ def without_secrets(blot: Blot, request: BuildRequest, result: BuildResult) -> B
     given_away = blot(workspace, hidden)
     failure = result.failure
     if failure is not None:
-        return replace(result, failure=_blot_failure(failure, hidden), error=_harmless(result.error, hidden))
+        return result._replace(failure=_blot_failure(failure, hidden), error=_harmless(result.error, hidden))
     if unset:
         what = f"the secret {unset[0]} is not set here, so nobody sees whether it stands in what the run left"
         failure = Failure("exception", what, hint=f"set the environment variable {unset[0]}")
@@ -43,7 +42,7 @@ def without_secrets(blot: Blot, request: BuildRequest, result: BuildResult) -> B
         failure = Failure("artifact", given_away, hint="nothing of this run was kept that has it: write something else")
     elif name := found_in(json.dumps(result.value, ensure_ascii=False).encode("utf-8", "surrogatepass"), hidden):
         failure = Failure("value", f"what was returned has the secret {name} in it", hint="return something else")
-    return result if failure is None else replace(result, failure=failure, value=None)
+    return result if failure is None else result._replace(failure=failure, value=None)
 
 
 def _blot_failure(failure: Failure, hidden: Sequence[Hidden]) -> Failure:

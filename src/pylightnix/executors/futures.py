@@ -294,7 +294,7 @@ def _nothing() -> None:
 def lean(request: BuildRequest) -> BuildRequest:
     """What a worker of the engine needs to know itself: nothing of the user's, which it may not be able to load."""
     promises = {name: dataclasses.replace(promise, check=None) for name, promise in request.promises.items()}
-    return dataclasses.replace(request, builder=_nothing, arguments={}, promises=promises)
+    return request._replace(builder=_nothing, arguments={}, promises=promises)
 
 
 def project_path() -> list[str]:

@@ -98,7 +98,7 @@ class Launch:
             facts["more_findings"] = told.result["more"]
         findings = tuple(Finding(*one) for one in told.result.get("findings", ()))
         result = BuildResult(failed, told.result["value"], told.result["started"], told.result["duration"], facts)
-        return replace(result, findings=findings)
+        return result._replace(findings=findings)
 
     def _hinted(self, failure: Failure) -> Failure:
         if self.fence is None:

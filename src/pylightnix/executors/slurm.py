@@ -8,7 +8,6 @@ run apart, as of a check, is of no use to others: its job ends with whoever wait
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import math
 import os
@@ -114,8 +113,7 @@ class SlurmExecutor(FuturesExecutor):
             os.rename(request.checkpoint, f"{place.path}/checkpoint")
         self._inherit(request.key, place)
         os.makedirs(f"{place.path}/out", exist_ok=True)
-        there = dataclasses.replace(
-            request,
+        there = request._replace(
             out=f"{place.path}/out",
             scratch=f"{place.path}/scratch",
             checkpoint=f"{place.path}/checkpoint",

@@ -6,7 +6,6 @@ path, functions within functions) by value.
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import json
 import os
@@ -95,7 +94,7 @@ def _dump(request: BuildRequest, foreign: list[ModuleType]) -> bytes:
     try:
         by_value = {module.__name__ for module in foreign}
         builder = _portable(request, by_value)
-        lean = dataclasses.replace(request, arguments=dict(request.arguments), builder=builder, hide=None)
+        lean = request._replace(arguments=dict(request.arguments), builder=builder, hide=None)
         try:
             return bytes(cloudpickle.dumps(lean))
         except Exception as error:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pylightnix.clock import now, utc_now
 from pylightnix.errors import ConfigError, PylightnixError
@@ -30,8 +29,7 @@ class Tell(Protocol):
     def __call__(self, done: float, total: float | None, /) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of a run: the part of a `BuildResult` that does not depend on the executor."""
 
     failure: Failure | None

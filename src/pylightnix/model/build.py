@@ -66,8 +66,7 @@ class Build:
         self._progress(done, total)
 
 
-@dataclass(frozen=True, slots=True)
-class BuildRequest:
+class BuildRequest(NamedTuple):
     """All that an executor needs to know of a run.
 
     Attributes:
@@ -164,8 +163,7 @@ class Failure:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BuildResult:
+class BuildResult(NamedTuple):
     """All that an executor tells of a run.
 
     Attributes:

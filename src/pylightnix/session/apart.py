@@ -6,7 +6,6 @@ in a directory whose path this side chooses, so that all paths in a request can 
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pickle
 import secrets
@@ -178,8 +177,8 @@ class ApartExecutor(FuturesExecutor):
         """The request with the paths that a worker has."""
         root = self._root(request)
         moved = _Moved(self._store.keeper.layout.store, f"{root}/inputs")
-        return dataclasses.replace(
-            request, arguments={name: moved.value(value) for name, value in request.arguments.items()},
+        return request._replace(
+            arguments={name: moved.value(value) for name, value in request.arguments.items()},
             out=f"{root}/out", scratch=f"{root}/scratch", checkpoint=f"{root}/checkpoint", log=f"{root}/log",
             inputs=tuple(map(moved.path, request.inputs)), store=f"{root}/inputs",
         )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import random
 import sys
 import time
@@ -128,7 +127,7 @@ class FaultContract(OnBench):
         for stubborn in (False, True):
             request = bench.request(processes.sleep, pid_file=bench.top / f"pid-{stubborn}", stubborn=stubborn)
             start = time.monotonic()
-            result = bench.perform(dataclasses.replace(request, conditions=Conditions(timeout=1.0)))
+            result = bench.perform(request._replace(conditions=Conditions(timeout=1.0)))
             failure = failure_of(result, "timeout")
             assert failure.what == "the run took longer than 1 s, and was ended"
             assert failure.fields["timeout"] == 1.0
@@ -137,7 +136,7 @@ class FaultContract(OnBench):
 
     def test_takes_no_longer_than_it_may(self, bench: Bench) -> None:
         request = bench.request(builders.give, value=1)
-        assert value_of(bench.perform(dataclasses.replace(request, conditions=Conditions(timeout=50.0)))) == 1
+        assert value_of(bench.perform(request._replace(conditions=Conditions(timeout=50.0)))) == 1
 
     def test_fork_that_returns(self, bench: Bench) -> None:
         self.needs_own_process()

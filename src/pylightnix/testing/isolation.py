@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
@@ -46,7 +45,7 @@ def need_sandbox() -> None:
 def under(request: BuildRequest, isolation: Isolation, **conditions: Any) -> BuildRequest:
     """The same run, isolated; its store is the directory of its own directories."""
     store = str(Path(request.out).parent)
-    return replace(request, conditions=Conditions(isolation=isolation, **conditions), store=store)
+    return request._replace(conditions=Conditions(isolation=isolation, **conditions), store=store)
 
 
 def ask(
@@ -222,7 +221,7 @@ class IsolationContract(OnBench):
         place = Path(request.out)
         with Fifo(place / "fifo") as fifo:
             arguments = {"how": how, "fifo": fifo.path, "out": place / "written"}
-            result = bench.perform(under(replace(request, arguments=arguments), isolation))
+            result = bench.perform(under(request._replace(arguments=arguments), isolation))
             value_of(result)
             assert not fifo.has_writers()
         assert result.facts["ended_processes"] >= 1
@@ -281,8 +280,8 @@ class IsolationContract(OnBench):
             (store / "store" / name / "file").write_text(name)
 
         def perform(builder: Any, path: Path, **conditions: Any) -> Any:
-            given = replace(
-                request, builder=builder, arguments={"path": str(path)}, inputs=(str(store / "store" / "one"),)
+            given = request._replace(
+                builder=builder, arguments={"path": str(path)}, inputs=(str(store / "store" / "one"),)
             )
             return value_of(bench.perform(under(given, shut, **conditions)))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import shutil
 import socket
@@ -187,7 +186,7 @@ class UndeclaredContract(OnBench):
 
     def findings(self, bench: Bench, request: BuildRequest, **conditions: Any) -> tuple[Finding, ...]:
         """What is found of a run under these conditions, which must succeed."""
-        result = bench.perform(dataclasses.replace(request, conditions=Conditions(**conditions)))
+        result = bench.perform(request._replace(conditions=Conditions(**conditions)))
         value_of(result)
         return result.findings
 
@@ -212,8 +211,8 @@ class UndeclaredContract(OnBench):
         assert self.findings(bench, request, reads=(str(data),)) == ()
         assert self.findings(bench, request, reads=(str(data.parent),)) == ()
         for given in (data, data.parent):
-            assert self.findings(bench, dataclasses.replace(request, inputs=(str(given),))) == ()
-        assert self.findings(bench, dataclasses.replace(request, inputs=(str(data) + "x",))) != ()
+            assert self.findings(bench, request._replace(inputs=(str(given),))) == ()
+        assert self.findings(bench, request._replace(inputs=(str(data) + "x",))) != ()
 
     def test_file_of_the_store(self, bench: Bench, tmp_path: Path) -> None:
         artifact, record = tmp_path / "s" / "store" / "x" / "a", tmp_path / "s" / "records" / "r"
@@ -221,16 +220,16 @@ class UndeclaredContract(OnBench):
             path.parent.mkdir(parents=True)
             path.write_text("1")
         store = str(tmp_path / "s")
-        request = dataclasses.replace(bench.request(read, path=str(artifact)), store=store)
+        request = bench.request(read, path=str(artifact))._replace(store=store)
         assert self.findings(bench, request) == (Finding("store", str(artifact)),)
-        request = dataclasses.replace(bench.request(read, path=str(record)), store=store)
+        request = bench.request(read, path=str(record))._replace(store=store)
         assert self.findings(bench, request) == ()
 
     def test_link_out_of_an_input(self, bench: Bench, data: Path, tmp_path: Path) -> None:
         given = tmp_path / "given"
         given.mkdir()
         (given / "link").symlink_to(data.parent)
-        request = dataclasses.replace(bench.request(read, path=f"{given}/link/data.txt"), inputs=(str(given),))
+        request = bench.request(read, path=f"{given}/link/data.txt")._replace(inputs=(str(given),))
         assert self.findings(bench, request) == (Finding("file", f"{given}/link/data.txt"),)
 
     def test_own_files(self, bench: Bench, tmp_path: Path) -> None:
@@ -270,7 +269,7 @@ class UndeclaredContract(OnBench):
         assert self.findings(bench, request, network=True) == ()
 
     def test_strict(self, bench: Bench, data: Path) -> None:
-        request = dataclasses.replace(bench.request(read, path=str(data)), conditions=Conditions(strict=True))
+        request = bench.request(read, path=str(data))._replace(conditions=Conditions(strict=True))
         result = bench.perform(request)
         assert result.failure is not None
         assert result.failure.kind == "undeclared"
