@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from pylightnix.executors import watching
 from pylightnix.executors.declared import Declared
 from pylightnix.executors.watching import Unwatched, Watch
 from pylightnix.model.build import BuildRequest, Finding
+from pylightnix.model.threads import start
 
 OLD = time.time() - 1000
 
@@ -138,6 +140,29 @@ def test_what_listeners_do_is_not_the_builders(request_: BuildRequest, data: Pat
             data.read_text()
 
     assert found(request_, listen) == ()
+
+
+@pytest.mark.parametrize("kind", ["its own", "of somebody"])
+def test_what_threads_that_were_there_before_do_is_not_the_builders(
+    request_: BuildRequest, data: Path, kind: str
+) -> None:
+    begin, done = threading.Event(), threading.Event()
+
+    def read() -> None:
+        begin.wait()
+        data.read_text()
+        done.set()
+
+    if kind == "its own":
+        start(read)
+    else:
+        threading.Thread(target=read).start()
+
+    def builder() -> None:
+        begin.set()
+        assert done.wait(30)
+
+    assert found(request_, builder) == ()
 
 
 def test_one_of_two_files_of_a_name_is_not_guessed(

@@ -20,6 +20,8 @@ from threading import get_ident
 from types import CodeType, TracebackType
 from typing import Any, Self
 
+from pylightnix.model.threads import own_threads
+
 try:
     from pylightnix.executors import _glance
 except ImportError:
@@ -87,9 +89,10 @@ class Watch:
         global _watch
         if not _installed:
             _install()
-        if count_threads():
-            me = get_ident()
-            self._outsiders = {thread.ident for thread in threading.enumerate() if thread.ident not in (me, None)}
+        self._outsiders = own_threads()
+        if count_threads() > len(self._outsiders):
+            self._outsiders.update(thread.ident for thread in threading.enumerate() if thread.ident is not None)
+            self._outsiders.discard(get_ident())
         self._before, _watch = _watch, self
         _look_for(self)
         return self

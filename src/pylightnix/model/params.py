@@ -18,6 +18,7 @@ from pylightnix.model.config import Encoding
 _SLOT = re.compile(r'\{"\$slot":(\d+)\}')
 _SMALL = 2**63
 _HOLE = '{"$slot":'
+_decode = json.JSONDecoder().raw_decode  # of canonical text: there are no spaces to look for
 
 
 class Params:
@@ -84,12 +85,12 @@ class Params:
     def trees(self) -> dict[str, Any]:
         """The parameters, encoded, with `{"$slot": n}` where input n stands."""
         count = max(self._holes, default=-1) + 1
-        trees: dict[str, Any] = json.loads(self.fill([f'{{"$slot":{n}}}' for n in range(count)]))
+        trees: dict[str, Any] = _decode(self.fill([f'{{"$slot":{n}}}' for n in range(count)]))[0]
         return trees
 
     def shown_trees(self) -> dict[str, Any]:
         """The parameters, encoded, in which no input stands."""
-        trees: dict[str, Any] = json.loads(self.shown())
+        trees: dict[str, Any] = _decode(self.shown())[0]
         return trees
 
 

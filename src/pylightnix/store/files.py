@@ -266,17 +266,16 @@ def write_once(tmp: str, path: str, data: bytes, *, lasting: bool = False) -> No
 
 def fresh_id() -> str:
     """A name that nobody else has: the process and 48 random bits."""
-    process = os.getpid()
-    try:
-        owner, digits = _random.pop()
-    except IndexError:
-        owner, digits = 0, ""
-    if owner != process:  # there are none left, or a fork has given us those of another process
-        fresh = os.urandom(6 * 64).hex()
-        digits, *more = [fresh[at : at + 12] for at in range(0, len(fresh), 12)]
-        _random[:] = [(process, each) for each in more]
-    return f"{process}-{digits}"
+    while True:
+        try:
+            return _fresh.pop()
+        except IndexError:
+            process, random = os.getpid(), os.urandom(6 * 64).hex()
+            _fresh.extend([f"{process}-{random[at : at + 12]}" for at in range(0, len(random), 12)])
 
 
-_random: list[tuple[int, str]] = []
-"""Random digits that nobody has taken yet, and the process that they were made for: asking the system costs more."""
+_fresh: list[str] = []
+"""Names of this process that nobody has taken yet: asking the system for each costs more."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_fresh.clear)

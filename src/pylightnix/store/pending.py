@@ -8,9 +8,9 @@ that is there after a loss of power has whole artifacts. Calls for each file wou
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
-from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from typing import Literal, get_args
 from pylightnix.errors import ConfigError, StoreError
 from pylightnix.model.keeping import Sealed
 from pylightnix.model.records import Record, Run
+from pylightnix.model.threads import start
 from pylightnix.names import KeyRef, RealizationRef
 from pylightnix.store import changes
 from pylightnix.store.layout import writing
@@ -114,7 +115,7 @@ class Pending:
             if waits and self._timer is None:
                 self._timer = threading.Event()
                 self._since = time.monotonic()
-                start_new_thread(self._settle_in_time, (self._timer,))
+                start(functools.partial(self._settle_in_time, self._timer))
         if not waits:
             try:
                 self.settle()
@@ -162,7 +163,7 @@ class Pending:
             self.sync()
 
     def _settle_in_time(self, timer: threading.Event) -> None:
-        """The work of the timer; a thread of the low level, as `Thread.start` waits until it is given a processor."""
+        """The work of the timer."""
         if not timer.wait(LONGEST):
             self._settle_quietly()
 
