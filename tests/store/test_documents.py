@@ -52,7 +52,7 @@ def parse(data: bytes, like: Record | None = None) -> Record:
 
 
 def fields(found: Record) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in Record.__slots__ if name != "_value_hash"}
+    return {name: getattr(found, name) for name in Record.__slots__ if not name.startswith("_")}
 
 
 def test_a_record_has_this_form() -> None:

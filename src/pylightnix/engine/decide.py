@@ -148,6 +148,9 @@ class Decider:
         """What is done with realizations that are chosen, so that their artifacts are there where they are needed."""
         home, refs = key.home, tuple([record.ref for record in records])
         gone = [record for record in records if not self._keeper.present(record)]
+        if not gone and not self.elsewhere.supply.there:
+            self._bare.pop(pinned.ref, None)
+            return _Had(Step(pinned.ref, "reuse", why, "", 0, home, refs))
         if gone and pinned.ref not in self._needed:
             self._bare[pinned.ref] = why
             why = f"{why}; its artifacts are not here, and nothing needs them"
@@ -234,8 +237,8 @@ class Decider:
             nothing_there: whether it is known that there are no candidates.
         """
         candidates = self._candidates(key, {} if nothing_there else None)
-        self._seen[key.home] = {candidate.ref: candidate.record for candidate in candidates}
-        if not candidates and (count := self._wanted_first.pop(key.home, None)) is not None:
+        seen = self._seen[key.home] = {candidate.ref: candidate.record for candidate in candidates}
+        if not seen and (count := self._wanted_first.pop(key.home, None)) is not None:
             return count  # the matcher was asked about this before
         if isinstance(remake, Lost):
             return int(remake in self._keeper.damaged(key.home))
@@ -265,9 +268,8 @@ class Decider:
     def _candidates(self, key: Key, seen: Mapping[RealizationRef, Record] | None = None) -> list[Realization[Any]]:
         """The candidates of this moment, or those that were seen before, in order of their references."""
         records = self._keeper.candidates(key.home, key.full) if seen is None else [seen[ref] for ref in sorted(seen)]
-        found: list[Realization[Any]] = [Realization(record, self._keeper) for record in records]
-        others = self.elsewhere.supply.candidates(key.home) if self.elsewhere.supply.there else ()
-        if others:
+        found: list[Realization[Any]] = [Realization(record, self._keeper) for record in records] if records else []
+        if self.elsewhere.supply.there and (others := self.elsewhere.supply.candidates(key.home)):
             more: dict[RealizationRef, Realization[Any]] = {r.ref: Realization(r, shelf) for r, shelf in others}
             found = [one for one in found if one.ref not in more] + list(more.values())
             found.sort(key=lambda realization: realization.ref)
@@ -286,16 +288,23 @@ class Decider:
             return verdict
         if not isinstance(verdict, Reuse):
             raise broken(pinned, f"said neither Reuse nor Build but {verdict!r}")
-        if not isinstance(verdict.chosen, Sequence):
-            raise broken(pinned, f"chose {verdict.chosen!r}")
-        chosen = {id(realization) for realization in verdict.chosen}
+        chosen = verdict.chosen
+        if type(chosen) is not tuple or len(chosen) != 1 or len(candidates) != 1 or chosen[0] is not candidates[0]:
+            self._see_choice(pinned, candidates, chosen)
+        return verdict
+
+    @staticmethod
+    def _see_choice(pinned: Pinned, candidates: Sequence[Realization[Any]], given: Sequence[Realization[Any]]) -> None:
+        """MatcherError if a matcher may not choose this; the one of one is fine."""
+        if not isinstance(given, Sequence):
+            raise broken(pinned, f"chose {given!r}")
+        chosen = {id(realization) for realization in given}
         if not chosen <= {id(realization) for realization in candidates}:
             raise broken(pinned, "chose something that is not one of its candidates")
-        if len(chosen) < len(verdict.chosen):
+        if len(chosen) < len(given):
             raise broken(pinned, "chose a realization twice")
         if not pinned.matcher.many and len(chosen) != 1:
             raise broken(pinned, f"chooses one, and gave {len(chosen)}")
-        return verdict
 
     def _choose(self, pinned: Pinned, home: KeyRef, records: tuple[Record, ...]) -> InputChoice:
         context = self.context_of(pinned)

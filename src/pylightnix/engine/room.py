@@ -58,7 +58,7 @@ class Room:
         Raises:
             ResourceError: there is not so much, however long it waits.
         """
-        if not conditions.resources or self._capacity is None:
+        if self._capacity is None:
             return NOTHING
         known = self._demands.get(id(conditions))
         if known is None:
@@ -120,7 +120,7 @@ class Room:
 
     def share(self, demand: Demand, run: str, *, stacked: bool) -> Share | None:
         """Let other calls see what a run takes, which fitted; None if they were faster. See `Shares`."""
-        if not demand or self._shares is None:
+        if self._shares is None:
             return UNSHARED
         return self._shares.take(demand, self._free(), run, stacked=stacked)
 

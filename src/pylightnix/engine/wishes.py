@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
-from pylightnix.engine.room import Room
+from pylightnix.engine.room import NOTHING, UNSHARED, Room
 from pylightnix.errors import ExecutorError, PylightnixError
 from pylightnix.model.build import Executor
 from pylightnix.model.closure import Closure, Pinned
@@ -39,7 +39,8 @@ class Wishes:
 
     def demand(self, pinned: Pinned) -> Demand:
         """What a run takes; ResourceError if there is not so much."""
-        return self._room.demand(_name(pinned), pinned.conditions)
+        conditions = pinned.conditions
+        return self._room.demand(_name(pinned), conditions) if conditions.resources else NOTHING
 
     def share(self, pinned: Pinned, home: KeyRef, conditions: Callable[[Pinned], Conditions]) -> Share | None:
         """What a run of this key takes, seen by other calls from now on; None if they were faster.
@@ -49,9 +50,12 @@ class Wishes:
             home: the key.
             conditions: how the runs of a derivation are carried out.
         """
+        demand = self.demand(pinned)
+        if not demand:
+            return UNSHARED
         takes_turns = getattr(self._executor, "takes_turns", None)
         stacked = takes_turns is not None and takes_turns(conditions(pinned))
-        return self._room.share(self.demand(pinned), home, stacked=stacked)
+        return self._room.share(demand, home, stacked=stacked)
 
     def refused(
         self, conditions: Callable[[Pinned], Conditions], is_settled: Callable[[DerivationRef], bool]

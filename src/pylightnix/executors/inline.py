@@ -160,11 +160,11 @@ class InlineExecutor:
                 os._exit(0)
             around.restore()
             log.close()
-        return _result(outcome, log)
+        return _result(outcome, log, process)
 
 
-def _result(outcome: Outcome, log: RunLog) -> BuildResult:
-    facts = {**host_facts(), "executor": "inline", "isolation": "none", "pid": os.getpid()}
+def _result(outcome: Outcome, log: RunLog, process: int) -> BuildResult:
+    facts = {**host_facts(), "executor": "inline", "isolation": "none", "pid": process}
     if getrusage is not None:
         facts["peak_memory"] = bytes_of_maxrss(getrusage(RUSAGE_SELF).ru_maxrss)
         facts["peak_memory_of"] = "process"

@@ -52,13 +52,17 @@ class RunLog:
             if self._closed:
                 return
             self._closed = True
-            self._trim()
-            if self._dropped:
-                self._append(b"\n[... %d bytes left out ...]\n" % self._dropped)
-            self._append(bytes(self._last))
-            self._last.clear()
+            if self._last:
+                self._append_last()
             if self._file is not None:
                 self._file.close()
+
+    def _append_last(self) -> None:
+        self._trim()
+        if self._dropped:
+            self._append(b"\n[... %d bytes left out ...]\n" % self._dropped)
+        self._append(bytes(self._last))
+        self._last.clear()
 
     def _hold(self, data: bytes) -> None:
         self._last += data[-self._tail :]

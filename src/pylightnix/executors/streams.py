@@ -52,6 +52,9 @@ class Tee(io.TextIOBase):
             with contextlib.suppress(OSError, ValueError):
                 self._shown.flush()
 
+    def close(self) -> None:
+        """Nothing: it stays usable. Python closes what nobody has any more, and would flush twice after each run."""
+
     def writable(self) -> bool:
         return True
 

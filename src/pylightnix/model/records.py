@@ -45,6 +45,7 @@ class Record:
     files: int
     made_in: str = ""
     _value_hash: str | None = None
+    _identity: str | None = None
 
     @property
     def value_hash(self) -> str:
@@ -52,6 +53,13 @@ class Record:
         if self._value_hash is None:
             self._value_hash = hash_value(self.value)
         return self._value_hash
+
+    @property
+    def identity(self) -> str:
+        """The hash of key, tree and value in full; `ref` has the beginning of it."""
+        if self._identity is None:
+            self._identity = hash_realization(self.key, self.tree, self.value_hash)
+        return self._identity
 
 
 _NO_VALUE = digest_document("value", {"value": None})

@@ -36,18 +36,14 @@ def observed(observer: Observer) -> Iterator[None]:
         _observer = before
 
 
-def _about(name: str, *paths: object) -> None:
-    if _observer is not None:
-        _observer(name, paths)
-
-
 _DIRECTORY = 0o775
 """Less the umask: whoever is in the group may be meant to write into a store, but never everybody."""
 
 
 def make_directory(path: Path, mode: int = _DIRECTORY) -> None:
     """`os.mkdir`."""
-    _about("mkdir", path)
+    if _observer is not None:
+        _observer("mkdir", (path,))
     os.mkdir(path, mode)
 
 
@@ -71,49 +67,69 @@ def make_directories(path: str, mode: int = _DIRECTORY) -> list[str]:
 
 def move(source: Path, target: Path) -> None:
     """`os.rename`, onto a name that is free; FileExistsError, or another OSError, where a full directory has it."""
-    _about("rename", source, target)
+    if _observer is not None:
+        _observer(
+            "rename",
+            (
+                source,
+                target,
+            ),
+        )
     os.rename(source, target)
 
 
 def replace(source: Path, target: Path, *, above: int | None = None) -> None:
     """`os.replace`: put a file under a name that another file may have; `above` is where both names stand."""
-    _about("rename", source, target)
+    if _observer is not None:
+        _observer(
+            "rename",
+            (
+                source,
+                target,
+            ),
+        )
     os.replace(source, target, src_dir_fd=above, dst_dir_fd=above)
 
 
 def remove_file(path: Path, *, above: int | None = None) -> None:
     """`os.unlink`; `above` is the descriptor of the directory in which the name stands."""
-    _about("unlink", path)
+    if _observer is not None:
+        _observer("unlink", (path,))
     os.unlink(path, dir_fd=above)
 
 
 def remove_directory(path: Path, *, above: int | None = None) -> None:
     """`os.rmdir`; `above` is the descriptor of the directory in which the name stands."""
-    _about("rmdir", path)
+    if _observer is not None:
+        _observer("rmdir", (path,))
     os.rmdir(path, dir_fd=above)
 
 
 def set_mode(path: Path, mode: int, *, above: int | None = None, follow: bool = True) -> None:
     """`os.chmod`; `above` is the descriptor of the directory in which the name stands."""
-    _about("chmod", path)
+    if _observer is not None:
+        _observer("chmod", (path,))
     os.chmod(path, mode, dir_fd=above, follow_symlinks=follow)
 
 
 def set_mode_of(handle: int, mode: int) -> None:
     """`os.fchmod` of what is open."""
-    _about("fchmod", handle)
+    if _observer is not None:
+        _observer("fchmod", (handle,))
     os.fchmod(handle, mode)
 
 
 def open_new(path: Path, flags: int, mode: int, *, above: int | None = None) -> int:
     """`os.open` of a file that is made, or written to; returns the descriptor. `above` is where the name stands."""
-    _about("open", path)
+    if _observer is not None:
+        _observer("open", (path,))
     return os.open(path, flags, mode, dir_fd=above)
 
 
 def shorten(handle: int, size: int) -> None:
     """`os.ftruncate`."""
-    _about("ftruncate", handle)
+    if _observer is not None:
+        _observer("ftruncate", (handle,))
     os.ftruncate(handle, size)
 
 
@@ -121,7 +137,8 @@ def open_noted(
     path: Path, flags: int, mode: int, gate: contextlib.AbstractContextManager[object], noted: set[int]
 ) -> int:
     """As `open_new`, and the descriptor is noted before anybody can pass the gate."""
-    _about("open", path)
+    if _observer is not None:
+        _observer("open", (path,))
     with gate:
         handle = os.open(path, flags, mode)
         noted.add(handle)
@@ -130,43 +147,68 @@ def open_noted(
 
 def write(handle: int, data: bytes | memoryview) -> int:
     """`os.write`: how many bytes were written."""
-    _about("write", handle)
+    if _observer is not None:
+        _observer("write", (handle,))
     return os.write(handle, data)
 
 
 def copy_range(source: int, target: int, most: int) -> int:
     """`os.copy_file_range`, where it is to be had: how many bytes were copied."""
-    _about("copy", source, target)
+    if _observer is not None:
+        _observer(
+            "copy",
+            (
+                source,
+                target,
+            ),
+        )
     return os.copy_file_range(source, target, most)
 
 
 def touch(path: Path) -> None:
     """`os.utime`: let the time of a file be now."""
-    _about("utime", path)
+    if _observer is not None:
+        _observer("utime", (path,))
     os.utime(path)
 
 
 def link_symbolically(target: Path, path: Path) -> None:
     """`os.symlink`: make a link at `path` that leads to `target`."""
-    _about("symlink", target, path)
+    if _observer is not None:
+        _observer(
+            "symlink",
+            (
+                target,
+                path,
+            ),
+        )
     os.symlink(target, path)
 
 
 def link(source: Path, path: Path) -> None:
     """`os.link`: give a file one more name; FileExistsError if somebody has it."""
-    _about("link", source, path)
+    if _observer is not None:
+        _observer(
+            "link",
+            (
+                source,
+                path,
+            ),
+        )
     os.link(source, path)
 
 
 def sync_file(handle: int) -> None:
     """`fsync`: the content of an open file outlasts a loss of power; its name may not, see `sync_directory`."""
-    _about("fsync", handle)
+    if _observer is not None:
+        _observer("fsync", (handle,))
     os.fsync(handle)
 
 
 def sync_directory(path: Path) -> None:
     """`fsync` of a directory: the names in it outlast a loss of power. Nothing where that is not to be had."""
-    _about("fsync", path)
+    if _observer is not None:
+        _observer("fsync", (path,))
     if not hasattr(os, "O_DIRECTORY"):
         return
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -184,7 +226,8 @@ def sync_all(path: Path) -> None:
 
     Where there is no such call, `os.sync`, which does so for every file system.
     """
-    _about("syncfs", path)
+    if _observer is not None:
+        _observer("syncfs", (path,))
     call = _syncfs()
     if call is None:
         os.sync()
@@ -212,11 +255,25 @@ def _syncfs() -> Callable[[int], int] | None:
 
 def clone(source: int, target: int) -> None:
     """Let an empty file have the blocks of another one, both open; OSError where the file system cannot."""
-    _about("clone", source, target)
+    if _observer is not None:
+        _observer(
+            "clone",
+            (
+                source,
+                target,
+            ),
+        )
     fcntl.ioctl(target, _CLONE, source)
 
 
 def lock(handle: int, operation: int) -> None:
     """`flock`: take a lock of an open file, or give it back; BlockingIOError if that would mean to wait."""
-    _about("flock", handle, operation)
+    if _observer is not None:
+        _observer(
+            "flock",
+            (
+                handle,
+                operation,
+            ),
+        )
     fcntl.flock(handle, operation)

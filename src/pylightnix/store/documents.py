@@ -52,11 +52,10 @@ _WRONG = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 def record_bytes(record: Record, made_in: str) -> bytes:
     """`record.json`: canonical JSON put together by hand, since every stage that is built needs one."""
     kept = _promises_text(record.promises) if record.promises else "{}"
-    full = hash_realization(record.key, record.tree, record.value_hash)
     value = "null" if record.value is None else canonical(record.value).decode()
     return (
         f'{{"files":{record.files},"key":"{record.key}","made_in":"{made_in}","promises":{kept},'
-        f'"pylightnix":"{kind_tag("record")}","realization":"{full}","size":{record.size},"tree":"{record.tree}",'
+        f'"pylightnix":"{kind_tag("record")}","realization":"{record.identity}","size":{record.size},"tree":"{record.tree}",'
         f'"value":{value}}}'
     ).encode()
 

@@ -94,12 +94,15 @@ class Lock:
 
     def resume(self, *, exclusive: bool = False, waiting: Waiting = _UNSEEN) -> bool:
         """Take it again, as `take` would; False, and it is released, if the file was removed or is not ours."""
-        if self.is_ours:
-            with contextlib.suppress(OSError):
-                _wait_for(self._handle, _EXCLUSIVE if exclusive else _SHARED, waiting)
-                if os.fstat(self._handle).st_nlink:
-                    return True
-            self.release()
+        if not self.is_ours:
+            return False
+        try:
+            _wait_for(self._handle, _EXCLUSIVE if exclusive else _SHARED, waiting)
+            if os.fstat(self._handle).st_nlink:
+                return True
+        except OSError:
+            pass
+        self.release()
         return False
 
     def size(self) -> int:

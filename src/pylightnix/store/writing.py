@@ -272,8 +272,9 @@ class Writer(Reader):
             for name, path in promises.items()
         }
         value_hash = hash_value_text(text)
-        ref = RealizationRef.of(hash_realization(key, tree.digest, value_hash), home.name)
-        record = Record(ref, home, key, tree.digest, value, kept, tree.size, tree.files, "", value_hash)
+        full = hash_realization(key, tree.digest, value_hash)
+        ref = RealizationRef.of(full, home.name)
+        record = Record(ref, home, key, tree.digest, value, kept, tree.size, tree.files, "", value_hash, full)
         return Sealed(workspace, ref, record)
 
     def _seal(self, workspace: Workspace, promises: Mapping[str, str]) -> Tree:

@@ -151,8 +151,9 @@ class Holding:
     def _leave(self) -> None:
         stays = False
         try:
-            stays = not self._stays and not self._holds.note(self._added[self._noted :])
-            self._noted = len(self._added)
+            if len(self._added) > self._noted:
+                stays = not self._stays and not self._holds.note(self._added[self._noted :])
+                self._noted = len(self._added)
         finally:
             if stays:
                 self._stays = True
