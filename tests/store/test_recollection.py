@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -85,6 +87,35 @@ def test_a_key_that_was_changed_at_this_very_moment_has_no_stamp(
 
     monkeypatch.setattr(os, "stat", coarse)
     assert remember(store, record).stamp is None
+
+
+@pytest.mark.parametrize("change", ["lost", "another run", "record"])
+def test_what_changes_at_once_after_a_stamp_does_not_hold(tmp_path: Path, maker: type[Maker], change: str) -> None:
+    """Whatever the clock: where it ticks slowly there is no stamp of what is so new."""
+    store = Store(tmp_path / "store", durability="none")
+    make = maker(store)
+    stamped = 0
+    for number in range(30):
+        record = make(n=number)
+        found = remember(store, record, after=0.0)
+        if change == "lost":
+            Path(store.path, "records", record.home, f"{record.ref.digits}.lost").touch()
+        elif change == "record":
+            Path(store.keeper.place(record), "record.json").chmod(0o400)
+        else:
+            Path(store.path, "records", record.home, "0" * 40).mkdir()
+        if found.stamp is not None:
+            stamped += 1
+            assert not store.keeper.memory.still_holds(found), number
+    release = tuple(map(int, re.findall(r"[0-9]+", os.uname().release)[:2])) if hasattr(os, "uname") else (0, 0)
+    if sys.platform == "linux" and release >= (6, 13) and _has_fine_times(store.path):
+        assert stamped > 20, "the clock is fine enough, and was not believed"
+
+
+def _has_fine_times(place: Path) -> bool:
+    kinds = {line.split()[1]: line.split()[2] for line in Path("/proc/self/mounts").read_text().splitlines()}
+    mount = max((point for point in kinds if f"{place}/".startswith(f"{point.rstrip('/')}/")), key=len)
+    return kinds[mount] in ("ext4", "xfs", "btrfs", "tmpfs")
 
 
 @pytest.mark.parametrize("what", ["another run", "record", "record removed", "artifacts", "lost", "removed", "copied"])

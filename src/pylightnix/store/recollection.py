@@ -1,15 +1,18 @@
 """Remembers the choices of whole closures below `cache/`, which anybody may delete. Never read where it may be wrong.
 
 A choice with a stamp was the only candidate under its key. The stamp is when the key's directory and the record were
-last changed, by the clock of the file system (`st_ctime`, which nobody can set). It is taken only of a directory that
-was last changed before a certain file was made: whatever is changed later than that has another time.
+last changed, by the clock of the file system (`st_ctime`, which nobody can set). Whatever is changed after it was taken
+must have another time. Where that clock ticks slowly it is taken only of what was last changed before a certain file
+was made.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 
 from pylightnix.errors import DamageError, StoreError
@@ -18,7 +21,7 @@ from pylightnix.model.allocation import collector_paused
 from pylightnix.model.records import InputChoice
 from pylightnix.model.remembered import Made, Remembered
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef
-from pylightnix.store.changes import make_directories, remove_file, replace
+from pylightnix.store.changes import make_directories, remove_file, replace, set_mode
 from pylightnix.store.files import fresh_id, is_directory, read_small, write_new
 from pylightnix.store.layout import Layout
 
@@ -28,6 +31,12 @@ MOST = 64
 
 _KIND = "choices-"
 """How the names of our files begin: in the same directory there are others."""
+
+_TICK = 0.001
+"""Seconds between two ticks of a slow clock, at least: Linux has 100 to 1,000 a second."""
+
+_LOOKS = 4
+"""At a clock, to see how it ticks: so often it does not tick by chance."""
 
 _BROKEN = (OSError, DamageError, ValueError, TypeError, LookupError)
 
@@ -79,8 +88,8 @@ class Recollections:
             self._forget_oldest(path)
             write_new(f"{unique}.now", b"")
             try:
-                now = os.stat(f"{unique}.now").st_ctime_ns
-                write_new(unique, _document([(m.derivation, self._stamped(m, now)) for m in made]))
+                before = _slow_now(f"{unique}.now")
+                write_new(unique, _document([(m.derivation, self._stamped(m, before)) for m in made]))
                 replace(unique, path)
             finally:
                 for name in (unique, f"{unique}.now"):
@@ -98,7 +107,7 @@ class Recollections:
             remove_file(oldest)
             others.remove(oldest)
 
-    def _stamped(self, made: Made, now: int) -> Remembered:
+    def _stamped(self, made: Made, before: float) -> Remembered:
         """The choice with its stamp, if it can have one. The times come first: what is seen afterwards is not older."""
         choice = made.remembered.choice
         if made.remembered.stamp is not None or not made.lone:
@@ -110,7 +119,22 @@ class Recollections:
         except OSError:
             return made.remembered
         alone = len(names) == self._looked(choice.key) and [n for n in names if not n.endswith(".run")] == [digits]
-        return made.remembered._replace(stamp=stamp) if alone and max(stamp) < now else made.remembered
+        return made.remembered._replace(stamp=stamp) if alone and max(stamp) < before else made.remembered
+
+
+def _slow_now(path: str) -> float:
+    """The time of a file that was just made where the clock ticks slowly, else infinite.
+
+    Linux since 6.13 gives what is changed after a look at its time another one, however soon ("multigrain timestamps",
+    on most file systems); before, all that is changed in one tick has the same.
+    """
+    began = time.monotonic()
+    times = []
+    for _ in range(_LOOKS):
+        times.append(os.stat(path).st_ctime_ns)
+        set_mode(path, 0o444)
+    ticks = len(set(times)) == _LOOKS and time.monotonic() - began < _TICK
+    return math.inf if ticks else times[0]
 
 
 def forget_choices(layout: Layout) -> None:
