@@ -54,6 +54,7 @@ class Reader(Payloads):
         self._looked: dict[KeyRef, int] = {}
         self._damaged: dict[KeyRef, list[Lost]] = {}
         self._steady: AbstractContextManager[object] = nullcontext()
+        self._searches = False  # whether we may look into `records/`, once that is known
         self.adrift: set[str] = set()
         """Artifacts that we could move neither to their place nor back; others take us to be at work on them."""
 
@@ -65,6 +66,9 @@ class Reader(Payloads):
     def candidates(self, home: KeyRef, key: str) -> list[Record]:
         """The records under a key, ordered by reference."""
         base = f"{self.layout.records}/{home}"
+        if self._is_absent(base):
+            self._looked[home] = 0
+            return []
         try:
             names = os.listdir(base)
         except (FileNotFoundError, NotADirectoryError):
@@ -90,6 +94,13 @@ class Reader(Payloads):
             elif record is not None:
                 warn_of_damage(f"{base}/{name}", "the record belongs to another key")
         return found
+
+    def _is_absent(self, base: str) -> bool:
+        """Whether a key is not there. Each new one is asked about, and an exception would take three times as long."""
+        if os.access(base, os.F_OK):
+            return False
+        self._searches = self._searches or os.access(self.layout.records, os.X_OK)
+        return self._searches
 
     def _lost(self, base: str, home: KeyRef, marks: list[str]) -> Iterator[Lost]:
         for mark in sorted(marks):

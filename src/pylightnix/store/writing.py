@@ -293,7 +293,7 @@ class Writer(Reader):
         payload = self.payload_text(record)
         with writing(payload):
             log = close_log(sealed.workspace) if logged is not False else None
-            if os.path.lexists(self.place(record)) and not os.path.lexists(payload):
+            if os.access(self.place(record), os.F_OK) and not os.path.lexists(payload):
                 moved = bring_back(sealed, payload, self._pending.sync)
             else:
                 moved = put_artifacts(sealed, payload, lambda: self._is_taken(record))
@@ -372,6 +372,8 @@ class Writer(Reader):
 
 def _size(path: str) -> int:
     """The size of a file, -1 if there is none."""
+    if not os.access(path, os.F_OK):  # nearly always so when something is built, and a third of an exception
+        return -1
     try:
         status = os.lstat(path)
     except OSError:
