@@ -16,7 +16,7 @@ from pylightnix.executors import watching
 from pylightnix.executors.declared import Declared
 from pylightnix.executors.watching import Unwatched, Watch
 from pylightnix.model.build import BuildRequest, Finding
-from pylightnix.model.threads import start
+from pylightnix.threads import start_thread
 
 OLD = time.time() - 1000
 
@@ -154,7 +154,7 @@ def test_what_threads_that_were_there_before_do_is_not_the_builders(
         done.set()
 
     if kind == "its own":
-        start(read)
+        start_thread(read)
     else:
         threading.Thread(target=read).start()
 

@@ -20,7 +20,7 @@ from threading import get_ident
 from types import CodeType, TracebackType
 from typing import Any, Self
 
-from pylightnix.model.threads import own_threads
+from pylightnix.threads import own_threads
 
 try:
     from pylightnix.executors import _glance

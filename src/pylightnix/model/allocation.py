@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 
-class collector_paused:  # noqa: N801  (used as a function; every stage needs it, and this costs a third of a generator)
+class collector_paused:  # noqa: N801  (used as a function; every stage needs it, and this costs a quarter of a generator)
     """No cyclic collection inside: with 10,000 stages it takes a tenth of a warm realize and finds nothing.
 
     Not for anything that runs a user's code for long.

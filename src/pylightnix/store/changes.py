@@ -68,26 +68,14 @@ def make_directories(path: str, mode: int = _DIRECTORY) -> list[str]:
 def move(source: Path, target: Path) -> None:
     """`os.rename`, onto a name that is free; FileExistsError, or another OSError, where a full directory has it."""
     if _observer is not None:
-        _observer(
-            "rename",
-            (
-                source,
-                target,
-            ),
-        )
+        _observer("rename", (source, target))
     os.rename(source, target)
 
 
 def replace(source: Path, target: Path, *, above: int | None = None) -> None:
     """`os.replace`: put a file under a name that another file may have; `above` is where both names stand."""
     if _observer is not None:
-        _observer(
-            "rename",
-            (
-                source,
-                target,
-            ),
-        )
+        _observer("rename", (source, target))
     os.replace(source, target, src_dir_fd=above, dst_dir_fd=above)
 
 
@@ -155,13 +143,7 @@ def write(handle: int, data: bytes | memoryview) -> int:
 def copy_range(source: int, target: int, most: int) -> int:
     """`os.copy_file_range`, where it is to be had: how many bytes were copied."""
     if _observer is not None:
-        _observer(
-            "copy",
-            (
-                source,
-                target,
-            ),
-        )
+        _observer("copy", (source, target))
     return os.copy_file_range(source, target, most)
 
 
@@ -175,26 +157,14 @@ def touch(path: Path) -> None:
 def link_symbolically(target: Path, path: Path) -> None:
     """`os.symlink`: make a link at `path` that leads to `target`."""
     if _observer is not None:
-        _observer(
-            "symlink",
-            (
-                target,
-                path,
-            ),
-        )
+        _observer("symlink", (target, path))
     os.symlink(target, path)
 
 
 def link(source: Path, path: Path) -> None:
     """`os.link`: give a file one more name; FileExistsError if somebody has it."""
     if _observer is not None:
-        _observer(
-            "link",
-            (
-                source,
-                path,
-            ),
-        )
+        _observer("link", (source, path))
     os.link(source, path)
 
 
@@ -256,24 +226,12 @@ def _syncfs() -> Callable[[int], int] | None:
 def clone(source: int, target: int) -> None:
     """Let an empty file have the blocks of another one, both open; OSError where the file system cannot."""
     if _observer is not None:
-        _observer(
-            "clone",
-            (
-                source,
-                target,
-            ),
-        )
+        _observer("clone", (source, target))
     fcntl.ioctl(target, _CLONE, source)
 
 
 def lock(handle: int, operation: int) -> None:
     """`flock`: take a lock of an open file, or give it back; BlockingIOError if that would mean to wait."""
     if _observer is not None:
-        _observer(
-            "flock",
-            (
-                handle,
-                operation,
-            ),
-        )
+        _observer("flock", (handle, operation))
     fcntl.flock(handle, operation)

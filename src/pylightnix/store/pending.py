@@ -19,10 +19,10 @@ from typing import Literal, get_args
 from pylightnix.errors import ConfigError, StoreError
 from pylightnix.model.keeping import Sealed
 from pylightnix.model.records import Record, Run
-from pylightnix.model.threads import start
 from pylightnix.names import KeyRef, RealizationRef
 from pylightnix.store import changes
 from pylightnix.store.layout import writing
+from pylightnix.threads import start_thread
 
 Durability = Literal["batch", "full", "none"]
 """What outlasts a loss of power. Batch: all that a realize has returned, and what it has made after a second at most.
@@ -115,7 +115,7 @@ class Pending:
             if waits and self._timer is None:
                 self._timer = threading.Event()
                 self._since = time.monotonic()
-                start(functools.partial(self._settle_in_time, self._timer))
+                start_thread(functools.partial(self._settle_in_time, self._timer))
         if not waits:
             try:
                 self.settle()

@@ -9,7 +9,7 @@ from _thread import get_ident
 
 import pytest
 
-from pylightnix.model.threads import own_threads, start
+from pylightnix.threads import own_threads, start_thread
 
 
 def wait_until_over(before: set[int]) -> None:
@@ -27,7 +27,7 @@ def test_a_thread_is_known_at_once_and_until_it_is_over() -> None:
         number.append(get_ident())
         over.wait()
 
-    start(work)
+    start_thread(work)
     (new,) = own_threads() - before
     over.set()
     wait_until_over(before)
@@ -37,7 +37,7 @@ def test_a_thread_is_known_at_once_and_until_it_is_over() -> None:
 def test_threads_that_are_over_at_once_are_forgotten() -> None:
     before = own_threads()
     for _ in range(200):
-        start(lambda: None)
+        start_thread(lambda: None)
     wait_until_over(before)
 
 
@@ -48,7 +48,7 @@ def test_a_forked_child_has_none() -> None:
     def work() -> None:
         over.wait()
 
-    start(work)
+    start_thread(work)
     child = os.fork()
     if not child:
         os._exit(len(own_threads()))

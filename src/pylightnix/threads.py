@@ -9,7 +9,7 @@ from collections.abc import Callable
 _own: set[int] = set()
 
 
-def start(work: Callable[[], None]) -> None:
+def start_thread(work: Callable[[], None]) -> None:
     """Let a thread of its own do this, which ends with the process.
 
     Nobody waits until it has begun: where other processes have all processors, `Thread.start` does so for milliseconds.
