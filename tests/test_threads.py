@@ -1,44 +1,47 @@
-"""Threads of the package itself: known from the moment they are asked for until they are over."""
+"""Threads of the package itself: known from when they begin until they are over."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from _thread import get_ident
+from _thread import _count, get_ident
 
 import pytest
 
-from pylightnix.threads import own_threads, start_thread
+from pylightnix.threads import count_own, is_own, start_thread
 
 
-def wait_until_over(before: set[int]) -> None:
+def wait_for(count: int) -> None:
     end = time.monotonic() + 30
-    while own_threads() != before:
+    while count_own() != count:
         assert time.monotonic() < end
         time.sleep(0.001)
 
 
-def test_a_thread_is_known_at_once_and_until_it_is_over() -> None:
-    before, over = own_threads(), threading.Event()
-    number: list[int] = []
+def test_a_thread_is_known_while_it_is_at_work() -> None:
+    before, over = count_own(), threading.Event()
+    seen: list[tuple[int, bool]] = []
 
     def work() -> None:
-        number.append(get_ident())
+        seen.append((get_ident(), is_own(get_ident())))
         over.wait()
 
     start_thread(work)
-    (new,) = own_threads() - before
+    wait_for(before + 1)
+    assert not is_own(get_ident())
     over.set()
-    wait_until_over(before)
-    assert number == [new]
+    wait_for(before)
+    ((number, was_own),) = seen
+    assert was_own
+    assert not is_own(number)
 
 
-def test_threads_that_are_over_at_once_are_forgotten() -> None:
-    before = own_threads()
+def test_python_counts_no_less_of_them_than_we_do() -> None:
     for _ in range(200):
         start_thread(lambda: None)
-    wait_until_over(before)
+        ours, all_of_them = count_own(), _count()
+        assert ours <= all_of_them
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
@@ -48,9 +51,11 @@ def test_a_forked_child_has_none() -> None:
     def work() -> None:
         over.wait()
 
+    before = count_own()
     start_thread(work)
+    wait_for(before + 1)
     child = os.fork()
     if not child:
-        os._exit(len(own_threads()))
+        os._exit(count_own())
     assert os.waitpid(child, 0)[1] == 0
     over.set()

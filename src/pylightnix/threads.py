@@ -6,33 +6,37 @@ import os
 from _thread import get_ident, start_new_thread
 from collections.abc import Callable
 
-_own: set[int] = set()
+_at_work: set[int] = set()
 
 
 def start_thread(work: Callable[[], None]) -> None:
     """Let a thread of its own do this, which ends with the process.
 
     Nobody waits until it has begun: where other processes have all processors, `Thread.start` does so for milliseconds.
+
+    Raises:
+        RuntimeError: the system gives no more threads.
     """
-    ended: list[bool] = []
 
     def run() -> None:
+        _at_work.add(get_ident())
         try:
             work()
         finally:
-            ended.append(True)
-            _own.discard(get_ident())
+            _at_work.discard(get_ident())
 
-    thread = start_new_thread(run, ())
-    _own.add(thread)
-    if ended:
-        _own.discard(thread)
+    start_new_thread(run, ())
 
 
-def own_threads() -> set[int]:
-    """Those at work at this moment, by their numbers."""
-    return _own.copy()
+def is_own(thread: int) -> bool:
+    """Whether the thread of this number is one of these, and at work."""
+    return thread in _at_work
+
+
+def count_own() -> int:
+    """How many of these are at work; one that has not begun yet is none, as in Python's own count."""
+    return len(_at_work)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_own.clear)
+    os.register_at_fork(after_in_child=_at_work.clear)

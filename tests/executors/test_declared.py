@@ -142,27 +142,48 @@ def test_what_listeners_do_is_not_the_builders(request_: BuildRequest, data: Pat
     assert found(request_, listen) == ()
 
 
-@pytest.mark.parametrize("kind", ["its own", "of somebody"])
-def test_what_threads_that_were_there_before_do_is_not_the_builders(
-    request_: BuildRequest, data: Path, kind: str
-) -> None:
-    begin, done = threading.Event(), threading.Event()
+def test_what_threads_that_were_there_before_do_is_not_the_builders(request_: BuildRequest, data: Path) -> None:
+    begin = threading.Event()
+    done: list[int] = []
 
     def read() -> None:
         begin.wait()
         data.read_text()
-        done.set()
-
-    if kind == "its own":
-        start_thread(read)
-    else:
-        threading.Thread(target=read).start()
+        done.append(1)
 
     def builder() -> None:
         begin.set()
-        assert done.wait(30)
+        while len(done) < wanted:
+            time.sleep(0.001)
 
-    assert found(request_, builder) == ()
+    for kinds in ("user", "own", "user own", "own user"):
+        begin.clear()
+        done.clear()
+        wanted = len(kinds.split())
+        for kind in kinds.split():
+            threading.Thread(target=read, daemon=True).start() if kind == "user" else start_thread(read)
+        assert found(request_, builder) == (), kinds
+
+
+def test_a_thread_of_the_builder_with_the_number_of_one_that_is_over_is_the_builders(
+    request_: BuildRequest, data: Path
+) -> None:
+    over = threading.Event()
+
+    def wait() -> None:
+        over.wait()
+
+    def builder() -> None:
+        over.set()
+        time.sleep(0.1)
+        for _ in range(20):
+            thread = threading.Thread(target=data.read_text)
+            thread.start()
+            thread.join()
+
+    start_thread(wait)
+    time.sleep(0.1)
+    assert found(request_, builder) == (Finding("file", str(data)),)
 
 
 def test_one_of_two_files_of_a_name_is_not_guessed(

@@ -227,6 +227,17 @@ def test_runs_of_threads_take_turns(bench: Bench) -> None:
     assert (sys.stdout, sys.stderr) == streams
 
 
+def test_what_was_printed_is_shown_when_the_run_is_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also where a stream of the user's holds lines back."""
+    shown = tmp_path / "shown"
+    with shown.open("w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        value_of(bench.perform(bench.request(print, sep=" and ")))
+        assert shown.read_text() == "\n"
+
+
 def test_no_standard_error(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     request = bench.request(builders.write_logs, wants_build=True)

@@ -219,6 +219,19 @@ def test_what_was_refused_to_the_timer_is_settled_later(
     assert [found.ref for found in Store(store.path).keeper.records()] == [record.ref]
 
 
+def test_where_no_thread_is_to_be_had_results_are_settled_at_the_end(
+    store: Store, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(work: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(pending, "start_thread", refuse)
+    with store.keeper.together():
+        records = [make(n=n, content=str(n)) for n in range(2)]
+    store.keeper.settle()
+    assert {found.ref for found in Store(store.path).keeper.records()} == {record.ref for record in records}
+
+
 def test_who_waits_for_what_is_due_settles_and_leaves_nothing_to_the_timer(
     store: Store, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,7 +246,7 @@ def test_who_waits_for_what_is_due_settles_and_leaves_nothing_to_the_timer(
         store.keeper.when_settled(lambda: acted.append(2))
         assert {record.ref for record in Store(store.path).keeper.records()} == {first.ref, second.ref}
         assert acted == [1, 2]
-        assert store.keeper._pending._timer is None
+        assert store.keeper._pending._over is None
 
 
 @pytest.mark.parametrize("at", range(12))

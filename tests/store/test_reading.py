@@ -461,3 +461,12 @@ def test_what_is_removed_while_its_runs_are_read_is_told_as_that(
     monkeypatch.setattr(reading, "_noted", remove_then)
     with pytest.raises(StoreError, match="was removed from this store"):
         store.keeper.runs(record)
+
+
+def test_a_key_that_is_a_link_to_itself_is_told_of_and_no_candidate(store: Store, make: Make) -> None:
+    record = make()
+    base = store.path / "records" / record.home
+    remove_tree(str(base))
+    base.symlink_to(base)
+    with pytest.warns(DamageWarning, match="symbolic links"):
+        assert store.keeper.candidates(record.home, record.key) == []

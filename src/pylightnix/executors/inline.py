@@ -159,6 +159,8 @@ class InlineExecutor:
             if os.getpid() != process:  # the builder forked, and this is the copy: what comes next is not its own
                 os._exit(0)
             around.restore()
+            if log.made or log.problem:
+                out.flush()
             log.close()
         return _result(outcome, log, process)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
-import platform
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 from pylightnix.executors import cgroups
+from pylightnix.executors.telling import host_facts
 from pylightnix.hashing import digest_bytes
 from pylightnix.model.conditions import Conditions
 
@@ -43,7 +43,7 @@ def scope() -> str:
     """Which part of which machine this process may use, as a word: who may use the same one gets the same one."""
     may = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     job = os.environ.get("SLURM_JOB_ID", "")
-    part = [platform.node(), may, cgroups.processors(), cgroups.memory(), gpus(), job]
+    part = [host_facts()["host"], may, cgroups.processors(), cgroups.memory(), gpus(), job]
     return digest_bytes(repr(part).encode())[:16]
 
 

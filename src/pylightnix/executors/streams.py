@@ -53,7 +53,7 @@ class Tee(io.TextIOBase):
                 self._shown.flush()
 
     def close(self) -> None:
-        """Nothing: it stays usable. Python closes what nobody has any more, and would flush twice after each run."""
+        """Nothing: it stays usable, and whoever has made it flushes. Python closes what nobody has any more."""
 
     def writable(self) -> bool:
         return True

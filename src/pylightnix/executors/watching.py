@@ -20,7 +20,7 @@ from threading import get_ident
 from types import CodeType, TracebackType
 from typing import Any, Self
 
-from pylightnix.threads import own_threads
+from pylightnix.threads import count_own, is_own
 
 try:
     from pylightnix.executors import _glance
@@ -89,10 +89,9 @@ class Watch:
         global _watch
         if not _installed:
             _install()
-        self._outsiders = own_threads()
-        if count_threads() > len(self._outsiders):
-            self._outsiders.update(thread.ident for thread in threading.enumerate() if thread.ident is not None)
-            self._outsiders.discard(get_ident())
+        if count_threads() > count_own():
+            me = get_ident()
+            self._outsiders = {thread.ident for thread in threading.enumerate() if thread.ident not in (me, None)}
         self._before, _watch = _watch, self
         _look_for(self)
         return self
@@ -121,11 +120,16 @@ class Watch:
             settled.setdefault(_absolute(here, path), own)
         self.opened = settled
 
+    def is_the_builder(self) -> bool:
+        """Whether what this thread does is the builder's."""
+        me = get_ident()
+        return me not in self._outsiders and not is_own(me)
+
     def asked_for(self, name: str, caller: Any) -> None:
         """A variable was read, by this frame."""
         if name in self._iterated:
             self._iterated.discard(name)  # of a walk over the whole environment, such as a copy of it
-        elif name not in self.variables and name not in self.assigned and get_ident() not in self._outsiders:
+        elif name not in self.variables and name not in self.assigned and self.is_the_builder():
             from pylightnix.executors.places import is_project_code
 
             while caller is not None and caller.f_code.co_filename in _PASSED_THROUGH:
@@ -282,9 +286,9 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
                 return
         except (AttributeError, TypeError):
             pass  # a descriptor, or bytes
-        if not watch._outsiders or get_ident() not in watch._outsiders:
+        if watch.is_the_builder():
             watch.opens(*args)
-    elif event in _EVENTS and get_ident() not in watch._outsiders:
+    elif event in _EVENTS and watch.is_the_builder():
         watch.note(event, args)
 
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import platform
 import re
+import string
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
@@ -46,6 +46,9 @@ _NAME = re.compile(
     rf"(?P<home>[0-9a-f]{{40}}-[A-Za-z0-9_.+-]+)@(?P<host>[A-Za-z0-9.-]+)@{ID.pattern}@(?P<since>[0-9]{{1,{_DIGITS}}})\.lock"
 )
 _PRESENCE = re.compile(rf"[A-Za-z0-9.-]+@{ID.pattern}\.lock")
+_SIGNS = frozenset(f"{string.ascii_letters}{string.digits}.-")
+"""What the name of a machine has, where it stands in the name of a lock."""
+
 _threads: dict[str, threading.Thread] = {}
 """Which thread of this process took a slot: what it holds itself, in a realize within a builder, it must not await."""
 
@@ -356,7 +359,15 @@ def _since() -> int:
 @functools.cache
 def host_name() -> str:
     """This machine, as it stands in the names of locks."""
-    return re.sub(r"[^A-Za-z0-9.-]", "-", platform.node())[:40] or "unknown"
+    return "".join([sign if sign in _SIGNS else "-" for sign in _node()])[:40] or "unknown"
+
+
+def _node() -> str:
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    import platform  # slow to import
+
+    return platform.node()
 
 
 def _listed(directory: str) -> list[str]:

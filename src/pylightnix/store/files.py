@@ -28,6 +28,7 @@ NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 DIRECTORY = os.O_RDONLY | NO_LINK | getattr(os, "O_DIRECTORY", 0)
 """For opening a directory that is not reached through a link."""
 
+_FOLLOWS = os.access not in os.supports_follow_symlinks  # where it cannot but follow links
 _FIRST = 16384
 _PORTION = 128 * 1024  # for megabytes at once Linux wants as much memory in one piece: it took up to twice as long
 _FLAGS = ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")  # a fifo must not hang, a link must not be followed
@@ -98,6 +99,11 @@ def is_directory(path: str | os.PathLike[str]) -> bool:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except OSError:
         return False
+
+
+def is_there(path: str) -> bool:
+    """Whether something is there, if only a link. `os.path.lexists` without the exception that it catches."""
+    return os.access(path, os.F_OK, follow_symlinks=_FOLLOWS)
 
 
 def is_in_the_way(path: str) -> bool:
@@ -268,14 +274,14 @@ def fresh_id() -> str:
     """A name that nobody else has: the process and 48 random bits."""
     while True:
         try:
-            return _fresh.pop()
+            return f"{os.getpid()}-{_fresh.pop()}"
         except IndexError:
-            process, random = os.getpid(), os.urandom(6 * 64).hex()
-            _fresh.extend([f"{process}-{random[at : at + 12]}" for at in range(0, len(random), 12)])
+            random = os.urandom(6 * 64).hex()
+            _fresh.extend([random[at : at + 12] for at in range(0, len(random), 12)])
 
 
 _fresh: list[str] = []
-"""Names of this process that nobody has taken yet: asking the system for each costs more."""
+"""Random digits that nobody has taken yet: asking the system for each costs more."""
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_fresh.clear)

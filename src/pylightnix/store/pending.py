@@ -93,7 +93,7 @@ class Pending:
         self._acts: deque[Callable[[], None]] = deque()
         self._settling = threading.RLock()
         self._together = 0
-        self._timer: threading.Event | None = None  # set when what waits has been settled by others
+        self._over: threading.Event | None = None  # of the batch that waits: set when it was settled
         self._since = 0.0
 
     @contextlib.contextmanager
@@ -112,10 +112,11 @@ class Pending:
         with self.gate:
             self._ready.setdefault(ready.sealed.record.home, []).append(ready)
             waits = self._together > 0 and self.durability != "full"
-            if waits and self._timer is None:
-                self._timer = threading.Event()
+            if waits and self._over is None:
                 self._since = time.monotonic()
-                start_thread(functools.partial(self._settle_in_time, self._timer))
+                self._over = threading.Event()
+                with contextlib.suppress(RuntimeError):  # no thread is to be had: who ends this settles in any case
+                    start_thread(functools.partial(self._settle_in_time, self._over))
         if not waits:
             try:
                 self.settle()
@@ -138,7 +139,7 @@ class Pending:
             waits = bool(self._ready)
             if waits:
                 self._acts.append(act)
-            due = self._timer is not None and time.monotonic() - self._since > DUE * LONGEST
+            due = self._over is not None and time.monotonic() - self._since > DUE * LONGEST
         if not waits:
             act()
         elif due:
@@ -162,9 +163,9 @@ class Pending:
         if self.unsynced and not self._together:
             self.sync()
 
-    def _settle_in_time(self, timer: threading.Event) -> None:
+    def _settle_in_time(self, over: threading.Event) -> None:
         """The work of the timer."""
-        if not timer.wait(LONGEST):
+        if not over.wait(LONGEST):
             self._settle_quietly()
 
     def _settle_quietly(self) -> None:
@@ -176,9 +177,9 @@ class Pending:
         """Settle what can be; what went wrong first, and what is left."""
         with self._settling:
             with self.gate:
-                if self._timer is not None:
-                    self._timer.set()
-                    self._timer = None
+                if self._over is not None:
+                    self._over.set()
+                    self._over = None
                 batch = [ready for several in self._ready.values() for ready in several]
             if not batch:
                 return None, []

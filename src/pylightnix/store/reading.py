@@ -15,7 +15,7 @@ from pylightnix.model.keeping import Lost, Workspace
 from pylightnix.model.records import Context, InputChoice, Record, Run
 from pylightnix.names import DerivationRef, KeyRef, RealizationRef, printable
 from pylightnix.store.documents import parse_context, parse_derivation, parse_record, parse_run
-from pylightnix.store.files import DIRECTORY, ID, is_directory, read_small, read_start, reason, warn_of_damage
+from pylightnix.store.files import DIRECTORY, ID, is_directory, is_there, read_small, read_start, reason, warn_of_damage
 from pylightnix.store.layout import Layout
 from pylightnix.store.manifests import Entry, read_manifest
 from pylightnix.store.payloads import Payloads
@@ -54,7 +54,6 @@ class Reader(Payloads):
         self._looked: dict[KeyRef, int] = {}
         self._damaged: dict[KeyRef, list[Lost]] = {}
         self._steady: AbstractContextManager[object] = nullcontext()
-        self._searches = False  # whether we may look into `records/`, once that is known
         self.adrift: set[str] = set()
         """Artifacts that we could move neither to their place nor back; others take us to be at work on them."""
 
@@ -96,11 +95,8 @@ class Reader(Payloads):
         return found
 
     def _is_absent(self, base: str) -> bool:
-        """Whether a key is not there. Each new one is asked about, and an exception would take three times as long."""
-        if os.access(base, os.F_OK):
-            return False
-        self._searches = self._searches or os.access(self.layout.records, os.X_OK)
-        return self._searches
+        """Whether a key is known not to be there, which an exception would tell in three times the time."""
+        return not is_there(base) and os.access(self.layout.records, os.X_OK)
 
     def _lost(self, base: str, home: KeyRef, marks: list[str]) -> Iterator[Lost]:
         for mark in sorted(marks):

@@ -1,18 +1,15 @@
 """Remembers the choices of whole closures below `cache/`, which anybody may delete. Never read where it may be wrong.
 
 A choice with a stamp was the only candidate under its key. The stamp is when the key's directory and the record were
-last changed, by the clock of the file system (`st_ctime`, which nobody can set). Whatever is changed after it was taken
-must have another time. Where that clock ticks slowly it is taken only of what was last changed before a certain file
-was made.
+last changed, by the clock of the file system (`st_ctime`, which nobody can set). It is taken only of a directory that
+was last changed before a certain file was: whatever is changed later than that has another time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping
 
 from pylightnix.errors import DamageError, StoreError
@@ -31,12 +28,6 @@ MOST = 64
 
 _KIND = "choices-"
 """How the names of our files begin: in the same directory there are others."""
-
-_TICK = 0.001
-"""Seconds between two ticks of a slow clock, at least: Linux has 100 to 1,000 a second."""
-
-_LOOKS = 4
-"""At a clock, to see how it ticks: so often it does not tick by chance."""
 
 _BROKEN = (OSError, DamageError, ValueError, TypeError, LookupError)
 
@@ -88,8 +79,8 @@ class Recollections:
             self._forget_oldest(path)
             write_new(f"{unique}.now", b"")
             try:
-                before = _slow_now(f"{unique}.now")
-                write_new(unique, _document([(m.derivation, self._stamped(m, before)) for m in made]))
+                now = _changed_now(f"{unique}.now")
+                write_new(unique, _document([(m.derivation, self._stamped(m, now)) for m in made]))
                 replace(unique, path)
             finally:
                 for name in (unique, f"{unique}.now"):
@@ -107,7 +98,7 @@ class Recollections:
             remove_file(oldest)
             others.remove(oldest)
 
-    def _stamped(self, made: Made, before: float) -> Remembered:
+    def _stamped(self, made: Made, now: int) -> Remembered:
         """The choice with its stamp, if it can have one. The times come first: what is seen afterwards is not older."""
         choice = made.remembered.choice
         if made.remembered.stamp is not None or not made.lone:
@@ -119,22 +110,19 @@ class Recollections:
         except OSError:
             return made.remembered
         alone = len(names) == self._looked(choice.key) and [n for n in names if not n.endswith(".run")] == [digits]
-        return made.remembered._replace(stamp=stamp) if alone and max(stamp) < before else made.remembered
+        return made.remembered._replace(stamp=stamp) if alone and max(stamp) < now else made.remembered
 
 
-def _slow_now(path: str) -> float:
-    """The time of a file that was just made where the clock ticks slowly, else infinite.
+def _changed_now(path: str) -> int:
+    """Change a file; when that was, by the clock of the file system.
 
-    Linux since 6.13 gives what is changed after a look at its time another one, however soon ("multigrain timestamps",
-    on most file systems); before, all that is changed in one tick has the same.
+    That clock may tick a hundred times a second only. But Linux since 6.13 gives what is changed after a look at its
+    time a finer one, and to nothing afterwards an earlier one ("multigrain timestamps"): what was changed before, in
+    the same tick, is earlier then.
     """
-    began = time.monotonic()
-    times = []
-    for _ in range(_LOOKS):
-        times.append(os.stat(path).st_ctime_ns)
-        set_mode(path, 0o444)
-    ticks = len(set(times)) == _LOOKS and time.monotonic() - began < _TICK
-    return math.inf if ticks else times[0]
+    os.stat(path)
+    set_mode(path, 0o444)
+    return os.stat(path).st_ctime_ns
 
 
 def forget_choices(layout: Layout) -> None:

@@ -10,7 +10,6 @@ import os
 import stat
 import warnings
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import NamedTuple
 
 from pylightnix.names import printable
@@ -61,7 +60,11 @@ def doubts(layout: Layout) -> Iterator[Doubt]:
 
 
 def _parents(path: str) -> list[str]:
-    return [str(parent) for parent in PurePath(path).parents]
+    parents = []
+    while (above := os.path.dirname(path)) != path:
+        parents.append(above)
+        path = above
+    return parents
 
 
 def _of_place(path: str) -> Iterator[Doubt]:

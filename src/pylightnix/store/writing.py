@@ -25,7 +25,7 @@ from pylightnix.store.claims import Claims, HeldSlot
 from pylightnix.store.collection.holds import Holding, Holds
 from pylightnix.store.documents import check_times, value_text
 from pylightnix.store.failures import keep_failure
-from pylightnix.store.files import NewFile, fresh_id, has_bytes, is_directory, write_new, write_once
+from pylightnix.store.files import NewFile, fresh_id, has_bytes, is_directory, is_there, write_new, write_once
 from pylightnix.store.layout import Layout, writing
 from pylightnix.store.manifests import EMPTY
 from pylightnix.store.past import PastRuns
@@ -293,7 +293,7 @@ class Writer(Reader):
         payload = self.payload_text(record)
         with writing(payload):
             log = close_log(sealed.workspace) if logged is not False else None
-            if os.access(self.place(record), os.F_OK) and not os.path.lexists(payload):
+            if is_there(self.place(record)) and not os.path.lexists(payload):
                 moved = bring_back(sealed, payload, self._pending.sync)
             else:
                 moved = put_artifacts(sealed, payload, lambda: self._is_taken(record))
@@ -372,7 +372,7 @@ class Writer(Reader):
 
 def _size(path: str) -> int:
     """The size of a file, -1 if there is none."""
-    if not os.access(path, os.F_OK):  # nearly always so when something is built, and a third of an exception
+    if not is_there(path):  # asked first, since of what is to be built it nearly always is so
         return -1
     try:
         status = os.lstat(path)
