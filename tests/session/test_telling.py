@@ -15,6 +15,7 @@ from pylightnix.errors import BuildError
 from pylightnix.model.claiming import Holder
 from pylightnix.model.plan import Step
 from pylightnix.names import DerivationRef
+from pylightnix.session import telling
 from pylightnix.session.telling import MOST_LINES, PlainTelling
 from pylightnix.store.removal import remove_tree
 
@@ -117,6 +118,18 @@ def test_of_very_many_those_of_one_kind_are_counted_together(store: Store) -> No
     lines = told(many([data(n) for n in range(count)]), store)
     assert len(lines) == 3
     assert any(f"reuse    {count} × data" in line for line in lines)
+
+
+def test_of_many_long_runs_one_is_told_now_and_then(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    targets = [data(n) for n in range(MOST_LINES + 10)]
+    runs = [line for line in told(targets, store) if line.startswith("done")]
+    assert len(runs) == MOST_LINES
+    assert not any("have ended" in line for line in runs)
+    monkeypatch.setattr(telling, "SILENCE", 0.0)
+    runs = [line for line in told(targets, store, rebuild=targets) if line.startswith("done")]
+    assert [line.partition("; ")[2] for line in runs] == [""] * MOST_LINES + [
+        f"{count} have ended" for count in range(MOST_LINES + 1, MOST_LINES + 11)
+    ]
 
 
 def test_all_goes_to_standard_error_of_the_moment(store: Store, capfd: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,9 @@ from pylightnix.names import DerivationRef, RealizationRef, printable
 MOST_LINES = 40
 """Steps and runs up to which each is told as it happens; beyond, those of one kind are counted together at the end."""
 
+SILENCE = 5.0
+"""Seconds after which one of many runs is told in any case."""
+
 MOST_FINDINGS = 5
 """Undeclared things of a run that are told one by one."""
 
@@ -37,8 +40,9 @@ class PlainTelling:
         self._reused: list[Step] = []
         self._built: Counter[DerivationRef] = Counter()
         self._untold: list[Step] = []
-        self._began = time.monotonic()
+        self._began = self._ended_last = time.monotonic()
         self._runs = 0
+        self._ended = 0
         self._total = 0
         self._warned: set[tuple[str, Finding]] = set()
 
@@ -71,10 +75,14 @@ class PlainTelling:
         pass
 
     def finished(self, request: BuildRequest, result: BuildResult, kept: Path | None) -> None:
-        if self._runs <= MOST_LINES or result.failure is not None:
+        self._ended += 1
+        many = self._runs > MOST_LINES
+        if not many or result.failure is not None or time.monotonic() - self._ended_last >= SILENCE:
+            self._ended_last = time.monotonic()
             state = "failed" if result.failure is not None else "done"
+            so_far = f"; {self._ended} have ended" if many else ""
             seconds = f"{result.duration:.2f} s"
-            self._say(f"{state:<8} {request.stage}  run {request.run}, seed {request.seed}, {seconds}")
+            self._say(f"{state:<8} {request.stage}  run {request.run}, seed {request.seed}, {seconds}{so_far}")
         if result.findings and (result.failure is None or result.failure.kind != "undeclared"):
             self._warn(request, result)
 
@@ -90,6 +98,7 @@ class PlainTelling:
 
     def retrying(self, request: BuildRequest, attempt: int) -> None:
         self._runs -= 1  # it is the same run that starts again
+        self._ended -= 1
         self._say(f"{'retry':<8} {request.stage}  run {request.run}, attempt {attempt}")
 
     def lost(self, ref: RealizationRef, run: int) -> None:
