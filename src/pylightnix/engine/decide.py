@@ -92,6 +92,7 @@ class Decider:
         self._wanted_first: dict[KeyRef, int] = {}
         self._made_in: dict[DerivationRef, Context] = {}
         self._seen: dict[KeyRef, dict[RealizationRef, Record]] = {}
+        self._fresh: set[RealizationRef] = set()  # held since before they were there
         self._rebuild = set(rebuild)
         self._needed = set(closure.targets)
         self._bare: dict[DerivationRef, str] = {}
@@ -147,7 +148,7 @@ class Decider:
     def _have(self, pinned: Pinned, key: Key, records: tuple[Record, ...], why: str) -> _Had:
         """What is done with realizations that are chosen, so that their artifacts are there where they are needed."""
         home, refs = key.home, tuple([record.ref for record in records])
-        gone = [record for record in records if not self._keeper.present(record)]
+        gone = [one for one in records if one.ref not in self._fresh and not self._keeper.present(one)]
         if not gone and not self.elsewhere.supply.there:
             self._bare.pop(pinned.ref, None)
             return _Had(Step(pinned.ref, "reuse", why, "", 0, home, refs))
@@ -252,6 +253,7 @@ class Decider:
 
         So a run costs two looks and not three. What others made since then counts as made after the decision.
         """
+        self._fresh.add(record.ref)
         seen = self._seen.get(record.home)
         if seen is not None:
             seen.setdefault(record.ref, record)
