@@ -107,7 +107,9 @@ def is_there(path: str) -> bool:
 
 
 def is_in_the_way(path: str) -> bool:
-    """Whether something is there that is no directory, such as a link to one. One look: it may be made meanwhile."""
+    """Whether something is there that is no directory, such as a link to one. One look tells: it may be made now."""
+    if not is_there(path):  # asked first, since in a new store nothing is
+        return False
     try:
         return not stat.S_ISDIR(os.lstat(path).st_mode)
     except OSError:

@@ -86,7 +86,7 @@ def _of_parent(path: str) -> Iterator[Doubt]:
     status = _status(path)
     if status is None:
         return
-    if status.st_uid not in (os.geteuid(), _ROOT, _nobody()):
+    if status.st_uid not in (os.geteuid(), _ROOT) and status.st_uid != _nobody():
         yield Doubt(
             printable(path), f"it belongs to {_name(status.st_uid)}, who can put another store in the place of yours",
             "move the store to a directory of your own",
@@ -99,6 +99,8 @@ def _of_parent(path: str) -> Iterator[Doubt]:
 
 
 def _status(path: str) -> os.stat_result | None:
+    if not os.access(path, os.F_OK):  # asked first: an exception takes several times as long
+        return None
     try:
         return os.stat(path)
     except OSError:
