@@ -238,6 +238,24 @@ def test_what_was_printed_is_shown_when_the_run_is_over(
         assert shown.read_text() == "\n"
 
 
+def test_a_stream_of_the_users_may_be_anything_that_can_be_written_to(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Shown:
+        def __init__(self) -> None:
+            self.text = ""
+
+        def write(self, text: str) -> None:
+            self.text += text
+
+    shown = Shown()
+    monkeypatch.setattr(sys, "stderr", shown)
+    request = bench.request(print, end="said")
+    value_of(bench.perform(request))
+    assert shown.text == "said"
+    assert Path(request.log).read_text() == "said"
+
+
 def test_no_standard_error(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     request = bench.request(builders.write_logs, wants_build=True)

@@ -199,3 +199,26 @@ def test_a_warning_can_be_told_apart_and_is_safe_to_print() -> None:
     with pytest.warns(DamageWarning) as caught:
         warn_of_damage("/a\x1b[2J/b\udcff", "what\n\u202e")
     assert str(caught[0].message) == r"/a\x1b[2J/b\udcff: what\n\u202e; treated as not there"
+
+
+def test_whether_something_is_there(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for look in (files.is_there, os.path.lexists):
+        assert [look(str(tmp_path / name)) for name in ("file", "dangling", "loop", "nowhere")] == [True] * 3 + [False]
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_where_the_system_does_not_tell_it_quickly_it_is_told_slowly(
+    monkeypatch: pytest.MonkeyPatch, *, knows: bool
+) -> None:
+    """As with an old kernel, or in a sandbox: `os.access` is False for everything, or does not know how."""
+
+    def refuse(*_: object, **__: object) -> bool:
+        if not knows:
+            raise NotImplementedError
+        return False
+
+    monkeypatch.setattr(os, "access", refuse)
+    assert files._quick_look() is os.path.lexists

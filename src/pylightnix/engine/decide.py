@@ -92,7 +92,7 @@ class Decider:
         self._wanted_first: dict[KeyRef, int] = {}
         self._made_in: dict[DerivationRef, Context] = {}
         self._seen: dict[KeyRef, dict[RealizationRef, Record]] = {}
-        self._fresh: set[RealizationRef] = set()  # held since before they were there
+        self._fresh: set[RealizationRef] = set()  # what was registered here, and is held: its artifacts were seen to
         self._rebuild = set(rebuild)
         self._needed = set(closure.targets)
         self._bare: dict[DerivationRef, str] = {}

@@ -53,7 +53,7 @@ class Room:
         self._demands: dict[int, tuple[Conditions, Demand]] = {}
 
     def demand(self, where: str, conditions: Conditions) -> Demand:
-        """What a run takes that says so.
+        """What a run takes whose stage says so.
 
         Raises:
             ResourceError: there is not so much, however long it waits.
@@ -119,7 +119,7 @@ class Room:
         return bool(self.lacking) and self._shares is not None and self._shares.look()
 
     def share(self, demand: Demand, run: str, *, stacked: bool) -> Share | None:
-        """Let other calls see what a run takes, which fitted and is something; None if they were faster."""
+        """Let other calls see what a run takes, which fitted and is not nothing; None if they were faster."""
         if self._shares is None:
             return UNSHARED
         return self._shares.take(demand, self._free(), run, stacked=stacked)

@@ -5,6 +5,7 @@ Unaware of builders.
 
 from __future__ import annotations
 
+import operator
 import signal
 import threading
 from typing import Any
@@ -34,7 +35,7 @@ class Handlers:
             signal.setitimer(signal.ITIMER_REAL, 0)
         if threading.current_thread() is threading.main_thread():  # else Python sets no handler
             found = list(map(plain.getsignal, _NUMBERS))
-            if found != self._handlers:
+            if any(map(operator.is_not, found, self._handlers)):
                 self._put_back(found)
         if _HAS_MASK and plain.pthread_sigmask(_BLOCK, ()) != self._blocked:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)

@@ -159,9 +159,10 @@ class InlineExecutor:
             if os.getpid() != process:  # the builder forked, and this is the copy: what comes next is not its own
                 os._exit(0)
             around.restore()
-            if log.made or log.problem:
-                out.flush()
             log.close()
+            if log.made or log.problem:
+                with contextlib.suppress(Exception):  # it is a stream of the user's, and may be anything
+                    out.flush()
         return _result(outcome, log, process)
 
 

@@ -53,7 +53,7 @@ class Tee(io.TextIOBase):
                 self._shown.flush()
 
     def close(self) -> None:
-        """Nothing: it stays usable, and whoever has made it flushes. Python closes what nobody has any more."""
+        """Nothing: it stays usable. Python closes what nobody has any more; what is shown is flushed after the run."""
 
     def writable(self) -> bool:
         return True

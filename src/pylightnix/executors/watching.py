@@ -89,7 +89,8 @@ class Watch:
         global _watch
         if not _installed:
             _install()
-        if count_threads() > count_own():
+        own = count_own()
+        if count_threads() > min(own, count_own()):  # some of ours may begin or end in between
             me = get_ident()
             self._outsiders = {thread.ident for thread in threading.enumerate() if thread.ident not in (me, None)}
         self._before, _watch = _watch, self

@@ -22,7 +22,7 @@ MOST_LINES = 40
 """Steps and runs up to which each is told as it happens; beyond, those of one kind are counted together at the end."""
 
 SILENCE = 5.0
-"""Seconds after which one of many runs is told in any case."""
+"""Seconds: of more runs, the first is told that ends so long after the one that was told last."""
 
 MOST_FINDINGS = 5
 """Undeclared things of a run that are told one by one."""
@@ -80,7 +80,7 @@ class PlainTelling:
         if not many or result.failure is not None or time.monotonic() - self._ended_last >= SILENCE:
             self._ended_last = time.monotonic()
             state = "failed" if result.failure is not None else "done"
-            so_far = f"; {self._ended} have ended" if many else ""
+            so_far = f"; {self._ended} have ended" if many and result.failure is None else ""
             seconds = f"{result.duration:.2f} s"
             self._say(f"{state:<8} {request.stage}  run {request.run}, seed {request.seed}, {seconds}{so_far}")
         if result.findings and (result.failure is None or result.failure.kind != "undeclared"):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import json
 import os
 import re
 import stat
 import warnings
+from collections.abc import Callable
 from typing import Any, BinaryIO, NoReturn, Self
 
 from pylightnix.errors import DamageError
@@ -28,7 +30,6 @@ NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 DIRECTORY = os.O_RDONLY | NO_LINK | getattr(os, "O_DIRECTORY", 0)
 """For opening a directory that is not reached through a link."""
 
-_FOLLOWS = os.access not in os.supports_follow_symlinks  # where it cannot but follow links
 _FIRST = 16384
 _PORTION = 128 * 1024  # for megabytes at once Linux wants as much memory in one piece: it took up to twice as long
 _FLAGS = ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")  # a fifo must not hang, a link must not be followed
@@ -101,13 +102,24 @@ def is_directory(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def is_there(path: str) -> bool:
-    """Whether something is there, if only a link. `os.path.lexists` without the exception that it catches."""
-    return os.access(path, os.F_OK, follow_symlinks=_FOLLOWS)
+def _quick_look() -> Callable[[str], bool]:
+    """What `os.path.lexists` tells without the exception that it catches, where the system is able to tell that.
+
+    Python may have been made for a system that is: so it is tried on what is there.
+    """
+    look = functools.partial(os.access, mode=os.F_OK, follow_symlinks=False, effective_ids=True)
+    with contextlib.suppress(NotImplementedError, OSError):
+        if look(os.sep):
+            return look
+    return os.path.lexists
+
+
+is_there = _quick_look()
+"""Whether something is at a path, if only a link; as `os.path.lexists` it takes any trouble for nothing being there."""
 
 
 def is_in_the_way(path: str) -> bool:
-    """Whether something is there that is no directory, such as a link to one. One look tells: it may be made now."""
+    """Whether something is there that is no directory, such as a link to one."""
     if not is_there(path):  # asked first, since in a new store nothing is
         return False
     try:

@@ -57,14 +57,13 @@ class Layout:
 
     Args:
         root: the store's directory; made absolute at once, so that a later chdir changes nothing.
-        lasting: whether the store itself outlasts a loss of power as soon as it is made.
 
     Raises:
         FormatError: it is newer, or no store.
         StoreError: it cannot be read, or this is no path.
     """
 
-    def __init__(self, root: Path | str, *, lasting: bool = True) -> None:
+    def __init__(self, root: Path | str) -> None:
         self.root = _absolute(root)
         self.derivations = f"{self.root}/derivations"
         self.store = f"{self.root}/store"
@@ -80,7 +79,6 @@ class Layout:
         self.cache = f"{self.root}/cache"
         self.quarantine = f"{self.root}/quarantine"
         self._format = f"{self.root}/format.json"
-        self._lasting = lasting
         self._ready = False
         self.check()
 
@@ -151,8 +149,7 @@ class Layout:
         try:
             make_directories(self.tmp)
             if not os.path.lexists(self._format):
-                document = canonical({"pylightnix": f"store/{FORMAT}"})
-                write_once(self.tmp, self._format, document, lasting=self._lasting)
+                write_once(self.tmp, self._format, canonical({"pylightnix": f"store/{FORMAT}"}), lasting=True)
             for place in _PLACES:
                 make_directories(f"{self.root}/{place}")
             _reserve(f"{self.root}/{_GATE}")

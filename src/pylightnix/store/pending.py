@@ -115,7 +115,7 @@ class Pending:
             if waits and self._over is None:
                 self._since = time.monotonic()
                 self._over = threading.Event()
-                with contextlib.suppress(RuntimeError):  # no thread is to be had: who ends this settles in any case
+                with contextlib.suppress(RuntimeError):  # no threads left: whoever adds one more, or ends this, settles
                     start_thread(functools.partial(self._settle_in_time, self._over))
         if not waits:
             try:

@@ -95,7 +95,10 @@ class Reader(Payloads):
         return found
 
     def _is_absent(self, base: str) -> bool:
-        """Whether a key is known not to be there, which an exception would tell in three times the time."""
+        """Whether nothing is seen of a key where we may look: an exception would tell so in three times the time.
+
+        A disk that fails looks the same; whoever makes the key hears of that.
+        """
         return not is_there(base) and os.access(self.layout.records, os.X_OK)
 
     def _lost(self, base: str, home: KeyRef, marks: list[str]) -> Iterator[Lost]:

@@ -1,8 +1,8 @@
 """Remembers the choices of whole closures below `cache/`, which anybody may delete. Never read where it may be wrong.
 
 A choice with a stamp was the only candidate under its key. The stamp is when the key's directory and the record were
-last changed, by the clock of the file system (`st_ctime`, which nobody can set). It is taken only of a directory that
-was last changed before a certain file was: whatever is changed later than that has another time.
+last changed, by the clock of the file system (`st_ctime`, which nobody can set). It is taken only where both were last
+changed before a certain file was: whatever is changed later than that has another time.
 """
 
 from __future__ import annotations

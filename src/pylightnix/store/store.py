@@ -39,8 +39,7 @@ class Store:
     """A store, unaware of other places; users get `session.opening.Store`, where the arguments are described."""
 
     def __init__(self, path: Path | str, *, durability: Durability = "batch") -> None:
-        checked = check_durability(durability, "Store")
-        self.keeper = Writer(Layout(path, lasting=checked != "none"), checked)
+        self.keeper = Writer(Layout(path), check_durability(durability, "Store"))
         warn_of_doubts(self.keeper.layout)
 
     @property

@@ -99,8 +99,6 @@ def _of_parent(path: str) -> Iterator[Doubt]:
 
 
 def _status(path: str) -> os.stat_result | None:
-    if not os.access(path, os.F_OK):  # asked first: an exception takes several times as long
-        return None
     try:
         return os.stat(path)
     except OSError:
