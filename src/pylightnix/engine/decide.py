@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from pylightnix.engine.contexts import Contexts
@@ -10,11 +10,12 @@ from pylightnix.engine.elsewhere import Elsewhere
 from pylightnix.engine.history import History
 from pylightnix.engine.keys import Key, Keys
 from pylightnix.engine.recollection import Recollection
-from pylightnix.errors import GraphError, MatcherError, PylightnixError
+from pylightnix.engine.verdicts import ask
+from pylightnix.errors import GraphError, MatcherError
 from pylightnix.model.closure import Closure, Pinned
 from pylightnix.model.holding import Holding, Loose
 from pylightnix.model.keeping import Keeper, Lost
-from pylightnix.model.matching import Build, Reuse, Verdict
+from pylightnix.model.matching import Build
 from pylightnix.model.plan import Step
 from pylightnix.model.realization import Around, Realization
 from pylightnix.model.records import Context, InputChoice, Record, make_context
@@ -124,7 +125,7 @@ class Decider:
             why = f"what {runs} made was damaged, and its record is lost"
             remake = tuple([Remake(one) for one in lost])
             return Decision(Step(pinned.ref, "build", why, "", len(lost), key.home), key, remake=remake)
-        verdict = self._ask(pinned, candidates)
+        verdict = ask(pinned, candidates)
         if isinstance(verdict, Build):
             self._asked[pinned.ref] = key
             if self.elsewhere.seeks(pinned.ref, key):
@@ -245,7 +246,7 @@ class Decider:
             return int(remake in self._keeper.damaged(key.home))
         if remake is not None:
             return int(not self._keeper.present(remake) and any(c.ref == remake.ref for c in candidates))
-        verdict = self._ask(pinned, candidates)
+        verdict = ask(pinned, candidates)
         return verdict.count if isinstance(verdict, Build) else 0
 
     def made(self, record: Record) -> None:
@@ -276,37 +277,6 @@ class Decider:
             found = [one for one in found if one.ref not in more] + list(more.values())
             found.sort(key=lambda realization: realization.ref)
         return found
-
-    def _ask(self, pinned: Pinned, candidates: Sequence[Realization[Any]]) -> Verdict:
-        try:
-            verdict = pinned.matcher.match(candidates)
-        except PylightnixError:
-            raise
-        except Exception as error:
-            raise broken(pinned, f"raised {type(error).__name__}: {error}") from error
-        if isinstance(verdict, Build):
-            if type(verdict.count) is not int or verdict.count < 1:
-                raise broken(pinned, f"asked for {verdict.count!r} runs")
-            return verdict
-        if not isinstance(verdict, Reuse):
-            raise broken(pinned, f"said neither Reuse nor Build but {verdict!r}")
-        chosen = verdict.chosen
-        if type(chosen) is not tuple or len(chosen) != 1 or len(candidates) != 1 or chosen[0] is not candidates[0]:
-            self._see_choice(pinned, candidates, chosen)
-        return verdict
-
-    @staticmethod
-    def _see_choice(pinned: Pinned, candidates: Sequence[Realization[Any]], given: Sequence[Realization[Any]]) -> None:
-        """MatcherError if a matcher may not choose this; the one of one is fine."""
-        if not isinstance(given, Sequence):
-            raise broken(pinned, f"chose {given!r}")
-        chosen = {id(realization) for realization in given}
-        if not chosen <= {id(realization) for realization in candidates}:
-            raise broken(pinned, "chose something that is not one of its candidates")
-        if len(chosen) < len(given):
-            raise broken(pinned, "chose a realization twice")
-        if not pinned.matcher.many and len(chosen) != 1:
-            raise broken(pinned, f"chooses one, and gave {len(chosen)}")
 
     def _choose(self, pinned: Pinned, home: KeyRef, records: tuple[Record, ...]) -> InputChoice:
         context = self.context_of(pinned)
@@ -397,13 +367,3 @@ def ancestry(keeper: Keeper, record: Record, context: Context) -> Iterable[tuple
                 seen.add(choice.context)
                 below = keeper.chosen(choice)[0]
                 stack.append((below, keeper.context(below, choice.context)))
-
-
-def broken(pinned: Pinned, what: str) -> MatcherError:
-    """The error for a matcher that did something no matcher may do."""
-    return MatcherError(
-        f"the matcher {pinned.matcher!r} {what}",
-        where=f"{pinned.name} {pinned.ref.short}",
-        hint="a matcher gives Reuse(some of its candidates, why) or Build(count, why)",
-        derivation=pinned.ref,
-    )

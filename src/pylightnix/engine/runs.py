@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pylightnix.engine.decide import Decider, broken
+from pylightnix.engine.decide import Decider
 from pylightnix.engine.failing import Kept, failure_text, last_lines, spoilt_by
 from pylightnix.engine.hiding import without_secrets
 from pylightnix.engine.keys import Key
 from pylightnix.engine.room import UNSHARED
 from pylightnix.engine.secrecy import check_secrets
+from pylightnix.engine.verdicts import broken
 from pylightnix.errors import ArtifactError, BuildError, MatcherError, PromiseError, PylightnixError
 from pylightnix.model.build import BuildRequest, BuildResult, Failure, knows_out
 from pylightnix.model.claiming import Slot
