@@ -33,10 +33,5 @@ def is_own(thread: int) -> bool:
     return thread in _at_work
 
 
-def count_own() -> int:
-    """How many of these are at work; one that has not begun yet is none, as in Python's own count."""
-    return len(_at_work)
-
-
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_at_work.clear)

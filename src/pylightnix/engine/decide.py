@@ -150,9 +150,6 @@ class Decider:
         """What is done with realizations that are chosen, so that their artifacts are there where they are needed."""
         home, refs = key.home, tuple([record.ref for record in records])
         gone = [one for one in records if one.ref not in self._fresh and not self._keeper.present(one)]
-        if not gone and not self.elsewhere.supply.there:
-            self._bare.pop(pinned.ref, None)
-            return _Had(Step(pinned.ref, "reuse", why, "", 0, home, refs))
         if gone and pinned.ref not in self._needed:
             self._bare[pinned.ref] = why
             why = f"{why}; its artifacts are not here, and nothing needs them"
@@ -239,8 +236,8 @@ class Decider:
             nothing_there: whether it is known that there are no candidates.
         """
         candidates = self._candidates(key, {} if nothing_there else None)
-        seen = self._seen[key.home] = {candidate.ref: candidate.record for candidate in candidates}
-        if not seen and (count := self._wanted_first.pop(key.home, None)) is not None:
+        self._seen[key.home] = {candidate.ref: candidate.record for candidate in candidates}
+        if not candidates and (count := self._wanted_first.pop(key.home, None)) is not None:
             return count  # the matcher was asked about this before
         if isinstance(remake, Lost):
             return int(remake in self._keeper.damaged(key.home))
@@ -271,7 +268,7 @@ class Decider:
     def _candidates(self, key: Key, seen: Mapping[RealizationRef, Record] | None = None) -> list[Realization[Any]]:
         """The candidates of this moment, or those that were seen before, in order of their references."""
         records = self._keeper.candidates(key.home, key.full) if seen is None else [seen[ref] for ref in sorted(seen)]
-        found: list[Realization[Any]] = [Realization(record, self._keeper) for record in records] if records else []
+        found: list[Realization[Any]] = [Realization(record, self._keeper) for record in records]
         if self.elsewhere.supply.there and (others := self.elsewhere.supply.candidates(key.home)):
             more: dict[RealizationRef, Realization[Any]] = {r.ref: Realization(r, shelf) for r, shelf in others}
             found = [one for one in found if one.ref not in more] + list(more.values())

@@ -20,7 +20,7 @@ from threading import get_ident
 from types import CodeType, TracebackType
 from typing import Any, Self
 
-from pylightnix.threads import count_own, is_own
+from pylightnix.threads import is_own
 
 try:
     from pylightnix.executors import _glance
@@ -89,8 +89,7 @@ class Watch:
         global _watch
         if not _installed:
             _install()
-        own = count_own()
-        if count_threads() > min(own, count_own()):  # some of ours may begin or end in between
+        if count_threads():
             me = get_ident()
             self._outsiders = {thread.ident for thread in threading.enumerate() if thread.ident not in (me, None)}
         self._before, _watch = _watch, self
